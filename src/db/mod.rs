@@ -1,0 +1,3 @@
+//! Postgres: the pool, the migrations and the embedded server.
+
+pub mod embedded;

@@ -1,0 +1,1 @@
+//! Provider keys, encrypted at rest.
