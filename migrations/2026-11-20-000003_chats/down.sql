@@ -1,0 +1,1 @@
+DROP TABLE generations, sends, messages, chat_members, chats;

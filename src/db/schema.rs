@@ -1,0 +1,333 @@
+// @generated automatically by Diesel CLI.
+
+pub mod sql_types {
+    #[derive(diesel::sql_types::SqlType)]
+    #[diesel(postgres_type(name = "xid8", schema = "pg_catalog"))]
+    pub struct Xid8;
+}
+
+diesel::table! {
+    /// The provider keys that people brought, encrypted.
+    api_keys (id) {
+        id -> Uuid,
+        user_id -> Uuid,
+        /// Which wire format the key is for.
+        provider -> Text,
+        /// What its owner calls it.
+        label -> Nullable<Text>,
+        /// Where it is used; null for the provider's own address.
+        base_url -> Nullable<Text>,
+        /// The ends of the key, to recognise it by.
+        hint -> Text,
+        /// A hash of the key that tells two keys apart and gives neither away.
+        fingerprint -> Text,
+        /// The key under a data key of its own, and that data key under the master key.
+        sealed -> Bytea,
+        /// Which master key wraps the data key.
+        master_key_id -> Text,
+        created_at -> Timestamptz,
+        updated_at -> Timestamptz,
+        /// When it last started an answer.
+        last_used_at -> Nullable<Timestamptz>,
+        /// When the provider last accepted it.
+        last_verified_at -> Nullable<Timestamptz>,
+        /// What the provider last refused it with; null since it was last accepted.
+        last_error_code -> Nullable<Text>,
+        /// When that was.
+        last_error_at -> Nullable<Timestamptz>,
+    }
+}
+
+diesel::table! {
+    /// Who did or read what, where it matters: administration, keys, failed sign-ins.
+    audit_log (id) {
+        id -> Uuid,
+        occurred_at -> Timestamptz,
+        /// Who did it; null for the command line and for people who are not signed in. Not a reference: the entry outlives the account.
+        actor_id -> Nullable<Uuid>,
+        /// What was done, such as admin.set_role.
+        action -> Text,
+        /// The public id of what it was done to.
+        target -> Nullable<Text>,
+        /// The address it came from.
+        address -> Nullable<Text>,
+        /// What else an administrator needs to know; never a secret or a message text.
+        detail -> Jsonb,
+    }
+}
+
+diesel::table! {
+    /// Who is in which chat, and how the chat looks to them.
+    chat_members (chat_id, user_id) {
+        chat_id -> Uuid,
+        user_id -> Uuid,
+        joined_at -> Timestamptz,
+        /// The newest message that this person has read; never goes back.
+        last_read_sequence -> Int8,
+        /// Since when this person keeps the chat on top; null when not.
+        pinned_at -> Nullable<Timestamptz>,
+        /// Since when this person has put the chat away; null when not.
+        archived_at -> Nullable<Timestamptz>,
+    }
+}
+
+diesel::table! {
+    /// Rooms.
+    chats (id) {
+        id -> Uuid,
+        /// Who is in the room: ASSISTANT is one person and an AI.
+        kind -> Text,
+        title -> Nullable<Text>,
+        /// Who gave the title; a person's is never replaced by itself.
+        title_source -> Nullable<Text>,
+        /// Whose model answers here; null for whichever key there is.
+        provider -> Nullable<Text>,
+        /// The model that answers here; null for the server's default.
+        model -> Nullable<Text>,
+        created_by -> Uuid,
+        /// Whether this is its creator's always-there chat.
+        is_default -> Bool,
+        /// The creator's key for the creation, so that a retry makes no second chat.
+        idempotency_key -> Nullable<Text>,
+        /// The number of the newest message. Its row lock orders everything that happens in the chat.
+        last_sequence -> Int8,
+        /// Messages up to this number were cleared.
+        cleared_sequence -> Int8,
+        /// Grows with each change of the chat as its members see it.
+        version -> Int4,
+        created_at -> Timestamptz,
+        updated_at -> Timestamptz,
+        /// When the newest message was sent, else when the chat was made.
+        last_activity_at -> Timestamptz,
+    }
+}
+
+diesel::table! {
+    use diesel::sql_types::*;
+    use super::sql_types::Xid8;
+
+    /// The one row about the event log as a whole.
+    event_log (singleton) {
+        singleton -> Bool,
+        /// Part of every cursor: changes when the log is moved to another Postgres, whose transaction ids mean nothing here.
+        epoch -> Uuid,
+        /// Events of transactions up to this one may have been removed.
+        trimmed_xid -> Xid8,
+    }
+}
+
+diesel::table! {
+    use diesel::sql_types::*;
+    use super::sql_types::Xid8;
+
+    /// What happened, for clients that follow along or catch up. Written in the transaction that made it happen.
+    events (id) {
+        /// Given in lock order within a chat. Across chats it says nothing: transactions commit out of order.
+        id -> Int8,
+        /// The writing transaction: a reader has seen an event exactly if its snapshot shows this transaction as done.
+        xid -> Xid8,
+        /// The one person it is for, or else it is for a chat's members.
+        user_id -> Nullable<Uuid>,
+        /// The chat whose members it is for.
+        chat_id -> Nullable<Uuid>,
+        /// What kind of event it is.
+        kind -> Text,
+        /// The ids that it speaks of; readers load what they name as it is now.
+        payload -> Jsonb,
+        occurred_at -> Timestamptz,
+    }
+}
+
+diesel::table! {
+    /// AI answers: what is known of each besides its text, which is its message's content.
+    generations (id) {
+        id -> Uuid,
+        /// The message that the answer is written into.
+        message_id -> Uuid,
+        chat_id -> Uuid,
+        /// Who asked.
+        user_id -> Uuid,
+        /// QUEUED and STREAMING are running; the others are final.
+        status -> Text,
+        provider -> Text,
+        model -> Text,
+        /// Whose key paid: the asking person's, the server's, or none (scripted).
+        key_source -> Text,
+        /// The number of the last delta in the stored text.
+        sequence -> Int4,
+        /// What the model showed of its thinking.
+        reasoning -> Nullable<Text>,
+        /// Why the model stopped; null unless it said so.
+        finish_reason -> Nullable<Text>,
+        /// Why there is no complete answer.
+        error_code -> Nullable<Text>,
+        /// How long the provider asks to wait.
+        error_retry_after_seconds -> Nullable<Int4>,
+        /// The provider's own id for the call, for its support.
+        provider_request_id -> Nullable<Text>,
+        /// Tokens of the prompt, cached ones included.
+        input_tokens -> Nullable<Int8>,
+        /// Tokens of the prompt that the provider had cached.
+        cached_input_tokens -> Nullable<Int8>,
+        /// Tokens of the answer, reasoning included.
+        output_tokens -> Nullable<Int8>,
+        /// Tokens of the reasoning.
+        reasoning_tokens -> Nullable<Int8>,
+        /// The provider's usage, word for word.
+        raw_usage -> Nullable<Jsonb>,
+        /// When somebody asked to stop it, for the process that runs it.
+        stop_requested_at -> Nullable<Timestamptz>,
+        queued_at -> Timestamptz,
+        first_token_at -> Nullable<Timestamptz>,
+        finished_at -> Nullable<Timestamptz>,
+        /// The process that runs it.
+        leased_by -> Uuid,
+        /// When that process counts as dead unless it says otherwise before.
+        lease_expires_at -> Timestamptz,
+    }
+}
+
+diesel::table! {
+    /// The master keys that provider keys were ever sealed with, by id; the keys themselves are never here.
+    master_keys (id) {
+        /// Derived from the key; says nothing about it.
+        id -> Text,
+        /// A known text sealed with it: whoever cannot open it has the wrong key.
+        canary -> Bytea,
+        created_at -> Timestamptz,
+    }
+}
+
+diesel::table! {
+    /// What was said, by people and by models.
+    messages (id) {
+        id -> Uuid,
+        chat_id -> Uuid,
+        /// Its place in the chat, given under the chat's row lock: dense at first, with gaps once messages are removed.
+        sequence -> Int8,
+        /// Whose turn it is in the conversation that a model is shown.
+        role -> Text,
+        /// The person who wrote it; null for a model and for a deleted account.
+        author_id -> Nullable<Uuid>,
+        /// The text, byte for byte. While an answer streams it is at most 250 ms behind what was shown.
+        content -> Text,
+        /// The message that this one answers.
+        parent_id -> Nullable<Uuid>,
+        /// The sender's key for it; shown to the sender alone.
+        idempotency_key -> Nullable<Text>,
+        /// Grows with each change: an event is applied only when its version is higher.
+        version -> Int4,
+        created_at -> Timestamptz,
+        edited_at -> Nullable<Timestamptz>,
+        /// Since when it is a tombstone; its text is gone.
+        deleted_at -> Nullable<Timestamptz>,
+    }
+}
+
+diesel::table! {
+    /// Every refresh token of a living session, used ones too, so that a stolen one is recognised.
+    refresh_tokens (token_hash) {
+        /// SHA-256 of the 256-bit token.
+        token_hash -> Bytea,
+        session_id -> Uuid,
+        /// Its place in the family: a child is one higher than its parent.
+        generation -> Int4,
+        created_at -> Timestamptz,
+        /// When it was exchanged for its child; null while it is the newest.
+        used_at -> Nullable<Timestamptz>,
+    }
+}
+
+diesel::table! {
+    /// The first answer to every send, for good: a repeat gets it again, also after the message was removed.
+    sends (user_id, idempotency_key) {
+        user_id -> Uuid,
+        idempotency_key -> Text,
+        /// SHA-256 of what was asked, to tell a repeat from another request under the same key.
+        request_hash -> Bytea,
+        /// Where it was sent. Not a reference: the row outlives the chat.
+        chat_id -> Uuid,
+        /// The message that it made.
+        message_id -> Uuid,
+        /// The answer that it started.
+        generation_id -> Nullable<Uuid>,
+        created_at -> Timestamptz,
+    }
+}
+
+diesel::table! {
+    /// One sign-in on one device, and the family of refresh tokens that came from it.
+    sessions (id) {
+        id -> Uuid,
+        user_id -> Uuid,
+        /// The number of the newest refresh token of the family.
+        generation -> Int4,
+        /// What the client called itself when it signed in.
+        user_agent -> Nullable<Text>,
+        /// The address it signed in from.
+        address -> Nullable<Text>,
+        created_at -> Timestamptz,
+        /// When the refresh token was last rotated.
+        last_used_at -> Timestamptz,
+        /// When the session ends unless it is used before.
+        expires_at -> Timestamptz,
+        /// Since when the session is over; null while it lives.
+        revoked_at -> Nullable<Timestamptz>,
+        /// Why it is over.
+        revoked_reason -> Nullable<Text>,
+    }
+}
+
+diesel::table! {
+    /// People with an account.
+    users (id) {
+        id -> Uuid,
+        /// Unique without regard to case, shown as it was typed.
+        username -> Text,
+        /// Unique without regard to case, seen by its owner and administrators only.
+        email -> Text,
+        /// The name that others see.
+        display_name -> Text,
+        /// A few words about oneself.
+        bio -> Nullable<Text>,
+        /// Argon2id in PHC format; never leaves the account module.
+        password_hash -> Text,
+        /// What the person may do on the server as a whole.
+        role -> Text,
+        /// Since when an administrator has barred the account; null while it is active.
+        deactivated_at -> Nullable<Timestamptz>,
+        created_at -> Timestamptz,
+        updated_at -> Timestamptz,
+    }
+}
+
+diesel::joinable!(api_keys -> users (user_id));
+diesel::joinable!(chat_members -> chats (chat_id));
+diesel::joinable!(chat_members -> users (user_id));
+diesel::joinable!(chats -> users (created_by));
+diesel::joinable!(events -> chats (chat_id));
+diesel::joinable!(events -> users (user_id));
+diesel::joinable!(generations -> chats (chat_id));
+diesel::joinable!(generations -> messages (message_id));
+diesel::joinable!(generations -> users (user_id));
+diesel::joinable!(messages -> chats (chat_id));
+diesel::joinable!(messages -> users (author_id));
+diesel::joinable!(refresh_tokens -> sessions (session_id));
+diesel::joinable!(sends -> users (user_id));
+diesel::joinable!(sessions -> users (user_id));
+
+diesel::allow_tables_to_appear_in_same_query!(
+    api_keys,
+    audit_log,
+    chat_members,
+    chats,
+    event_log,
+    events,
+    generations,
+    master_keys,
+    messages,
+    refresh_tokens,
+    sends,
+    sessions,
+    users,
+);
