@@ -1,0 +1,120 @@
+//! What people change about their own account.
+
+use diesel::prelude::*;
+use diesel_async::{AsyncConnection, RunQueryDsl};
+use secrecy::SecretString;
+use serde_json::json;
+
+use super::audit::{self, Actor};
+use super::session::{self, Ending};
+use super::user::User;
+use super::viewer::{Client, SignedIn};
+use super::{login, password};
+use crate::app::App;
+use crate::db::Connection;
+use crate::db::schema::users;
+use crate::error::{Error, Result};
+use crate::id::UserId;
+use crate::input;
+
+/// What to change in a profile; none leaves it as it is.
+#[derive(Debug, Default)]
+pub struct ProfileChange {
+    /// The name that others see.
+    pub display_name: Option<String>,
+    /// A few words about oneself; empty removes them.
+    pub bio: Option<String>,
+}
+
+#[derive(AsChangeset)]
+#[diesel(table_name = users)]
+struct Changes {
+    display_name: Option<String>,
+    bio: Option<Option<String>>,
+    updated_at: chrono::DateTime<chrono::Utc>,
+}
+
+/// Changes the profile of `user_id`.
+///
+/// # Errors
+/// [`Error::Rejected`] with the field that cannot be so.
+pub async fn update(connection: &mut Connection, user_id: UserId, change: ProfileChange) -> Result<User> {
+    let mut errors = Vec::new();
+    let mut check = |checked: Result<String, _>| checked.map_err(|error| errors.push(error)).ok();
+    let display_name = change
+        .display_name
+        .and_then(|name| check(input::line(&["displayName"], "The display name", &name, 80)));
+    let bio = change
+        .bio
+        .and_then(|bio| check(input::text(&["bio"], "The bio", bio.trim(), 500)));
+    if !errors.is_empty() {
+        return Err(Error::Rejected(errors));
+    }
+    let changes = Changes {
+        display_name,
+        bio: bio.map(|bio| (!bio.is_empty()).then_some(bio)),
+        updated_at: chrono::Utc::now(),
+    };
+    Ok(diesel::update(users::table.find(user_id))
+        .set(changes)
+        .returning(User::as_returning())
+        .get_result(connection)
+        .await?)
+}
+
+/// Changes the password and ends every other session.
+///
+/// # Errors
+/// [`crate::error::ErrorCode::WrongCredentials`] when the current password is wrong, or why the new one is not accepted.
+pub async fn change_password(
+    app: &App,
+    who: &SignedIn,
+    client: &Client,
+    current: SecretString,
+    new: SecretString,
+) -> Result<()> {
+    let user = User::find(&mut *app.connection().await?, who.user_id)
+        .await?
+        .ok_or(Error::Unauthenticated)?;
+    password::check_strength(&["newPassword"], &new, &[&user.username, &user.email, "parlor"])
+        .map_err(|error| Error::Rejected(vec![error]))?;
+    login::prove_password(app, who, "currentPassword", current).await?;
+    set_password(app, who.user_id, new, Some(who), Actor::signed_in(who, client)).await
+}
+
+/// Stores a new password and ends the sessions of its owner, but for the one that `keeps` it.
+///
+/// # Errors
+/// When Postgres fails.
+pub async fn set_password(
+    app: &App,
+    user_id: UserId,
+    new: SecretString,
+    keeps: Option<&SignedIn>,
+    actor: Actor,
+) -> Result<()> {
+    let hash = app.hasher().hash(new).await?;
+    let kept = keeps.map(|who| who.session_id);
+    let mut connection = app.connection().await?;
+    let ended = connection
+        .transaction(async |connection| {
+            diesel::update(users::table.find(user_id))
+                .set((users::password_hash.eq(hash), users::updated_at.eq(diesel::dsl::now)))
+                .execute(connection)
+                .await?;
+            audit::record(
+                connection,
+                actor,
+                "password.changed",
+                Some(user_id.to_string()),
+                json!({}),
+            )
+            .await?;
+            session::end_all(connection, user_id, kept, Ending::PasswordChanged).await
+        })
+        .await?;
+    for session_id in ended {
+        app.live_sessions().end(session_id);
+    }
+    Ok(())
+}
