@@ -1,0 +1,302 @@
+//! The log's table: appending inside the writer's transaction, reading what a position has not seen, trimming.
+
+use chrono::{DateTime, Utc};
+use diesel::prelude::*;
+use diesel::sql_types::{Array, BigInt, Integer, Jsonb, Nullable, Text, Timestamptz, Uuid as SqlUuid};
+use diesel_async::{AsyncConnection, RunQueryDsl};
+use uuid::Uuid;
+
+use super::cursor::{Cursor, Position, Snapshot};
+use crate::db::Connection;
+use crate::db::schema::events;
+use crate::error::{Error, Result};
+use crate::id::{ChatId, UserId};
+
+/// Whom an event is for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Audience {
+    /// One person, on all their devices.
+    User(UserId),
+    /// Whoever is a member of the chat when it is delivered.
+    Chat(ChatId),
+}
+
+/// One row of the log.
+#[derive(Debug, Clone, QueryableByName)]
+pub struct LoggedEvent {
+    /// Its id: in lock order within a chat.
+    #[diesel(sql_type = BigInt)]
+    pub id: i64,
+    #[diesel(sql_type = Text)]
+    xid: String,
+    #[diesel(sql_type = Nullable<SqlUuid>)]
+    user_id: Option<UserId>,
+    #[diesel(sql_type = Nullable<SqlUuid>)]
+    chat_id: Option<ChatId>,
+    /// What kind of event it is.
+    #[diesel(sql_type = Text)]
+    pub kind: String,
+    /// What it speaks of.
+    #[diesel(sql_type = Jsonb)]
+    pub payload: serde_json::Value,
+    /// When its transaction began.
+    #[diesel(sql_type = Timestamptz)]
+    pub occurred_at: DateTime<Utc>,
+}
+
+impl LoggedEvent {
+    /// Whom it is for; a row for nobody cannot be stored.
+    pub fn audience(&self) -> Audience {
+        match (self.user_id, self.chat_id) {
+            (None, Some(chat_id)) => Audience::Chat(chat_id),
+            (user_id, _) => Audience::User(user_id.unwrap_or(UserId(Uuid::nil()))),
+        }
+    }
+
+    /// Whether a reader at this position has had it.
+    pub fn is_before(&self, position: &Position) -> bool {
+        let xid = self.xid.parse().unwrap_or(u64::MAX);
+        position.seen.shows(xid)
+            || position
+                .then
+                .as_ref()
+                .is_some_and(|(then, id)| then.shows(xid) && self.id <= *id)
+    }
+}
+
+/// Writes an event, to be called in the transaction that makes it true and, for a chat's event, after the chat's row
+/// was locked. Whoever commits then calls [`super::Log::wake`].
+///
+/// # Errors
+/// When Postgres fails.
+pub async fn append(
+    connection: &mut Connection,
+    audience: Audience,
+    kind: &str,
+    payload: serde_json::Value,
+) -> QueryResult<()> {
+    let (user_id, chat_id) = match audience {
+        Audience::User(user_id) => (Some(user_id), None),
+        Audience::Chat(chat_id) => (None, Some(chat_id)),
+    };
+    let row = (
+        events::user_id.eq(user_id),
+        events::chat_id.eq(chat_id),
+        events::kind.eq(kind),
+        events::payload.eq(payload),
+    );
+    diesel::insert_into(events::table)
+        .values(row)
+        .execute(connection)
+        .await
+        .map(drop)
+}
+
+#[derive(QueryableByName)]
+struct Now {
+    #[diesel(sql_type = SqlUuid)]
+    epoch: Uuid,
+    #[diesel(sql_type = Text)]
+    now: String,
+}
+
+/// The cursor of now: whatever is read after this call is at least as new.
+///
+/// # Errors
+/// When Postgres fails.
+pub async fn current(connection: &mut Connection) -> Result<Cursor> {
+    let Now { epoch, now } = diesel::sql_query("SELECT epoch, pg_current_snapshot()::text AS now FROM event_log")
+        .get_result(connection)
+        .await?;
+    Ok(Cursor {
+        epoch,
+        position: Position::at(parse(&now)?),
+    })
+}
+
+/// Starts a new log when this one was moved here from another Postgres, whose transaction numbers mean nothing
+/// here: then some are from the future. Called at start.
+///
+/// # Errors
+/// When Postgres fails.
+pub async fn adopt(connection: &mut Connection) -> Result<bool> {
+    let moved = "WITH moved AS (SELECT 1 FROM events WHERE xid >= pg_snapshot_xmax(pg_current_snapshot()) LIMIT 1) \
+        UPDATE event_log SET epoch = gen_random_uuid(), trimmed_xid = '0' WHERE EXISTS (SELECT FROM moved) \
+        OR trimmed_xid >= pg_snapshot_xmax(pg_current_snapshot())";
+    let adopted = connection
+        .transaction(async |connection| {
+            let moved = diesel::sql_query(moved).execute(connection).await? > 0;
+            if moved {
+                diesel::delete(events::table).execute(connection).await?;
+            }
+            Ok::<_, Error>(moved)
+        })
+        .await?;
+    Ok(adopted)
+}
+
+/// Whether a stream can go on from a cursor.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Resumable {
+    /// Everything after it is still in the log.
+    Yes,
+    /// Some of what came after it was removed.
+    TooOld,
+    /// It is from another log, or from the future of this one.
+    Unknown,
+}
+
+/// Whether a stream can go on from this cursor.
+///
+/// # Errors
+/// When Postgres fails.
+pub async fn resumable(connection: &mut Connection, cursor: &Cursor) -> Result<Resumable> {
+    #[derive(QueryableByName)]
+    struct Bounds {
+        #[diesel(sql_type = SqlUuid)]
+        epoch: Uuid,
+        #[diesel(sql_type = Text)]
+        trimmed: String,
+        #[diesel(sql_type = Text)]
+        now: String,
+    }
+    let query = "SELECT epoch, trimmed_xid::text AS trimmed, pg_current_snapshot()::text AS now FROM event_log";
+    let bounds: Bounds = diesel::sql_query(query).get_result(connection).await?;
+    let trimmed: u64 = bounds
+        .trimmed
+        .parse()
+        .map_err(|_| Error::internal("an xid that is no number"))?;
+    let known = cursor.epoch == bounds.epoch && parse(&bounds.now)?.xmax >= cursor.position.reaches().xmax;
+    Ok(match known {
+        false => Resumable::Unknown,
+        true if cursor.position.seen.xmin <= trimmed => Resumable::TooOld,
+        true => Resumable::Yes,
+    })
+}
+
+const COLUMNS: &str = "id, xid::text AS xid, user_id, chat_id, kind, payload, occurred_at";
+
+/// Of what `upto` shows and `position.seen` does not, the next events for one person, in order. Only events with
+/// an id above `after_id`; of the chats only those in `chats`, if any are named.
+///
+/// # Errors
+/// When Postgres fails.
+pub async fn read(
+    connection: &mut Connection,
+    user_id: UserId,
+    chats: Option<&[ChatId]>,
+    (seen, upto, after_id): (&Snapshot, &Snapshot, i64),
+    limit: i32,
+) -> Result<Vec<LoggedEvent>> {
+    // Two arms, each on an index of its own.
+    let query = format!(
+        "SELECT * FROM (\
+           (SELECT {COLUMNS} FROM events WHERE user_id = $1 \
+              AND xid >= $2::text::xid8 AND NOT pg_visible_in_snapshot(xid, $3::pg_snapshot) AND pg_visible_in_snapshot(xid, $4::pg_snapshot) AND id > $5 \
+              AND ($6 IS NULL OR (payload->>'chatId')::uuid = ANY ($6)) ORDER BY id LIMIT $7) \
+           UNION ALL \
+           (SELECT {COLUMNS} FROM events WHERE chat_id IN (SELECT chat_id FROM chat_members WHERE user_id = $1 AND ($6 IS NULL OR chat_id = ANY ($6))) \
+              AND xid >= $2::text::xid8 AND NOT pg_visible_in_snapshot(xid, $3::pg_snapshot) AND pg_visible_in_snapshot(xid, $4::pg_snapshot) AND id > $5 \
+              ORDER BY id LIMIT $7)) AS missed \
+         ORDER BY id LIMIT $7"
+    );
+    let rows = diesel::sql_query(query)
+        .bind::<SqlUuid, _>(user_id)
+        .bind::<Text, _>(seen.xmin.to_string())
+        .bind::<Text, _>(seen.to_string())
+        .bind::<Text, _>(upto.to_string())
+        .bind::<BigInt, _>(after_id)
+        .bind::<Nullable<Array<SqlUuid>>, _>(chats)
+        .bind::<Integer, _>(limit);
+    Ok(rows.load(connection).await?)
+}
+
+/// The snapshot of now and every event that it shows and `seen` does not, at most `limit`, in order.
+///
+/// # Errors
+/// When Postgres fails.
+pub(super) async fn read_all(
+    connection: &mut Connection,
+    seen: &Snapshot,
+    limit: i32,
+) -> Result<(Snapshot, Vec<LoggedEvent>)> {
+    #[derive(QueryableByName)]
+    struct Row {
+        #[diesel(sql_type = Text)]
+        now: String,
+        #[diesel(sql_type = Nullable<Jsonb>)]
+        rows: Option<serde_json::Value>,
+    }
+    // One statement, so that the snapshot is the very one that the events were read with.
+    let query = format!(
+        "SELECT pg_current_snapshot()::text AS now, (SELECT jsonb_agg(new ORDER BY id) FROM (SELECT {COLUMNS} FROM events \
+         WHERE xid >= $1::text::xid8 AND NOT pg_visible_in_snapshot(xid, $2::pg_snapshot) ORDER BY id LIMIT $3) AS new) AS rows"
+    );
+    let row: Row = diesel::sql_query(query)
+        .bind::<Text, _>(seen.xmin.to_string())
+        .bind::<Text, _>(seen.to_string())
+        .bind::<Integer, _>(limit)
+        .get_result(connection)
+        .await?;
+    let rows = match row.rows {
+        Some(rows) => serde_json::from_value::<Vec<WireEvent>>(rows).map_err(Error::surprise)?,
+        None => Vec::new(),
+    };
+    Ok((parse(&row.now)?, rows.into_iter().map(LoggedEvent::from).collect()))
+}
+
+/// A [`LoggedEvent`] as `jsonb_agg` writes it.
+#[derive(serde::Deserialize)]
+struct WireEvent {
+    id: i64,
+    xid: String,
+    user_id: Option<UserId>,
+    chat_id: Option<ChatId>,
+    kind: String,
+    payload: serde_json::Value,
+    occurred_at: DateTime<Utc>,
+}
+
+impl From<WireEvent> for LoggedEvent {
+    fn from(
+        WireEvent {
+            id,
+            xid,
+            user_id,
+            chat_id,
+            kind,
+            payload,
+            occurred_at,
+        }: WireEvent,
+    ) -> Self {
+        LoggedEvent {
+            id,
+            xid,
+            user_id,
+            chat_id,
+            kind,
+            payload,
+            occurred_at,
+        }
+    }
+}
+
+/// Removes events older than `days`, and remembers up to which transaction.
+///
+/// # Errors
+/// When Postgres fails.
+pub async fn trim(connection: &mut Connection, days: u16) -> Result<usize> {
+    let query = "WITH removed AS (DELETE FROM events WHERE occurred_at < now() - make_interval(days => $1) RETURNING xid), \
+         newest AS (SELECT xid FROM removed ORDER BY xid DESC LIMIT 1) \
+         UPDATE event_log SET trimmed_xid = greatest(trimmed_xid, newest.xid) FROM newest";
+    Ok(diesel::sql_query(query)
+        .bind::<Integer, _>(i32::from(days))
+        .execute(connection)
+        .await?)
+}
+
+fn parse(snapshot: &str) -> Result<Snapshot> {
+    snapshot
+        .parse()
+        .map_err(|_| Error::internal(format!("Postgres gave a snapshot that cannot be read: {snapshot}")))
+}

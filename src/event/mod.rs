@@ -1,0 +1,24 @@
+//! The log of what happened, and how clients follow it without a gap.
+//!
+//! Every event is written in the transaction that made it happen. Transactions commit in another order than their
+//! numbers and serials say, so a position in the log is not a number but a *snapshot*: Postgres' own description of
+//! which transactions a reader has seen ([`Snapshot`]). What a client has missed is then exactly the events whose
+//! transaction its snapshot does not show:
+//!
+//! ```text
+//! transaction 7:  begin ── insert event A ─────────────── commit
+//! transaction 8:           begin ── insert event B ── commit
+//! reader:                                          ↑ sees B, remembers "8 seen, 7 not"      ↑ gets A, and only A
+//! ```
+
+mod cursor;
+mod log;
+mod tail;
+
+pub use cursor::{Cursor, CursorError, Position, Snapshot};
+pub use log::{Audience, LoggedEvent, Resumable, adopt, append, current, read, resumable, trim};
+pub use tail::{Delivery, Feed, Log};
+
+/// The position from before anything in a request was read, for `viewer.syncCursor`.
+#[derive(Debug, Clone)]
+pub struct SyncCursor(pub Cursor);
