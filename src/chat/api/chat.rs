@@ -1,0 +1,213 @@
+//! The chat as clients see it, and the pages of chats and messages.
+
+use async_graphql::{Context, InputObject, Object, SimpleObject};
+use chrono::{DateTime, Utc};
+
+use super::generation::Answer;
+use super::loader::{LastOf, RunningIn, StateOf, UnreadOf, load_one};
+use super::message::Assistant;
+use crate::chat::chat::{self, Chat, ChatFilter, ChatKey, ChatKind};
+use crate::chat::message::{self, Message};
+use crate::context::RequestContext;
+use crate::error::Result;
+use crate::id::{ChatId, MessageId, UserId};
+use crate::page::{Page, PageArguments, Window};
+use crate::scalar::Long;
+use crate::vault::api::ProviderName;
+
+/// A page of chats.
+pub type ChatConnection = Page<ChatKey, Chat>;
+/// A page of messages.
+pub type MessageConnection = Page<i64, Message>;
+
+/// How many messages a page has when nobody says.
+const MESSAGES: i64 = 50;
+/// How many chats a page has when nobody says.
+const CHATS: i64 = 20;
+
+/// Which chats to list; what is left away does not matter.
+#[derive(Debug, InputObject)]
+pub struct ChatFilterInput {
+    /// Part of the title, in any case.
+    query: Option<String>,
+    /// Only pinned chats, or only others.
+    pinned: Option<bool>,
+    /// Only archived chats (true), or only others (false); null for both.
+    #[graphql(default_with = "Some(false)")]
+    archived: Option<bool>,
+}
+
+/// A page of the chats of `user_id`.
+///
+/// # Errors
+/// Refused arguments.
+pub async fn list(
+    context: &Context<'_>,
+    user_id: UserId,
+    filter: Option<ChatFilterInput>,
+    arguments: PageArguments,
+) -> Result<ChatConnection> {
+    let filter = match filter {
+        Some(ChatFilterInput {
+            query,
+            pinned,
+            archived,
+        }) => ChatFilter {
+            query,
+            pinned,
+            archived,
+        },
+        None => ChatFilter {
+            archived: Some(false),
+            ..ChatFilter::default()
+        },
+    };
+    let window = Window::forward(arguments, CHATS)?;
+    let rows = chat::list(&mut *context.app().connection().await?, user_id, filter, &window).await?;
+    Ok(window.connection(rows, |chat| (chat.last_activity_at, chat.id)))
+}
+
+/// A page of the history of a chat that the asker has been shown.
+///
+/// # Errors
+/// Refused arguments.
+pub async fn message_page(
+    context: &Context<'_>,
+    chat_id: ChatId,
+    arguments: PageArguments,
+) -> Result<MessageConnection> {
+    let window = Window::from_end(arguments, MESSAGES)?;
+    let rows = message::page(&mut *context.app().connection().await?, chat_id, &window).await?;
+    Ok(window.connection(rows, |message| message.sequence))
+}
+
+/// How a chat looks to the one who asks.
+#[derive(Debug, SimpleObject)]
+pub struct ChatViewerState {
+    /// How many messages of others are unread, counted up to 1000.
+    unread_count: i32,
+    /// The newest message's number that was read.
+    last_read_sequence: Long,
+    /// Whether the chat is kept on top.
+    pinned: bool,
+    /// Whether the chat is put away.
+    archived: bool,
+}
+
+/// A room: people and AI models in it, and what they say.
+#[Object]
+impl Chat {
+    /// Opaque and typed.
+    pub async fn id(&self) -> ChatId {
+        self.id
+    }
+
+    /// Who is in the room.
+    async fn kind(&self) -> ChatKind {
+        self.kind
+    }
+
+    /// What it is called; null until its first message gives it a title.
+    async fn title(&self) -> Option<&str> {
+        self.title.as_deref()
+    }
+
+    /// Whether this is the viewer's always-there chat, which cannot be deleted.
+    async fn is_default(&self) -> bool {
+        self.is_default
+    }
+
+    /// The assistants in the room.
+    async fn assistants(&self) -> Vec<Assistant> {
+        vec![Assistant]
+    }
+
+    /// Whose model answers here; null for whichever key there is.
+    async fn provider(&self) -> Option<ProviderName> {
+        self.provider
+            .as_deref()
+            .and_then(|name| name.parse::<crate::ai::Provider>().ok())
+            .map(Into::into)
+    }
+
+    /// The model that answers here; null for the server's default.
+    async fn model(&self) -> Option<&str> {
+        self.model.as_deref()
+    }
+
+    /// The history, oldest first. Without `first` and `last` the newest 50 messages.
+    async fn messages(
+        &self,
+        context: &Context<'_>,
+        #[graphql(desc = "How many from the start, at most 100.")] first: Option<i32>,
+        #[graphql(desc = "Only messages after this cursor.")] after: Option<String>,
+        #[graphql(desc = "How many from the end, at most 100.")] last: Option<i32>,
+        #[graphql(desc = "Only messages before this cursor.")] before: Option<String>,
+    ) -> Result<MessageConnection> {
+        message_page(
+            context,
+            self.id,
+            PageArguments {
+                first,
+                after,
+                last,
+                before,
+            },
+        )
+        .await
+    }
+
+    /// The newest message.
+    async fn last_message(&self, context: &Context<'_>) -> Result<Option<Message>> {
+        load_one(context, LastOf(self.id)).await
+    }
+
+    /// The answers that are being written right now.
+    async fn active_generations(&self, context: &Context<'_>) -> Result<Vec<Answer>> {
+        let running = load_one(context, RunningIn(self.id)).await?.unwrap_or_default();
+        Ok(running.into_iter().map(Answer::from).collect())
+    }
+
+    /// How the chat looks to the viewer; null for an administrator who is not in it.
+    async fn viewer_state(&self, context: &Context<'_>) -> Result<Option<ChatViewerState>> {
+        let Some(state) = load_one(context, StateOf(self.id)).await? else {
+            return Ok(None);
+        };
+        let unread = load_one(context, UnreadOf(self.id)).await?.unwrap_or_default();
+        Ok(Some(ChatViewerState {
+            unread_count: i32::try_from(unread).unwrap_or(i32::MAX),
+            last_read_sequence: Long(state.last_read_sequence),
+            pinned: state.pinned_at.is_some(),
+            archived: state.archived_at.is_some(),
+        }))
+    }
+
+    /// Grows with each change: apply an event only when its version is higher.
+    async fn version(&self) -> i32 {
+        self.version
+    }
+
+    /// When it was made.
+    async fn created_at(&self) -> DateTime<Utc> {
+        self.created_at
+    }
+
+    /// When it last changed.
+    async fn updated_at(&self) -> DateTime<Utc> {
+        self.updated_at
+    }
+
+    /// When its newest message was sent, else when it was made.
+    async fn last_activity_at(&self) -> DateTime<Utc> {
+        self.last_activity_at
+    }
+}
+
+/// Which message was read last.
+#[derive(Debug, InputObject)]
+pub struct MarkReadInput {
+    /// The chat.
+    pub chat_id: ChatId,
+    /// The newest message that was read.
+    pub message_id: MessageId,
+}

@@ -1,0 +1,161 @@
+//! The events of chats as clients see them. Each is an idempotent upsert: it carries the thing as it is now, with a
+//! version.
+
+use async_graphql::{Enum, Interface, SimpleObject};
+use chrono::{DateTime, Utc};
+
+use crate::chat::chat::Chat;
+use crate::chat::message::Message;
+use crate::id::{ChatId, MessageId};
+use crate::scalar::Long;
+
+/// Something that happened.
+#[derive(Debug, Interface)]
+#[graphql(
+    field(
+        name = "cursor",
+        ty = "&Option<String>",
+        desc = "Where the client stands once it has this event; null on events that are never replayed."
+    ),
+    field(name = "occurred_at", ty = "&DateTime<Utc>", desc = "When it happened.")
+)]
+pub enum Event {
+    /// The stream begins.
+    StreamReady(StreamReady),
+    /// Too much was missed.
+    ResyncRequired(ResyncRequired),
+    /// A chat appeared or changed.
+    ChatUpserted(ChatUpserted),
+    /// A chat is gone.
+    ChatRemoved(ChatRemoved),
+    /// A chat was cleared.
+    HistoryCleared(HistoryCleared),
+    /// A message was sent.
+    MessageCreated(MessageCreated),
+    /// A message changed.
+    MessageUpdated(MessageUpdated),
+}
+
+/// The stream begins. Always first: then comes what was missed, then what happens.
+#[derive(Debug, SimpleObject)]
+pub struct StreamReady {
+    /// Where the stream begins.
+    pub cursor: Option<String>,
+    /// When it began.
+    pub occurred_at: DateTime<Utc>,
+    /// Whether it continues from `after`; false when it begins with what happens from now on.
+    pub resumed: bool,
+}
+
+/// Why a stream cannot be continued.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Enum)]
+pub enum ResyncReason {
+    /// The cursor is older than the log.
+    CursorTooOld,
+    /// The cursor belongs to another database, such as one from before a restored backup.
+    CursorUnknown,
+}
+
+/// The stream cannot be continued from `after`: read everything anew, beginning with `viewer.syncCursor`, and subscribe
+/// from there. The stream completes after this.
+#[derive(Debug, SimpleObject)]
+pub struct ResyncRequired {
+    /// Always null.
+    pub cursor: Option<String>,
+    /// When it was found.
+    pub occurred_at: DateTime<Utc>,
+    /// Why.
+    pub reason: ResyncReason,
+}
+
+/// A chat appeared or changed: put it in the place of what the client has, if its version is not lower.
+#[derive(Debug, SimpleObject)]
+pub struct ChatUpserted {
+    /// Where the client stands then.
+    pub cursor: Option<String>,
+    /// When it happened.
+    pub occurred_at: DateTime<Utc>,
+    /// The chat as it is now.
+    pub chat: Chat,
+}
+
+/// A chat is gone for the viewer, with all its messages, for good.
+#[derive(Debug, SimpleObject)]
+pub struct ChatRemoved {
+    /// Where the client stands then.
+    pub cursor: Option<String>,
+    /// When it happened.
+    pub occurred_at: DateTime<Utc>,
+    /// The chat that is gone.
+    #[graphql(name = "chatId")]
+    pub chat_id: ChatId,
+}
+
+/// The messages of a chat up to a number are gone, for good.
+#[derive(Debug, SimpleObject)]
+pub struct HistoryCleared {
+    /// Where the client stands then.
+    pub cursor: Option<String>,
+    /// When it happened.
+    pub occurred_at: DateTime<Utc>,
+    /// The chat.
+    pub chat_id: ChatId,
+    /// Messages whose `sequence` is at most this are gone.
+    pub through_sequence: Long,
+}
+
+/// A message was sent: put it in the place of what the client has, if its version is not lower.
+#[derive(Debug, SimpleObject)]
+pub struct MessageCreated {
+    /// Where the client stands then.
+    pub cursor: Option<String>,
+    /// When it happened.
+    pub occurred_at: DateTime<Utc>,
+    /// The message as it is now.
+    pub message: Message,
+}
+
+/// What changed about a message.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Enum)]
+pub enum MessageChange {
+    /// Its text.
+    Content,
+    /// The state of the answer that writes it.
+    Generation,
+}
+
+impl MessageChange {
+    /// What a name in the log stands for.
+    pub fn named(name: &str) -> Option<Self> {
+        match name {
+            "CONTENT" => Some(MessageChange::Content),
+            "GENERATION" => Some(MessageChange::Generation),
+            _ => None,
+        }
+    }
+}
+
+/// A message changed: put it in the place of what the client has, if its version is not lower.
+#[derive(Debug, SimpleObject)]
+pub struct MessageUpdated {
+    /// Where the client stands then.
+    pub cursor: Option<String>,
+    /// When it happened.
+    pub occurred_at: DateTime<Utc>,
+    /// The message as it is now.
+    pub message: Message,
+    /// What changed.
+    pub changed: Vec<MessageChange>,
+}
+
+/// The ids in an event's payload.
+#[derive(Debug, serde::Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub(super) struct Payload {
+    pub(super) chat_id: ChatId,
+    pub(super) message_id: Option<MessageId>,
+    #[serde(default)]
+    pub(super) through: i64,
+    #[serde(default)]
+    pub(super) changed: Vec<String>,
+}

@@ -1,0 +1,366 @@
+//! The answer as clients see it, and its stream.
+
+use async_graphql::{Context, Enum, Interface, Object, SimpleObject};
+use chrono::{DateTime, Utc};
+use tokio::sync::OnceCell;
+
+use super::loader::{TextOf, load_one};
+use crate::ai::FailureKind;
+use crate::chat::message::Message;
+use crate::chat::reply::generation::{Generation, GenerationStatus, KeySource, StoredText};
+use crate::chat::reply::live::Channel;
+use crate::chat::reply::payer::display_name;
+use crate::chat::reply::watch::Watched;
+use crate::context::RequestContext;
+use crate::error::{Error, Result};
+use crate::id::GenerationId;
+use crate::scalar::Long;
+use crate::vault::api::ProviderName;
+
+/// Why there is no complete answer.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Enum)]
+pub enum GenerationErrorCode {
+    /// There is no key for this provider.
+    KeyMissing,
+    /// The provider refuses the key.
+    KeyInvalid,
+    /// The provider wants fewer requests.
+    RateLimited,
+    /// The account behind the key has no credit left.
+    QuotaExceeded,
+    /// The provider has a fault or cannot be reached.
+    Unavailable,
+    /// The provider did not answer in time.
+    Timeout,
+    /// The conversation is longer than the model takes.
+    ContextTooLong,
+    /// The provider's filter stopped it.
+    ContentFiltered,
+    /// The provider does not have this model.
+    ModelNotFound,
+    /// The provider does not understand the request.
+    InvalidRequest,
+    /// The answer broke off.
+    Interrupted,
+    /// A fault of Parlor's.
+    Internal,
+}
+
+/// What helps against a failure.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Enum)]
+pub enum ErrorAction {
+    /// Send it again, after `retryAfterSeconds` if it is there.
+    Retry,
+    /// Set a provider key, or check it.
+    CheckKey,
+    /// Add credit to the provider's account.
+    AddCredit,
+    /// Choose another model.
+    ChangeModel,
+    /// Say less: clear the history or start a new chat.
+    ShortenConversation,
+    /// Put it in other words.
+    Rephrase,
+}
+
+/// Why there is no complete answer, and what helps.
+#[derive(Debug, Clone, PartialEq, Eq, SimpleObject)]
+pub struct GenerationError {
+    /// What kind of failure it is, for programs.
+    code: GenerationErrorCode,
+    /// What happened and what to do next, for people.
+    message: String,
+    /// Whether the same question may succeed later.
+    retryable: bool,
+    /// How long the provider asks to wait.
+    retry_after_seconds: Option<i32>,
+    /// What helps.
+    action: Option<ErrorAction>,
+}
+
+impl GenerationError {
+    fn new(kind: FailureKind, provider: &str, retry_after_seconds: Option<i32>) -> Self {
+        let name = provider.parse().map_or("The provider", display_name);
+        use ErrorAction as Action;
+        use GenerationErrorCode as Code;
+        let (code, message, action) = match kind {
+            FailureKind::KeyMissing => (Code::KeyMissing, format!("No API key configured. Please add your {name} API key in profile settings."), Some(Action::CheckKey)),
+            FailureKind::KeyInvalid => (Code::KeyInvalid, format!("Invalid API key. Please check your {name} API key in profile settings."), Some(Action::CheckKey)),
+            FailureKind::RateLimited => (Code::RateLimited, "API rate limit exceeded. Please try again later.".into(), Some(Action::Retry)),
+            FailureKind::QuotaExceeded => (Code::QuotaExceeded, format!("The {name} account behind this key has no credit left. Please add credit there, or use another key."), Some(Action::AddCredit)),
+            FailureKind::Unavailable => (Code::Unavailable, "AI service temporarily unavailable. Please try again later.".into(), Some(Action::Retry)),
+            FailureKind::Timeout => (Code::Timeout, format!("{name} did not answer in time. Please try again."), Some(Action::Retry)),
+            FailureKind::ContextTooLong => (Code::ContextTooLong, "The conversation is longer than this model takes. Clear the history, start a new chat, or choose a model with a larger context.".into(), Some(Action::ShortenConversation)),
+            FailureKind::ContentFiltered => (Code::ContentFiltered, format!("{name} declined to answer this. Please put it in other words."), Some(Action::Rephrase)),
+            FailureKind::ModelNotFound => (Code::ModelNotFound, format!("{name} does not have this model, or this key may not use it. Please choose another model."), Some(Action::ChangeModel)),
+            FailureKind::InvalidRequest => (Code::InvalidRequest, format!("{name} did not understand the request. Please choose another model, or check the base URL of the key."), Some(Action::ChangeModel)),
+            FailureKind::Interrupted => (Code::Interrupted, "The answer broke off. What came before is kept; please ask again for the rest.".into(), Some(Action::Retry)),
+            FailureKind::Internal => (Code::Internal, "Something went wrong on our side. What came before is kept; please try again.".into(), Some(Action::Retry)),
+        };
+        GenerationError {
+            code,
+            message,
+            retryable: kind.retryable(),
+            retry_after_seconds,
+            action,
+        }
+    }
+}
+
+/// What an answer used, as the provider counts.
+#[derive(Debug, Clone, PartialEq, Eq, SimpleObject)]
+pub struct TokenUsage {
+    /// Tokens of the prompt, cached ones included.
+    input_tokens: Long,
+    /// Tokens of the prompt that the provider had cached.
+    cached_input_tokens: Long,
+    /// Tokens of the answer, reasoning included.
+    output_tokens: Long,
+    /// Tokens of the reasoning.
+    reasoning_tokens: Long,
+    /// Prompt and answer together.
+    total_tokens: Long,
+}
+
+/// Why the model stopped.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Enum)]
+pub enum FinishReason {
+    /// It had said everything.
+    Stop,
+    /// It had reached the longest answer allowed.
+    Length,
+    /// The provider's filter stopped it.
+    ContentFilter,
+    /// It wants to use a tool.
+    ToolCalls,
+    /// Something else.
+    Other,
+}
+
+/// An answer's row, and its text as this request sees it: text and sequence belong together, so they are read once.
+#[derive(Debug, Clone)]
+pub struct Answer {
+    row: Generation,
+    text: OnceCell<StoredText>,
+}
+
+impl From<Generation> for Answer {
+    fn from(row: Generation) -> Self {
+        Answer {
+            row,
+            text: OnceCell::new(),
+        }
+    }
+}
+
+impl Answer {
+    async fn text_now(&self, context: &Context<'_>) -> Result<&StoredText> {
+        let read = async || match context.app().engine().live(self.row.id) {
+            Some(live) => {
+                let progress = live.progress();
+                let reasoning = (!progress.reasoning.is_empty()).then_some(progress.reasoning);
+                Ok(StoredText {
+                    sequence: progress.sequence,
+                    text: progress.text,
+                    reasoning,
+                })
+            }
+            None => load_one(context, TextOf(self.row.id))
+                .await?
+                .ok_or_else(|| Error::not_found(&[], "generation")),
+        };
+        self.text.get_or_try_init(read).await
+    }
+}
+
+/// One AI answer. It belongs to no request: it goes on when everybody leaves, and its text is kept when it fails.
+#[Object(name = "Generation")]
+impl Answer {
+    /// Opaque and typed.
+    pub async fn id(&self) -> GenerationId {
+        self.row.id
+    }
+
+    /// The message that the answer is written into.
+    async fn message(&self, context: &Context<'_>) -> Result<Message> {
+        load_one(context, self.row.message_id)
+            .await?
+            .ok_or_else(|| Error::not_found(&[], "message"))
+    }
+
+    /// Where it stands.
+    async fn status(&self) -> GenerationStatus {
+        self.row.status
+    }
+
+    /// Whose model answers.
+    async fn provider(&self) -> Option<ProviderName> {
+        self.row.provider.parse::<crate::ai::Provider>().ok().map(Into::into)
+    }
+
+    /// The model that answers.
+    async fn model(&self) -> &str {
+        &self.row.model
+    }
+
+    /// Whose key pays.
+    async fn key_source(&self) -> KeySource {
+        self.row.key_source
+    }
+
+    /// The text so far: everything up to the delta numbered `sequence`.
+    async fn text(&self, context: &Context<'_>) -> Result<&str> {
+        Ok(&self.text_now(context).await?.text)
+    }
+
+    /// What the model showed of its thinking so far.
+    async fn reasoning(&self, context: &Context<'_>) -> Result<Option<&str>> {
+        Ok(self.text_now(context).await?.reasoning.as_deref())
+    }
+
+    /// The number of the last delta in `text` and `reasoning`; give it to `generationEvents(after:)`.
+    async fn sequence(&self, context: &Context<'_>) -> Result<i32> {
+        Ok(self.text_now(context).await?.sequence)
+    }
+
+    /// What it used; null while nobody knows.
+    async fn usage(&self) -> Option<TokenUsage> {
+        let (input, output) = (self.row.input_tokens?, self.row.output_tokens?);
+        Some(TokenUsage {
+            input_tokens: Long(input),
+            cached_input_tokens: Long(self.row.cached_input_tokens.unwrap_or_default()),
+            output_tokens: Long(output),
+            reasoning_tokens: Long(self.row.reasoning_tokens.unwrap_or_default()),
+            total_tokens: Long(input + output),
+        })
+    }
+
+    /// Why there is no complete answer; null unless it failed or broke off.
+    async fn error(&self) -> Option<GenerationError> {
+        let kind = self
+            .row
+            .error_code
+            .as_deref()?
+            .to_lowercase()
+            .parse()
+            .unwrap_or(FailureKind::Internal);
+        Some(GenerationError::new(
+            kind,
+            &self.row.provider,
+            self.row.error_retry_after_seconds,
+        ))
+    }
+
+    /// Why the model stopped; null unless it said so.
+    async fn finish_reason(&self) -> Option<FinishReason> {
+        Some(match self.row.finish_reason.as_deref()? {
+            "STOP" => FinishReason::Stop,
+            "LENGTH" => FinishReason::Length,
+            "CONTENT_FILTER" => FinishReason::ContentFilter,
+            "TOOL_CALLS" => FinishReason::ToolCalls,
+            _ => FinishReason::Other,
+        })
+    }
+
+    /// When it was asked for.
+    async fn queued_at(&self) -> DateTime<Utc> {
+        self.row.queued_at
+    }
+
+    /// When the model's first word came.
+    async fn first_token_at(&self) -> Option<DateTime<Utc>> {
+        self.row.first_token_at
+    }
+
+    /// When it ended.
+    async fn finished_at(&self) -> Option<DateTime<Utc>> {
+        self.row.finished_at
+    }
+}
+
+/// What happens to an answer.
+#[derive(Debug, Interface)]
+#[graphql(
+    field(name = "generation_id", ty = "&async_graphql::ID", desc = "Which answer."),
+    field(
+        name = "sequence",
+        ty = "&i32",
+        desc = "The number of the last delta that the client has then; give it to `after` when reconnecting."
+    )
+)]
+#[expect(clippy::large_enum_variant, reason = "one at a time, on its way out")]
+pub enum GenerationEvent {
+    /// Everything so far.
+    Snapshot(GenerationSnapshot),
+    /// What comes next.
+    Delta(GenerationDelta),
+    /// The end.
+    Finished(GenerationFinished),
+}
+
+/// Everything so far: replaces what the client holds. The first event, unless `after` could be continued.
+#[derive(Debug, SimpleObject)]
+pub struct GenerationSnapshot {
+    /// Which answer.
+    generation_id: async_graphql::ID,
+    /// The number of the last delta in it.
+    sequence: i32,
+    /// The text so far.
+    text: String,
+    /// What the model showed of its thinking so far.
+    reasoning: Option<String>,
+}
+
+/// What comes next: append it. One delta may hold several tokens that came close together.
+#[derive(Debug, SimpleObject)]
+pub struct GenerationDelta {
+    /// Which answer.
+    generation_id: async_graphql::ID,
+    /// Its number; may grow by more than one when tokens travel together.
+    sequence: i32,
+    /// Which text it continues.
+    channel: Channel,
+    /// What to append.
+    text: String,
+}
+
+/// The end, whatever the outcome. It comes once, after everything else is stored, and the stream completes.
+#[derive(Debug, SimpleObject)]
+pub struct GenerationFinished {
+    /// Which answer.
+    generation_id: async_graphql::ID,
+    /// The number of its last delta.
+    sequence: i32,
+    /// The answer as it ended.
+    generation: Answer,
+}
+
+impl GenerationEvent {
+    /// The event for what a watcher of `id` is told.
+    pub fn new(id: GenerationId, watched: Watched) -> Self {
+        let generation_id = async_graphql::ID::from(id);
+        match watched {
+            Watched::Snapshot {
+                text,
+                reasoning,
+                sequence,
+            } => GenerationEvent::Snapshot(GenerationSnapshot {
+                generation_id,
+                sequence,
+                text,
+                reasoning,
+            }),
+            Watched::Piece(piece) => GenerationEvent::Delta(GenerationDelta {
+                generation_id,
+                sequence: piece.sequence,
+                channel: piece.channel,
+                text: piece.text,
+            }),
+            Watched::Finished(generation) => GenerationEvent::Finished(GenerationFinished {
+                generation_id,
+                sequence: generation.sequence,
+                generation: Answer::from(*generation),
+            }),
+        }
+    }
+}

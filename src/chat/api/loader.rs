@@ -1,0 +1,158 @@
+//! One query for many: what the fields of chats and messages need, gathered over a whole request.
+
+use std::collections::HashMap;
+
+use async_graphql::Context;
+use async_graphql::dataloader::{DataLoader, Loader};
+
+use crate::app::App;
+use crate::chat::chat::{self, Chat};
+use crate::chat::member::{self, MemberState};
+use crate::chat::message::{self, Message};
+use crate::chat::reply::generation::{self, Generation, StoredText};
+use crate::error::{Error, Result};
+use crate::id::{ChatId, GenerationId, MessageId, UserId};
+
+/// Loads what belongs to chats, as the viewer may see it.
+#[derive(Debug, Clone)]
+pub struct ChatLoader {
+    /// The shared handles.
+    pub app: App,
+    /// Whose view it is.
+    pub viewer: UserId,
+}
+
+/// The chat's own row; for chats that the viewer was already shown.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub struct RowOf(pub ChatId);
+/// The newest message of a chat.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub struct LastOf(pub ChatId);
+/// How a chat looks to the viewer.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub struct StateOf(pub ChatId);
+/// How many messages of a chat the viewer has not read.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub struct UnreadOf(pub ChatId);
+/// The answers that are being written in a chat.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub struct RunningIn(pub ChatId);
+/// The generation that a message is written by.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub struct WriterOf(pub MessageId);
+
+/// The stored text of a generation.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub struct TextOf(pub GenerationId);
+
+impl Loader<RowOf> for ChatLoader {
+    type Value = Chat;
+    type Error = Error;
+
+    async fn load(&self, keys: &[RowOf]) -> Result<HashMap<RowOf, Chat>> {
+        let ids: Vec<ChatId> = keys.iter().map(|key| key.0).collect();
+        let found = chat::find_many(&mut *self.app.connection().await?, &ids).await?;
+        Ok(found.into_iter().map(|(id, chat)| (RowOf(id), chat)).collect())
+    }
+}
+
+impl Loader<LastOf> for ChatLoader {
+    type Value = Message;
+    type Error = Error;
+
+    async fn load(&self, keys: &[LastOf]) -> Result<HashMap<LastOf, Message>> {
+        let ids: Vec<ChatId> = keys.iter().map(|key| key.0).collect();
+        let found = message::last_of(&mut *self.app.connection().await?, &ids).await?;
+        Ok(found.into_iter().map(|(id, message)| (LastOf(id), message)).collect())
+    }
+}
+
+impl Loader<StateOf> for ChatLoader {
+    type Value = MemberState;
+    type Error = Error;
+
+    async fn load(&self, keys: &[StateOf]) -> Result<HashMap<StateOf, MemberState>> {
+        let ids: Vec<ChatId> = keys.iter().map(|key| key.0).collect();
+        let found = MemberState::find_many(&mut *self.app.connection().await?, self.viewer, &ids).await?;
+        Ok(found.into_iter().map(|(id, state)| (StateOf(id), state)).collect())
+    }
+}
+
+impl Loader<UnreadOf> for ChatLoader {
+    type Value = i64;
+    type Error = Error;
+
+    async fn load(&self, keys: &[UnreadOf]) -> Result<HashMap<UnreadOf, i64>> {
+        let ids: Vec<ChatId> = keys.iter().map(|key| key.0).collect();
+        let found = member::unread_counts(&mut *self.app.connection().await?, self.viewer, &ids).await?;
+        Ok(found.into_iter().map(|(id, count)| (UnreadOf(id), count)).collect())
+    }
+}
+
+impl Loader<RunningIn> for ChatLoader {
+    type Value = Vec<Generation>;
+    type Error = Error;
+
+    async fn load(&self, keys: &[RunningIn]) -> Result<HashMap<RunningIn, Vec<Generation>>> {
+        let ids: Vec<ChatId> = keys.iter().map(|key| key.0).collect();
+        let found = generation::running_in(&mut *self.app.connection().await?, &ids).await?;
+        let mut running: HashMap<RunningIn, Vec<Generation>> = HashMap::new();
+        for generation in found {
+            running
+                .entry(RunningIn(generation.chat_id))
+                .or_default()
+                .push(generation);
+        }
+        Ok(running)
+    }
+}
+
+impl Loader<WriterOf> for ChatLoader {
+    type Value = Generation;
+    type Error = Error;
+
+    async fn load(&self, keys: &[WriterOf]) -> Result<HashMap<WriterOf, Generation>> {
+        let ids: Vec<MessageId> = keys.iter().map(|key| key.0).collect();
+        let found = generation::find_by_messages(&mut *self.app.connection().await?, &ids).await?;
+        Ok(found
+            .into_iter()
+            .map(|(id, generation)| (WriterOf(id), generation))
+            .collect())
+    }
+}
+
+impl Loader<TextOf> for ChatLoader {
+    type Value = StoredText;
+    type Error = Error;
+
+    async fn load(&self, keys: &[TextOf]) -> Result<HashMap<TextOf, StoredText>> {
+        let ids: Vec<GenerationId> = keys.iter().map(|key| key.0).collect();
+        let found = generation::texts(&mut *self.app.connection().await?, &ids).await?;
+        Ok(found.into_iter().map(|(id, text)| (TextOf(id), text)).collect())
+    }
+}
+
+impl Loader<MessageId> for ChatLoader {
+    type Value = Message;
+    type Error = Error;
+
+    async fn load(&self, ids: &[MessageId]) -> Result<HashMap<MessageId, Message>> {
+        Ok(message::find_many_visible(&mut *self.app.connection().await?, self.viewer, ids).await?)
+    }
+}
+
+/// One thing, through the request's loader.
+///
+/// # Errors
+/// When Postgres fails.
+pub async fn load_one<K>(context: &Context<'_>, key: K) -> Result<Option<<ChatLoader as Loader<K>>::Value>>
+where
+    K: Send + Sync + std::hash::Hash + Eq + Clone + 'static,
+    ChatLoader: Loader<K, Error = Error>,
+{
+    context
+        .data::<DataLoader<ChatLoader>>()
+        .map_err(|_| Error::Unauthenticated)?
+        .load_one(key)
+        .await
+}

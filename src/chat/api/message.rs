@@ -1,0 +1,136 @@
+//! The message as clients see it, and who writes messages.
+
+use async_graphql::{Context, Interface, Object};
+use chrono::{DateTime, Utc};
+
+use super::generation::Answer;
+use super::loader::{RowOf, WriterOf, load_one};
+use crate::account::api::load_user;
+use crate::account::user::User;
+use crate::chat::chat::Chat;
+use crate::chat::message::{Message, MessageRole};
+use crate::context::RequestContext;
+use crate::error::{Error, Result};
+use crate::id::{AssistantId, MessageId};
+use crate::scalar::Long;
+
+/// Who writes messages.
+#[derive(Debug, Interface)]
+#[graphql(
+    field(name = "id", ty = "async_graphql::ID", desc = "Opaque and typed."),
+    field(name = "display_name", ty = "String", desc = "The name to show.")
+)]
+pub enum Actor {
+    /// A person.
+    User(User),
+    /// An AI.
+    Assistant(Assistant),
+}
+
+/// An AI that answers. For now there is the default one.
+#[derive(Debug, Clone, Copy)]
+pub struct Assistant;
+
+impl Assistant {
+    /// The id of the default assistant, the same on every server.
+    pub const DEFAULT: AssistantId = AssistantId(uuid::Uuid::from_u128(0x0000_0000_0000_7000_8000_0000_0000_0001));
+}
+
+/// An AI that answers.
+#[Object]
+impl Assistant {
+    /// Opaque and typed.
+    pub async fn id(&self) -> AssistantId {
+        Assistant::DEFAULT
+    }
+
+    /// The name to show.
+    pub async fn display_name(&self) -> String {
+        "Assistant".into()
+    }
+}
+
+/// What somebody said.
+#[Object]
+impl Message {
+    /// Opaque and typed.
+    pub async fn id(&self) -> MessageId {
+        self.id
+    }
+
+    /// Where it was said.
+    async fn chat(&self, context: &Context<'_>) -> Result<Chat> {
+        load_one(context, RowOf(self.chat_id))
+            .await?
+            .ok_or_else(|| Error::not_found(&[], "chat"))
+    }
+
+    /// Its place in the chat: the order of messages, with gaps where some were removed.
+    async fn sequence(&self) -> Long {
+        Long(self.sequence)
+    }
+
+    /// Whose turn it is in the conversation that a model is shown.
+    async fn role(&self) -> MessageRole {
+        self.role
+    }
+
+    /// Who wrote it; null when the account is gone.
+    async fn author(&self, context: &Context<'_>) -> Result<Option<Actor>> {
+        match (self.role, self.author_id) {
+            (MessageRole::Assistant, _) => Ok(Some(Actor::Assistant(Assistant))),
+            (_, Some(id)) => Ok(load_user(context, id).await?.map(Actor::User)),
+            _ => Ok(None),
+        }
+    }
+
+    /// The text, byte for byte as it was written. While an answer is being written this is what has been stored of it;
+    /// `generationEvents` shows it as it comes.
+    async fn content(&self) -> &str {
+        &self.content
+    }
+
+    /// The message that this one answers.
+    async fn parent(&self, context: &Context<'_>) -> Result<Option<Message>> {
+        match self.parent_id {
+            Some(id) => load_one(context, id).await,
+            None => Ok(None),
+        }
+    }
+
+    /// How an assistant's message is made: its state, what it used, why it ended. Null on people's messages.
+    async fn generation(&self, context: &Context<'_>) -> Result<Option<Answer>> {
+        if self.role != MessageRole::Assistant {
+            return Ok(None);
+        }
+        Ok(load_one(context, WriterOf(self.id)).await?.map(Answer::from))
+    }
+
+    /// When it was sent.
+    async fn created_at(&self) -> DateTime<Utc> {
+        self.created_at
+    }
+
+    /// When its text was last changed by its author.
+    async fn edited_at(&self) -> Option<DateTime<Utc>> {
+        self.edited_at
+    }
+
+    /// Since when it is only a tombstone.
+    async fn deleted_at(&self) -> Option<DateTime<Utc>> {
+        self.deleted_at
+    }
+
+    /// Grows with each change: apply an event only when its version is higher.
+    async fn version(&self) -> i32 {
+        self.version
+    }
+
+    /// The key that it was sent with; seen by its sender alone.
+    async fn idempotency_key(&self, context: &Context<'_>) -> Option<&str> {
+        let asker = context.signed_in().ok().map(|who| who.user_id);
+        self.idempotency_key
+            .as_deref()
+            .filter(|_| asker.is_some() && asker == self.author_id)
+    }
+}

@@ -1,0 +1,19 @@
+//! Chats in GraphQL.
+
+mod chat;
+mod event;
+mod generation;
+mod loader;
+mod message;
+mod mutation;
+mod query;
+mod subscription;
+
+pub use chat::{ChatConnection, ChatFilterInput, ChatViewerState, MessageConnection, list, message_page};
+pub use event::Event;
+pub use generation::{Answer, GenerationError, GenerationEvent, TokenUsage};
+pub use loader::ChatLoader;
+pub use message::{Actor, Assistant};
+pub use mutation::ChatMutation;
+pub use query::ChatQuery;
+pub use subscription::ChatSubscription;

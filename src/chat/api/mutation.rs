@@ -1,0 +1,313 @@
+//! What people do with chats.
+
+use async_graphql::{Context, Enum, InputObject, MaybeUndefined, Object, SimpleObject};
+
+use super::chat::MarkReadInput;
+use super::generation::Answer;
+use crate::chat::chat::{self, Chat, ChatChange, NewChat};
+use crate::chat::message::Message;
+use crate::chat::read;
+use crate::chat::send::{self, NewMessage};
+use crate::context::RequestContext;
+use crate::error::{Result, UserError, payload};
+use crate::id::{ChatId, GenerationId};
+use crate::vault::api::ProviderName;
+
+/// The kinds of chats that can be made.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Enum)]
+pub enum NewChatKind {
+    /// One person and an AI.
+    Assistant,
+}
+
+/// A chat to make.
+#[derive(Debug, InputObject)]
+pub struct CreateChatInput {
+    /// Who will be in it.
+    #[graphql(default_with = "NewChatKind::Assistant")]
+    kind: NewChatKind,
+    /// What to call it, at most 120 characters; without one, the first message gives it a title.
+    title: Option<String>,
+    /// Whose model is to answer; without it, whichever key there is.
+    provider: Option<ProviderName>,
+    /// Which model is to answer; without it, the server's default. In development `scripted:words=50,delay=20` and the
+    /// like play scripts.
+    model: Option<String>,
+    /// The client's own key for this action, such as a UUID: a retry with it returns the same chat.
+    idempotency_key: Option<String>,
+}
+
+/// The result of `createChat`.
+#[derive(Debug, SimpleObject)]
+pub struct CreateChatPayload {
+    /// The chat.
+    chat: Option<Chat>,
+    /// What was refused.
+    errors: Vec<UserError>,
+}
+
+/// What to change about a chat; what is left away stays as it is.
+#[derive(Debug, InputObject)]
+pub struct UpdateChatInput {
+    /// Which chat.
+    chat_id: ChatId,
+    /// What to call it, at most 120 characters; empty or null for no title.
+    #[graphql(default)]
+    title: MaybeUndefined<String>,
+    /// Whose model is to answer; null for whichever key there is.
+    #[graphql(default)]
+    provider: MaybeUndefined<ProviderName>,
+    /// Which model is to answer; null for the server's default.
+    #[graphql(default)]
+    model: MaybeUndefined<String>,
+    /// Whether to keep it on top of one's own list.
+    pinned: Option<bool>,
+    /// Whether to put it away from one's own list.
+    archived: Option<bool>,
+}
+
+/// The result of `updateChat`.
+#[derive(Debug, SimpleObject)]
+pub struct UpdateChatPayload {
+    /// The chat as it is now.
+    chat: Option<Chat>,
+    /// What was refused.
+    errors: Vec<UserError>,
+}
+
+/// Which chat to delete.
+#[derive(Debug, InputObject)]
+pub struct DeleteChatInput {
+    /// Any but the always-there one.
+    chat_id: ChatId,
+}
+
+/// The result of `deleteChat`.
+#[derive(Debug, SimpleObject)]
+pub struct DeleteChatPayload {
+    /// The chat that is gone.
+    deleted_chat_id: Option<ChatId>,
+    /// What was refused.
+    errors: Vec<UserError>,
+}
+
+/// Which chat to clear.
+#[derive(Debug, InputObject)]
+pub struct ClearHistoryInput {
+    /// The chat.
+    chat_id: ChatId,
+}
+
+/// The result of `clearHistory`.
+#[derive(Debug, SimpleObject)]
+pub struct ClearHistoryPayload {
+    /// The chat, empty.
+    chat: Option<Chat>,
+    /// What was refused.
+    errors: Vec<UserError>,
+}
+
+/// How a message is to be answered, this once.
+#[derive(Debug, InputObject)]
+pub struct ReplyOptions {
+    /// Whose model.
+    provider: Option<ProviderName>,
+    /// Which model.
+    model: Option<String>,
+}
+
+/// A message to send.
+#[derive(Debug, InputObject)]
+pub struct SendMessageInput {
+    /// Where to.
+    chat_id: ChatId,
+    /// The text, of 1 to 4000 characters unless the server says otherwise.
+    content: String,
+    /// The client's own key for this message, such as a UUID: however often it is sent, it counts once, for good.
+    idempotency_key: String,
+    /// How to answer it, this once.
+    reply: Option<ReplyOptions>,
+}
+
+/// The result of `sendMessage`.
+#[derive(Debug, SimpleObject)]
+pub struct SendMessagePayload {
+    /// The message.
+    message: Option<Message>,
+    /// The answer that it started; follow it with `generationEvents`.
+    generation: Option<Answer>,
+    /// A position in the event log after all events of this send.
+    cursor: Option<String>,
+    /// What was refused; nothing is stored then.
+    errors: Vec<UserError>,
+}
+
+/// Which answer to stop.
+#[derive(Debug, InputObject)]
+pub struct StopGenerationInput {
+    /// The answer.
+    generation_id: GenerationId,
+}
+
+/// The result of `stopGeneration`.
+#[derive(Debug, SimpleObject)]
+pub struct StopGenerationPayload {
+    /// The answer as it is now; one that had ended before stays as it was.
+    generation: Option<Answer>,
+    /// What was refused.
+    errors: Vec<UserError>,
+}
+
+/// The result of `markRead`.
+#[derive(Debug, SimpleObject)]
+pub struct MarkReadPayload {
+    /// The chat as it is now.
+    chat: Option<Chat>,
+    /// What was refused.
+    errors: Vec<UserError>,
+}
+
+/// What people do with chats.
+#[derive(Debug, Default)]
+pub struct ChatMutation;
+
+#[Object]
+impl ChatMutation {
+    /// Makes a chat.
+    async fn create_chat(
+        &self,
+        context: &Context<'_>,
+        #[graphql(desc = "The chat to make.")] input: CreateChatInput,
+    ) -> Result<CreateChatPayload> {
+        let who = context.signed_in()?;
+        let CreateChatInput {
+            kind: NewChatKind::Assistant,
+            title,
+            provider,
+            model,
+            idempotency_key,
+        } = input;
+        let wanted = NewChat {
+            title,
+            provider: provider.map(Into::into),
+            model,
+            idempotency_key,
+        };
+        let (chat, errors) = payload(chat::create(context.app(), who.user_id, wanted).await)?;
+        Ok(CreateChatPayload { chat, errors })
+    }
+
+    /// Changes a chat, or how it looks to the viewer.
+    async fn update_chat(
+        &self,
+        context: &Context<'_>,
+        #[graphql(desc = "What to change.")] input: UpdateChatInput,
+    ) -> Result<UpdateChatPayload> {
+        let who = context.signed_in()?;
+        let change = ChatChange {
+            title: given(input.title).map(Option::unwrap_or_default),
+            provider: given(input.provider).map(|provider| provider.map(Into::into)),
+            model: given(input.model).map(Option::unwrap_or_default),
+            pinned: input.pinned,
+            archived: input.archived,
+        };
+        let (chat, errors) = payload(chat::update(context.app(), who.user_id, input.chat_id, change).await)?;
+        Ok(UpdateChatPayload { chat, errors })
+    }
+
+    /// Deletes a chat and all that was said in it, for good.
+    async fn delete_chat(
+        &self,
+        context: &Context<'_>,
+        #[graphql(desc = "Which chat.")] input: DeleteChatInput,
+    ) -> Result<DeleteChatPayload> {
+        let who = context.signed_in()?;
+        let (deleted_chat_id, errors) = payload(chat::delete(context.app(), who.user_id, input.chat_id).await)?;
+        Ok(DeleteChatPayload {
+            deleted_chat_id,
+            errors,
+        })
+    }
+
+    /// Removes all messages of a chat, for good.
+    async fn clear_history(
+        &self,
+        context: &Context<'_>,
+        #[graphql(desc = "Which chat.")] input: ClearHistoryInput,
+    ) -> Result<ClearHistoryPayload> {
+        let who = context.signed_in()?;
+        let (chat, errors) = payload(chat::clear_history(context.app(), who.user_id, input.chat_id).await)?;
+        Ok(ClearHistoryPayload { chat, errors })
+    }
+
+    /// Sends a message. Once this returns, it is stored, and the answer is on its way whatever becomes of the client.
+    async fn send_message(
+        &self,
+        context: &Context<'_>,
+        #[graphql(desc = "The message.")] input: SendMessageInput,
+    ) -> Result<SendMessagePayload> {
+        let who = context.signed_in()?;
+        let (provider, model) = input
+            .reply
+            .map_or((None, None), |reply| (reply.provider.map(Into::into), reply.model));
+        let new = NewMessage {
+            chat_id: input.chat_id,
+            content: input.content,
+            idempotency_key: input.idempotency_key,
+            provider,
+            model,
+        };
+        let (sent, errors) = payload(send::send(context.app(), who.user_id, new).await)?;
+        let Some(sent) = sent else {
+            return Ok(SendMessagePayload {
+                message: None,
+                generation: None,
+                cursor: None,
+                errors,
+            });
+        };
+        let cursor = Some(sent.cursor.to_string());
+        Ok(SendMessagePayload {
+            message: Some(sent.message),
+            generation: sent.generation.map(Answer::from),
+            cursor,
+            errors,
+        })
+    }
+
+    /// Stops an answer, from any device; what was written is kept. The provider is cut off at once.
+    async fn stop_generation(
+        &self,
+        context: &Context<'_>,
+        #[graphql(desc = "Which answer.")] input: StopGenerationInput,
+    ) -> Result<StopGenerationPayload> {
+        let who = context.signed_in()?;
+        let app = context.app();
+        let (generation, errors) = payload(app.engine().stop(app, who.user_id, input.generation_id).await)?;
+        Ok(StopGenerationPayload {
+            generation: generation.map(Answer::from),
+            errors,
+        })
+    }
+
+    /// Says which message was read last; never goes back.
+    async fn mark_read(
+        &self,
+        context: &Context<'_>,
+        #[graphql(desc = "What was read.")] input: MarkReadInput,
+    ) -> Result<MarkReadPayload> {
+        let who = context.signed_in()?;
+        let (chat, errors) =
+            payload(read::mark_read(context.app(), who.user_id, input.chat_id, input.message_id).await)?;
+        Ok(MarkReadPayload { chat, errors })
+    }
+}
+
+/// None when left away, and then what was given, which may be null.
+fn given<T>(value: MaybeUndefined<T>) -> Option<Option<T>> {
+    match value {
+        MaybeUndefined::Undefined => None,
+        MaybeUndefined::Null => Some(None),
+        MaybeUndefined::Value(value) => Some(Some(value)),
+    }
+}

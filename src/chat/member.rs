@@ -1,0 +1,154 @@
+//! Membership: the proof that somebody may see a chat, and how the chat looks to them.
+
+use std::collections::HashMap;
+
+use chrono::{DateTime, Utc};
+use diesel::prelude::*;
+use diesel::sql_types::{Array, BigInt, Uuid as SqlUuid};
+use diesel_async::RunQueryDsl;
+
+use super::chat::Chat;
+use crate::db::Connection;
+use crate::db::schema::{chat_members, chats};
+use crate::error::{Error, Result};
+use crate::id::{ChatId, UserId};
+
+/// Somebody's access to a chat. Functions that touch a chat take one, and only [`Membership::of`] and
+/// [`Membership::lock`] make it.
+#[derive(Debug, Clone)]
+#[expect(
+    clippy::manual_non_exhaustive,
+    reason = "the private field keeps the rest of this crate from making one"
+)]
+pub struct Membership {
+    /// Who.
+    pub user_id: UserId,
+    /// The chat, as it was read with the membership.
+    pub chat: Chat,
+    _proof: (),
+}
+
+impl Membership {
+    /// The access of `user_id` to `chat_id`; none when there is no such chat or they are not in it.
+    ///
+    /// # Errors
+    /// When Postgres fails.
+    pub async fn of(connection: &mut Connection, user_id: UserId, chat_id: ChatId) -> QueryResult<Option<Self>> {
+        let found = chats::table
+            .inner_join(chat_members::table)
+            .filter(chats::id.eq(chat_id))
+            .filter(chat_members::user_id.eq(user_id))
+            .select(Chat::as_select())
+            .first(connection)
+            .await
+            .optional()?;
+        Ok(found.map(|chat| Membership {
+            user_id,
+            chat,
+            _proof: (),
+        }))
+    }
+
+    /// The same, with the chat's row locked until the transaction ends: it orders all that happens in the chat.
+    ///
+    /// # Errors
+    /// NOT_FOUND for `chatId`, or when Postgres fails.
+    pub async fn lock(connection: &mut Connection, user_id: UserId, chat_id: ChatId) -> Result<Self> {
+        let locked = chats::table
+            .find(chat_id)
+            .select(Chat::as_select())
+            .for_no_key_update()
+            .first(connection)
+            .await
+            .optional()?;
+        let is_member = diesel::select(diesel::dsl::exists(chat_members::table.find((chat_id, user_id))))
+            .get_result(connection)
+            .await?;
+        match locked {
+            Some(chat) if is_member => Ok(Membership {
+                user_id,
+                chat,
+                _proof: (),
+            }),
+            _ => Err(Error::not_found(&["chatId"], "chat")),
+        }
+    }
+}
+
+/// How a chat looks to one of its members.
+#[derive(Debug, Clone, Queryable, Selectable)]
+#[diesel(table_name = chat_members, check_for_backend(diesel::pg::Pg))]
+pub struct MemberState {
+    /// Which chat.
+    pub chat_id: ChatId,
+    /// The newest message that they have read.
+    pub last_read_sequence: i64,
+    /// Since when they keep it on top.
+    pub pinned_at: Option<DateTime<Utc>>,
+    /// Since when they have put it away.
+    pub archived_at: Option<DateTime<Utc>>,
+}
+
+impl MemberState {
+    /// How these chats look to `user_id`, in one query.
+    ///
+    /// # Errors
+    /// When Postgres fails.
+    pub async fn find_many(
+        connection: &mut Connection,
+        user_id: UserId,
+        chats: &[ChatId],
+    ) -> QueryResult<HashMap<ChatId, MemberState>> {
+        let found: Vec<MemberState> = chat_members::table
+            .filter(chat_members::user_id.eq(user_id))
+            .filter(chat_members::chat_id.eq_any(chats))
+            .select(MemberState::as_select())
+            .load(connection)
+            .await?;
+        Ok(found.into_iter().map(|state| (state.chat_id, state)).collect())
+    }
+}
+
+/// How many messages of others each chat holds that `user_id` has not read; counted to a thousand.
+///
+/// # Errors
+/// When Postgres fails.
+pub async fn unread_counts(
+    connection: &mut Connection,
+    user_id: UserId,
+    chats: &[ChatId],
+) -> QueryResult<HashMap<ChatId, i64>> {
+    #[derive(QueryableByName)]
+    struct Row {
+        #[diesel(sql_type = SqlUuid)]
+        chat_id: ChatId,
+        #[diesel(sql_type = BigInt)]
+        unread: i64,
+    }
+    let query = "SELECT member.chat_id, unread.count AS unread FROM chat_members AS member CROSS JOIN LATERAL (\
+          SELECT count(*) FROM (SELECT 1 FROM messages WHERE chat_id = member.chat_id AND sequence > member.last_read_sequence \
+            AND author_id IS DISTINCT FROM member.user_id AND deleted_at IS NULL LIMIT 1000) AS counted) AS unread \
+        WHERE member.user_id = $1 AND member.chat_id = ANY ($2)";
+    let rows: Vec<Row> = diesel::sql_query(query)
+        .bind::<SqlUuid, _>(user_id)
+        .bind::<Array<SqlUuid>, _>(chats)
+        .load(connection)
+        .await?;
+    Ok(rows.into_iter().map(|row| (row.chat_id, row.unread)).collect())
+}
+
+/// Remembers that a member has read up to a message; never goes back. Returns whether anything changed.
+///
+/// # Errors
+/// When Postgres fails.
+pub async fn mark_read(connection: &mut Connection, membership: &Membership, through: i64) -> QueryResult<bool> {
+    let through = through.min(membership.chat.last_sequence);
+    let mine = chat_members::table
+        .find((membership.chat.id, membership.user_id))
+        .filter(chat_members::last_read_sequence.lt(through));
+    let changed = diesel::update(mine)
+        .set(chat_members::last_read_sequence.eq(through))
+        .execute(connection)
+        .await?;
+    Ok(changed > 0)
+}

@@ -1,0 +1,133 @@
+//! The message's row, and how history is read.
+
+use std::collections::HashMap;
+
+use chrono::{DateTime, Utc};
+use diesel::prelude::*;
+use diesel::sql_types::{Array, Uuid as SqlUuid};
+use diesel_async::RunQueryDsl;
+
+use super::member::Membership;
+use crate::db::schema::{chat_members, messages};
+use crate::db::{Connection, text_enum};
+use crate::error::Result;
+use crate::id::{ChatId, MessageId, UserId};
+use crate::page::Window;
+
+text_enum! {
+    /// Whose turn a message is in the conversation that a model is shown.
+    MessageRole {
+        /// A person's.
+        User = "USER",
+        /// A model's.
+        Assistant = "ASSISTANT",
+        /// Parlor's.
+        System = "SYSTEM",
+        /// A tool's.
+        Tool = "TOOL",
+    }
+}
+
+/// A message.
+#[derive(Debug, Clone, PartialEq, Queryable, Selectable, QueryableByName)]
+#[diesel(table_name = messages, check_for_backend(diesel::pg::Pg))]
+pub struct Message {
+    /// Its id.
+    pub id: MessageId,
+    /// Where it was said.
+    pub chat_id: ChatId,
+    /// Its place in the chat.
+    pub sequence: i64,
+    /// Whose turn it is.
+    pub role: MessageRole,
+    /// Who wrote it.
+    pub author_id: Option<UserId>,
+    /// The text.
+    pub content: String,
+    /// The message that it answers.
+    pub parent_id: Option<MessageId>,
+    /// The sender's key for it.
+    pub idempotency_key: Option<String>,
+    /// Grows with each change.
+    pub version: i32,
+    /// When it was sent.
+    pub created_at: DateTime<Utc>,
+    /// When it was last edited.
+    pub edited_at: Option<DateTime<Utc>>,
+    /// Since when it is a tombstone.
+    pub deleted_at: Option<DateTime<Utc>>,
+}
+
+/// A page of a chat's history. Keyset on `(chat_id, sequence)`: as fast at a million messages as at ten.
+///
+/// # Errors
+/// When Postgres fails.
+pub async fn page(connection: &mut Connection, chat_id: ChatId, window: &Window<i64>) -> Result<Vec<Message>> {
+    let mut query = messages::table
+        .filter(messages::chat_id.eq(chat_id))
+        .select(Message::as_select())
+        .limit(window.fetch())
+        .into_boxed();
+    query = if window.backwards {
+        query.order(messages::sequence.desc())
+    } else {
+        query.order(messages::sequence.asc())
+    };
+    if let Some(after) = window.after {
+        query = query.filter(messages::sequence.gt(after));
+    }
+    if let Some(before) = window.before {
+        query = query.filter(messages::sequence.lt(before));
+    }
+    Ok(query.load(connection).await?)
+}
+
+/// The messages with these ids that `user_id` may see, in one query.
+///
+/// # Errors
+/// When Postgres fails.
+pub async fn find_many_visible(
+    connection: &mut Connection,
+    user_id: UserId,
+    ids: &[MessageId],
+) -> QueryResult<HashMap<MessageId, Message>> {
+    let mine = chat_members::table
+        .filter(chat_members::user_id.eq(user_id))
+        .select(chat_members::chat_id);
+    let found: Vec<Message> = messages::table
+        .filter(messages::id.eq_any(ids))
+        .filter(messages::chat_id.eq_any(mine))
+        .select(Message::as_select())
+        .load(connection)
+        .await?;
+    Ok(found.into_iter().map(|message| (message.id, message)).collect())
+}
+
+/// The newest message of each chat, in one query.
+///
+/// # Errors
+/// When Postgres fails.
+pub async fn last_of(connection: &mut Connection, chats: &[ChatId]) -> QueryResult<HashMap<ChatId, Message>> {
+    let query = "SELECT last.* FROM unnest($1) AS chat (id) CROSS JOIN LATERAL \
+        (SELECT * FROM messages WHERE messages.chat_id = chat.id ORDER BY sequence DESC LIMIT 1) AS last";
+    let found: Vec<Message> = diesel::sql_query(query)
+        .bind::<Array<SqlUuid>, _>(chats)
+        .load(connection)
+        .await?;
+    Ok(found.into_iter().map(|message| (message.chat_id, message)).collect())
+}
+
+/// The sequence of a message in the chat of `membership`.
+///
+/// # Errors
+/// When Postgres fails.
+pub async fn sequence_of(
+    connection: &mut Connection,
+    membership: &Membership,
+    id: MessageId,
+) -> QueryResult<Option<i64>> {
+    let found = messages::table
+        .find(id)
+        .filter(messages::chat_id.eq(membership.chat.id));
+    found.select(messages::sequence).first(connection).await.optional()
+}

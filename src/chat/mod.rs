@@ -1,0 +1,15 @@
+//! Rooms and what is said in them.
+
+pub mod api;
+#[expect(
+    clippy::module_inception,
+    reason = "the chat is the thing itself, among its members and messages"
+)]
+pub mod chat;
+pub mod event;
+pub mod member;
+pub mod message;
+pub mod read;
+pub mod reply;
+pub mod send;
+pub mod title;

@@ -1,0 +1,32 @@
+//! Reading up to a message.
+
+use diesel_async::AsyncConnection;
+
+use super::chat::Chat;
+use super::member::{self, Membership};
+use super::{event, message};
+use crate::app::App;
+use crate::error::{Error, Result};
+use crate::id::{ChatId, MessageId, UserId};
+
+/// Remembers that `user_id` has read the chat up to a message, and tells their other devices.
+///
+/// # Errors
+/// NOT_FOUND for the chat or the message.
+pub async fn mark_read(app: &App, user_id: UserId, chat_id: ChatId, message_id: MessageId) -> Result<Chat> {
+    let mut connection = app.connection().await?;
+    let chat = connection
+        .transaction(async |connection| {
+            let membership = Membership::lock(connection, user_id, chat_id).await?;
+            let through = message::sequence_of(connection, &membership, message_id)
+                .await?
+                .ok_or_else(|| Error::not_found(&["messageId"], "message"))?;
+            if member::mark_read(connection, &membership, through).await? {
+                event::chat_upserted_for(connection, chat_id, user_id).await?;
+            }
+            Ok::<_, Error>(membership.chat)
+        })
+        .await?;
+    app.log().wake();
+    Ok(chat)
+}

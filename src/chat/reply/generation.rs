@@ -1,0 +1,453 @@
+//! The generation's row: its states, and the few statements that move it between them.
+
+use std::collections::HashMap;
+
+use chrono::{DateTime, Utc};
+use diesel::dsl::now;
+use diesel::prelude::*;
+use diesel_async::{AsyncConnection, RunQueryDsl};
+use uuid::Uuid;
+
+use crate::ai::{Failure, FailureKind, FinishReason, Usage};
+use crate::chat::event;
+use crate::db::schema::{chat_members, chats, generations, messages};
+use crate::db::{Connection, text_enum};
+use crate::error::{Result, whole_seconds};
+use crate::id::{ChatId, GenerationId, MessageId, UserId};
+
+/// How long a process counts as alive without a word of it.
+pub const LEASE_SECONDS: i64 = 6;
+
+text_enum! {
+    /// Where an answer stands. The last four are final.
+    GenerationStatus {
+        /// Nothing has come from the model yet.
+        Queued = "QUEUED",
+        /// It is being written.
+        Streaming = "STREAMING",
+        /// The model said that it is done.
+        Completed = "COMPLETED",
+        /// The provider refused or failed; what came before is kept.
+        Failed = "FAILED",
+        /// Somebody stopped it; what came before is kept.
+        Stopped = "STOPPED",
+        /// It broke off (a cut connection, a stalled provider, a stopped server); what came before is kept.
+        Interrupted = "INTERRUPTED",
+    }
+}
+
+text_enum! {
+    /// Whose key pays for an answer.
+    KeySource {
+        /// The asking person's own.
+        User = "USER",
+        /// The server's.
+        Server = "SERVER",
+        /// Nobody's: the scripted provider is free.
+        None = "NONE",
+    }
+}
+
+/// What is known of an answer besides its text.
+#[derive(Debug, Clone, PartialEq, Queryable, Selectable)]
+#[diesel(table_name = generations, check_for_backend(diesel::pg::Pg))]
+pub struct Generation {
+    /// Its id.
+    pub id: GenerationId,
+    /// The message that it is written into.
+    pub message_id: MessageId,
+    /// The chat of that message.
+    pub chat_id: ChatId,
+    /// Who asked.
+    pub user_id: UserId,
+    /// Where it stands.
+    pub status: GenerationStatus,
+    /// Whose model.
+    pub provider: String,
+    /// Which model.
+    pub model: String,
+    /// Whose key pays.
+    pub key_source: KeySource,
+    /// The number of the last delta in the stored text.
+    pub sequence: i32,
+    /// What the model showed of its thinking.
+    pub reasoning: Option<String>,
+    /// Why the model stopped.
+    pub finish_reason: Option<String>,
+    /// Why there is no complete answer.
+    pub error_code: Option<String>,
+    /// How long the provider asks to wait.
+    pub error_retry_after_seconds: Option<i32>,
+    /// Tokens of the prompt.
+    pub input_tokens: Option<i64>,
+    /// Those of them that were cached.
+    pub cached_input_tokens: Option<i64>,
+    /// Tokens of the answer.
+    pub output_tokens: Option<i64>,
+    /// Those of them that were reasoning.
+    pub reasoning_tokens: Option<i64>,
+    /// When it was asked for.
+    pub queued_at: DateTime<Utc>,
+    /// When the model's first word came.
+    pub first_token_at: Option<DateTime<Utc>>,
+    /// When it ended.
+    pub finished_at: Option<DateTime<Utc>>,
+}
+
+/// A generation to be.
+#[derive(Debug, Insertable)]
+#[diesel(table_name = generations)]
+pub struct NewGeneration {
+    /// Its id.
+    pub id: GenerationId,
+    /// The message that it is written into.
+    pub message_id: MessageId,
+    /// The chat of that message.
+    pub chat_id: ChatId,
+    /// Who asked.
+    pub user_id: UserId,
+    /// Whose model.
+    pub provider: String,
+    /// Which model.
+    pub model: String,
+    /// Whose key pays.
+    pub key_source: KeySource,
+    /// The process that will run it.
+    pub leased_by: Uuid,
+    /// When that process counts as dead.
+    pub lease_expires_at: DateTime<Utc>,
+}
+
+/// The stored text of an answer and the number of its last delta, read together.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct StoredText {
+    /// The number of the last delta in both texts.
+    pub sequence: i32,
+    /// The text.
+    pub text: String,
+    /// What the model showed of its thinking.
+    pub reasoning: Option<String>,
+}
+
+/// How an answer ended.
+#[derive(Debug, Clone)]
+pub enum Outcome {
+    /// The model said that it is done.
+    Completed(FinishReason),
+    /// The provider refused or failed, or broke off.
+    Failed(Failure),
+    /// Somebody stopped it.
+    Stopped,
+    /// The process that ran it ended.
+    Interrupted,
+}
+
+/// What an answer has come to.
+#[derive(Debug, Clone, Default)]
+pub struct Progress {
+    /// The text.
+    pub text: String,
+    /// What the model showed of its thinking.
+    pub reasoning: String,
+    /// The number of the last delta in both.
+    pub sequence: i32,
+    /// When the first one came.
+    pub first_token_at: Option<DateTime<Utc>>,
+    /// What the provider says it used.
+    pub usage: Option<Usage>,
+    /// The provider's own id for the call.
+    pub provider_request_id: Option<String>,
+}
+
+/// Stores a new generation, QUEUED.
+///
+/// # Errors
+/// When Postgres fails.
+pub async fn insert(connection: &mut Connection, new: NewGeneration) -> QueryResult<Generation> {
+    let row = (&new, generations::status.eq(GenerationStatus::Queued));
+    diesel::insert_into(generations::table)
+        .values(row)
+        .returning(Generation::as_returning())
+        .get_result(connection)
+        .await
+}
+
+/// A generation in a chat of `user_id`.
+///
+/// # Errors
+/// When Postgres fails.
+pub async fn find(connection: &mut Connection, user_id: UserId, id: GenerationId) -> QueryResult<Option<Generation>> {
+    let mine = chat_members::table
+        .filter(chat_members::user_id.eq(user_id))
+        .select(chat_members::chat_id);
+    generations::table
+        .find(id)
+        .filter(generations::chat_id.eq_any(mine))
+        .select(Generation::as_select())
+        .first(connection)
+        .await
+        .optional()
+}
+
+/// A generation in a chat of `user_id` and its stored text, read together.
+///
+/// # Errors
+/// When Postgres fails.
+pub async fn find_with_text(
+    connection: &mut Connection,
+    user_id: UserId,
+    id: GenerationId,
+) -> QueryResult<Option<(Generation, String)>> {
+    let mine = chat_members::table
+        .filter(chat_members::user_id.eq(user_id))
+        .select(chat_members::chat_id);
+    generations::table
+        .inner_join(messages::table)
+        .filter(generations::id.eq(id))
+        .filter(generations::chat_id.eq_any(mine))
+        .select((Generation::as_select(), messages::content))
+        .first(connection)
+        .await
+        .optional()
+}
+
+/// The generations that are written into these messages, in one query.
+///
+/// # Errors
+/// When Postgres fails.
+pub async fn find_by_messages(
+    connection: &mut Connection,
+    ids: &[MessageId],
+) -> QueryResult<HashMap<MessageId, Generation>> {
+    let found: Vec<Generation> = generations::table
+        .filter(generations::message_id.eq_any(ids))
+        .select(Generation::as_select())
+        .load(connection)
+        .await?;
+    Ok(found
+        .into_iter()
+        .map(|generation| (generation.message_id, generation))
+        .collect())
+}
+
+/// The stored texts of these generations, in one query.
+///
+/// # Errors
+/// When Postgres fails.
+pub async fn texts(
+    connection: &mut Connection,
+    ids: &[GenerationId],
+) -> QueryResult<HashMap<GenerationId, StoredText>> {
+    type Row = (GenerationId, i32, String, Option<String>);
+    let found: Vec<Row> = generations::table
+        .inner_join(messages::table)
+        .filter(generations::id.eq_any(ids))
+        .select((
+            generations::id,
+            generations::sequence,
+            messages::content,
+            generations::reasoning,
+        ))
+        .load(connection)
+        .await?;
+    Ok(found
+        .into_iter()
+        .map(|(id, sequence, text, reasoning)| {
+            (
+                id,
+                StoredText {
+                    sequence,
+                    text,
+                    reasoning,
+                },
+            )
+        })
+        .collect())
+}
+
+/// The answers that are being written in these chats, in one query.
+///
+/// # Errors
+/// When Postgres fails.
+pub async fn running_in(connection: &mut Connection, chats: &[ChatId]) -> QueryResult<Vec<Generation>> {
+    generations::table
+        .filter(generations::chat_id.eq_any(chats))
+        .filter(generations::finished_at.is_null())
+        .order(generations::id)
+        .select(Generation::as_select())
+        .load(connection)
+        .await
+}
+
+/// How many answers are being written for a person.
+///
+/// # Errors
+/// When Postgres fails.
+pub async fn count_running(connection: &mut Connection, user_id: UserId) -> QueryResult<i64> {
+    generations::table
+        .filter(generations::user_id.eq(user_id))
+        .filter(generations::finished_at.is_null())
+        .count()
+        .get_result(connection)
+        .await
+}
+
+/// Asks whichever process runs it to stop an answer.
+///
+/// # Errors
+/// When Postgres fails.
+pub async fn request_stop(connection: &mut Connection, id: GenerationId) -> QueryResult<()> {
+    let running = generations::table.find(id).filter(generations::finished_at.is_null());
+    diesel::update(running)
+        .set(generations::stop_requested_at.eq(now))
+        .execute(connection)
+        .await
+        .map(drop)
+}
+
+#[derive(AsChangeset)]
+#[diesel(table_name = generations)]
+struct Final {
+    status: GenerationStatus,
+    sequence: Option<i32>,
+    reasoning: Option<String>,
+    finish_reason: Option<String>,
+    error_code: Option<String>,
+    error_retry_after_seconds: Option<i32>,
+    provider_request_id: Option<String>,
+    input_tokens: Option<i64>,
+    cached_input_tokens: Option<i64>,
+    output_tokens: Option<i64>,
+    reasoning_tokens: Option<i64>,
+    raw_usage: Option<serde_json::Value>,
+    first_token_at: Option<DateTime<Utc>>,
+    finished_at: DateTime<Utc>,
+}
+
+impl Final {
+    fn new(outcome: &Outcome, progress: Option<&Progress>) -> Self {
+        let (status, finish_reason, error, retry_after) = match outcome {
+            Outcome::Completed(reason) => (GenerationStatus::Completed, Some(reason.name()), None, None),
+            Outcome::Stopped => (GenerationStatus::Stopped, None, None, None),
+            Outcome::Interrupted => (
+                GenerationStatus::Interrupted,
+                None,
+                Some(FailureKind::Interrupted),
+                None,
+            ),
+            Outcome::Failed(failure) if failure.broke_off() => {
+                (GenerationStatus::Interrupted, None, Some(failure.kind), None)
+            }
+            Outcome::Failed(failure) => (GenerationStatus::Failed, None, Some(failure.kind), failure.retry_after),
+        };
+        let usage = progress.and_then(|progress| progress.usage.as_ref());
+        let count = |of: fn(&Usage) -> u64| usage.map(|usage| i64::try_from(of(usage)).unwrap_or(i64::MAX));
+        Final {
+            status,
+            sequence: progress.map(|progress| progress.sequence),
+            reasoning: progress
+                .map(|progress| progress.reasoning.replace('\0', "\u{FFFD}"))
+                .filter(|reasoning| !reasoning.is_empty()),
+            finish_reason: finish_reason.map(str::to_uppercase),
+            error_code: error.map(|kind| kind.name().to_uppercase()),
+            error_retry_after_seconds: retry_after.map(|wait| whole_seconds(wait).try_into().unwrap_or(i32::MAX)),
+            provider_request_id: progress.and_then(|progress| progress.provider_request_id.clone()),
+            input_tokens: count(|usage| usage.input_tokens),
+            cached_input_tokens: count(|usage| usage.cached_input_tokens),
+            output_tokens: count(|usage| usage.output_tokens),
+            reasoning_tokens: count(|usage| usage.reasoning_tokens),
+            raw_usage: usage.map(|usage| usage.raw.clone()),
+            first_token_at: progress.and_then(|progress| progress.first_token_at),
+            finished_at: Utc::now(),
+        }
+    }
+}
+
+/// Ends an answer, with its text and its event, in one transaction. Returns false when it had ended before or is
+/// gone. Without `progress` (a dead process' answer) what was stored last is kept; then it is ended only if its lease
+/// is still out.
+///
+/// # Errors
+/// When Postgres fails.
+pub async fn finish(
+    connection: &mut Connection,
+    id: GenerationId,
+    outcome: &Outcome,
+    progress: Option<&Progress>,
+) -> Result<bool> {
+    let changes = Final::new(outcome, progress);
+    connection
+        .transaction(async |connection| {
+            let chat: Option<ChatId> = generations::table
+                .find(id)
+                .select(generations::chat_id)
+                .first(connection)
+                .await
+                .optional()?;
+            let Some(chat_id) = chat else { return Ok(false) };
+            // The chat's lock first: it orders the event.
+            let chat: Option<ChatId> = chats::table
+                .find(chat_id)
+                .select(chats::id)
+                .for_no_key_update()
+                .first(connection)
+                .await
+                .optional()?;
+            if chat.is_none() {
+                return Ok(false);
+            }
+            let mut open = diesel::update(generations::table)
+                .filter(generations::id.eq(id))
+                .filter(generations::finished_at.is_null())
+                .into_boxed();
+            if progress.is_none() {
+                open = open.filter(generations::lease_expires_at.lt(now));
+            }
+            let message_id: Option<MessageId> = open
+                .set(changes)
+                .returning(generations::message_id)
+                .get_result(connection)
+                .await
+                .optional()?;
+            let Some(message_id) = message_id else { return Ok(false) };
+            let message = diesel::update(messages::table.find(message_id));
+            match progress {
+                // Postgres has no NUL; a model's would otherwise cost the whole answer.
+                Some(progress) => {
+                    let text = progress.text.replace('\0', "\u{FFFD}");
+                    message
+                        .set((messages::content.eq(text), messages::version.eq(messages::version + 1)))
+                        .execute(connection)
+                        .await?
+                }
+                None => {
+                    message
+                        .set(messages::version.eq(messages::version + 1))
+                        .execute(connection)
+                        .await?
+                }
+            };
+            event::message_updated(connection, chat_id, message_id, &["CONTENT", "GENERATION"]).await?;
+            diesel::update(chats::table.find(chat_id))
+                .set(chats::version.eq(chats::version + 1))
+                .execute(connection)
+                .await?;
+            event::chat_upserted(connection, chat_id).await?;
+            Ok(true)
+        })
+        .await
+}
+
+/// Answers whose process has died.
+///
+/// # Errors
+/// When Postgres fails.
+pub async fn abandoned(connection: &mut Connection) -> QueryResult<Vec<GenerationId>> {
+    generations::table
+        .filter(generations::finished_at.is_null())
+        .filter(generations::lease_expires_at.lt(now))
+        .select(generations::id)
+        .limit(100)
+        .load(connection)
+        .await
+}

@@ -1,0 +1,153 @@
+//! Answers: how they are made, watched, stopped, and never lost.
+//!
+//! An answer belongs to nobody's request. [`Engine::start`] begins it after the message is committed, a task of its
+//! own reads the model's stream into [`live::Live`], and everybody who watches reads from there. A keeper writes the
+//! text of all running answers to Postgres every hundred milliseconds and renews their leases; the closing transaction
+//! writes the whole text once more with the status and the event.
+
+pub mod generation;
+pub mod live;
+pub mod payer;
+pub mod prompt;
+pub mod watch;
+
+mod keeper;
+mod run;
+
+use std::collections::HashMap;
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
+
+use tokio_util::task::TaskTracker;
+use uuid::Uuid;
+
+use self::generation::Generation;
+use self::live::{Ending, Live};
+use self::payer::Payer;
+use crate::app::App;
+use crate::error::{Error, Result};
+use crate::id::{GenerationId, UserId};
+
+/// How long a request to stop waits for the answer's end to be stored.
+const STOP_WAIT: Duration = Duration::from_secs(5);
+
+/// Runs the answers of this process. A cheap handle.
+#[derive(Debug, Clone)]
+pub struct Engine {
+    inner: Arc<Inner>,
+}
+
+#[derive(Debug)]
+struct Inner {
+    node: Uuid,
+    live: Mutex<HashMap<GenerationId, Arc<Live>>>,
+    answers: TaskTracker,
+}
+
+impl Default for Engine {
+    fn default() -> Self {
+        Engine {
+            inner: Arc::new(Inner {
+                node: Uuid::now_v7(),
+                live: Mutex::default(),
+                answers: TaskTracker::new(),
+            }),
+        }
+    }
+}
+
+impl Engine {
+    /// This process, as leases name it.
+    pub fn node(&self) -> Uuid {
+        self.inner.node
+    }
+
+    /// Begins an answer to the message at `sequence`; it is watchable when this returns.
+    pub fn start(&self, app: &App, generation: &Generation, sequence: i64, payer: Payer) {
+        let live = Arc::new(Live::new(generation));
+        self.lock().insert(generation.id, Arc::clone(&live));
+        self.inner.answers.spawn(run::run(app.clone(), live, sequence, payer));
+    }
+
+    /// The answer with this id, if it is being written by this process.
+    pub fn live(&self, id: GenerationId) -> Option<Arc<Live>> {
+        self.lock().get(&id).cloned()
+    }
+
+    /// Stops an answer, wherever it runs; one that has ended stays as it is.
+    ///
+    /// # Errors
+    /// NOT_FOUND for `generationId`, or when Postgres fails.
+    pub async fn stop(&self, app: &App, user_id: UserId, id: GenerationId) -> Result<Generation> {
+        let not_found = || Error::not_found(&["generationId"], "generation");
+        let mut connection = app.connection().await?;
+        let found = generation::find(&mut connection, user_id, id)
+            .await?
+            .ok_or_else(not_found)?;
+        if found.finished_at.is_some() {
+            return Ok(found);
+        }
+        match self.live(id) {
+            Some(live) => {
+                drop(connection);
+                live.end(Ending::Stopped);
+                // Should Postgres be away the answer is closed later; what is known now is returned.
+                drop(tokio::time::timeout(STOP_WAIT, live.finished()).await);
+                connection = app.connection().await?;
+            }
+            None => generation::request_stop(&mut connection, id).await?,
+        }
+        generation::find(&mut connection, user_id, id)
+            .await?
+            .ok_or_else(not_found)
+    }
+
+    /// Ends answers whose messages are gone.
+    pub fn abandon(&self, ids: &[GenerationId]) {
+        for id in ids {
+            if let Some(live) = self.live(*id) {
+                live.end(Ending::Stopped);
+            }
+        }
+    }
+
+    /// Keeps the running answers and looks for those of dead processes, until the server stops.
+    pub async fn run(self, app: App) {
+        tokio::join!(
+            keeper::checkpoint(self.clone(), app.clone()),
+            keeper::renew(self.clone(), app.clone()),
+            keeper::recover(self, app)
+        );
+    }
+
+    /// Waits for the running answers, then ends the rest as interrupted.
+    pub async fn drain(&self, grace: Duration) {
+        self.inner.answers.close();
+        if tokio::time::timeout(grace, self.inner.answers.wait()).await.is_ok() {
+            return;
+        }
+        let left: Vec<_> = self.lock().values().cloned().collect();
+        tracing::warn!(answers = left.len(), "stopping before these answers were done");
+        for live in left {
+            live.end(Ending::Interrupted);
+        }
+        if tokio::time::timeout(Duration::from_secs(4), self.inner.answers.wait())
+            .await
+            .is_err()
+        {
+            tracing::error!("some answers could not be closed; they will be marked as interrupted after their lease");
+        }
+    }
+
+    fn all(&self) -> Vec<Arc<Live>> {
+        self.lock().values().cloned().collect()
+    }
+
+    fn forget(&self, id: GenerationId) {
+        self.lock().remove(&id);
+    }
+
+    fn lock(&self) -> std::sync::MutexGuard<'_, HashMap<GenerationId, Arc<Live>>> {
+        self.inner.live.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}

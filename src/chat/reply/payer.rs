@@ -1,0 +1,117 @@
+//! Who answers and who pays: the person's own key, else the server's, else (in development) the scripted provider.
+
+use secrecy::ExposeSecret;
+
+use super::generation::KeySource;
+use crate::ai::{Endpoint, Provider, Reach};
+use crate::app::App;
+use crate::db::Connection;
+use crate::error::{Error, ErrorCode, Result};
+use crate::id::{ApiKeyId, UserId};
+use crate::vault::key;
+
+/// What the chat or the message asks for.
+#[derive(Debug, Default)]
+pub struct Wish {
+    /// Whose model.
+    pub provider: Option<Provider>,
+    /// Which model.
+    pub model: Option<String>,
+}
+
+/// Whom to ask and with whose key.
+#[derive(Debug)]
+pub struct Payer {
+    /// Where to ask.
+    pub endpoint: Endpoint,
+    /// Which model.
+    pub model: String,
+    /// Whose key.
+    pub source: KeySource,
+    /// The person's key, when it is theirs.
+    pub api_key_id: Option<ApiKeyId>,
+}
+
+/// Whether a model's name is a script for the scripted provider.
+pub fn is_script(model: &str) -> bool {
+    model == "scripted" || model.starts_with("scripted:")
+}
+
+/// Finds the key that pays for what is wished.
+///
+/// # Errors
+/// [`ErrorCode::KeyMissing`] in words that say what to do, before anything is stored.
+pub async fn resolve(connection: &mut Connection, app: &App, user_id: UserId, wish: Wish) -> Result<Payer> {
+    let settings = &app.config().settings;
+    let development = app.config().is_development();
+    let wants_script = wish.provider == Some(Provider::Scripted)
+        || (wish.provider.is_none() && wish.model.as_deref().is_some_and(is_script));
+    if development && wants_script {
+        return Ok(scripted(wish.model));
+    }
+    let wanted = wish.provider;
+    for key in key::list(connection, user_id).await? {
+        let provider = key.provider();
+        if wanted.is_none_or(|wanted| wanted == provider) {
+            let secret = app.vault().reveal(&key)?;
+            let base_url = key.base_url.as_deref().and_then(|url| url.parse().ok());
+            // A local server may need no key; it is stored all the same, as one space.
+            let secret = (!secret.expose_secret().trim().is_empty()).then_some(secret);
+            return Ok(Payer {
+                endpoint: Endpoint {
+                    provider,
+                    base_url,
+                    secret,
+                    reach: Reach::User(app.vault().allowed()),
+                },
+                model: wish.model.unwrap_or_else(|| settings.openai_model.clone()),
+                source: KeySource::User,
+                api_key_id: Some(key.id),
+            });
+        }
+    }
+    let server_key = settings
+        .openai_api_key
+        .as_ref()
+        .filter(|key| !key.expose_secret().trim().is_empty());
+    if let Some(secret) = server_key.filter(|_| wanted.is_none_or(|wanted| wanted == Provider::OpenAi)) {
+        return Ok(Payer {
+            endpoint: Endpoint {
+                provider: Provider::OpenAi,
+                base_url: Some(settings.openai_base_url.clone()),
+                secret: Some(secret.clone()),
+                reach: Reach::Operator,
+            },
+            model: wish.model.unwrap_or_else(|| settings.openai_model.clone()),
+            source: KeySource::Server,
+            api_key_id: None,
+        });
+    }
+    if development && wanted.is_none() && wish.model.is_none() {
+        return Ok(scripted(None));
+    }
+    let name = display_name(wanted.unwrap_or(Provider::OpenAi));
+    let message = format!("No API key configured. Please add your {name} API key in profile settings.");
+    Err(Error::rejected(ErrorCode::KeyMissing, &[], message))
+}
+
+fn scripted(model: Option<String>) -> Payer {
+    let model = model
+        .filter(|model| is_script(model))
+        .unwrap_or_else(|| "scripted".into());
+    Payer {
+        endpoint: Endpoint::scripted(),
+        model,
+        source: KeySource::None,
+        api_key_id: None,
+    }
+}
+
+/// What a provider is called among people.
+pub fn display_name(provider: Provider) -> &'static str {
+    match provider {
+        Provider::OpenAi => "OpenAI",
+        Provider::OpenAiCompatible => "OpenAI-compatible",
+        Provider::Scripted => "scripted",
+    }
+}

@@ -1,0 +1,116 @@
+//! One answer, from the conversation to its closing transaction.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use chrono::Utc;
+use futures_util::StreamExt;
+
+use super::generation::{self, Outcome};
+use super::live::{Channel, Ending, Live};
+use super::payer::Payer;
+use super::prompt;
+use crate::ai::{Delta, Failure, FailureKind, Request};
+use crate::app::App;
+use crate::error::Result;
+use crate::vault::key;
+
+/// The longest pause between two attempts to store an answer's end.
+const LONGEST_PAUSE: Duration = Duration::from_secs(5);
+
+/// Makes the answer to the message at `sequence`, and stores its end whatever happens.
+pub(super) async fn run(app: App, live: Arc<Live>, sequence: i64, payer: Payer) {
+    let api_key_id = payer.api_key_id;
+    let outcome = match prompt::conversation(&app, live.chat_id, sequence).await {
+        Ok(turns) => {
+            let request = Request {
+                model: payer.model,
+                turns,
+                temperature: None,
+                max_output_tokens: None,
+            };
+            let answer = app.ai().stream(payer.endpoint, request);
+            let outcome = tokio::select! {
+                biased;
+                ending = live.ending() => match ending {
+                    Ending::Stopped => Outcome::Stopped,
+                    Ending::Interrupted => Outcome::Interrupted,
+                },
+                outcome = read(&live, answer) => outcome,
+            };
+            // Leaving the select has dropped the provider's stream, and with it the connection.
+            outcome
+        }
+        Err(error) => {
+            tracing::error!(%error, generation = %live.id, "cannot read the conversation");
+            Outcome::Failed(Failure::new(
+                FailureKind::Internal,
+                "the conversation could not be read",
+            ))
+        }
+    };
+    if let Outcome::Failed(failure) = &outcome {
+        tracing::warn!(generation = %live.id, kind = failure.kind.name(), status = failure.http_status, request = failure.provider_request_id, detail = failure.detail, "an answer failed");
+    }
+    close(&app, &live, &outcome).await;
+    if let Some(api_key_id) = api_key_id {
+        let refusal = if let Outcome::Failed(failure) = &outcome {
+            Some(failure.kind)
+        } else {
+            None
+        };
+        if let Err(error) = note_health(&app, api_key_id, refusal).await {
+            tracing::warn!(%error, "cannot note a key's health");
+        }
+    }
+}
+
+async fn read(live: &Live, mut answer: crate::ai::Answer) -> Outcome {
+    while let Some(item) = answer.next().await {
+        match item {
+            Ok(Delta::Text(text)) => live.push(Channel::Answer, &text, Utc::now()),
+            Ok(Delta::Reasoning(text)) => live.push(Channel::Reasoning, &text, Utc::now()),
+            Ok(Delta::Started {
+                provider_request_id, ..
+            }) => live.started(provider_request_id),
+            Ok(Delta::Usage(usage)) => live.used(usage),
+            Ok(Delta::Retrying { attempt, after, kind }) => {
+                tracing::info!(generation = %live.id, attempt, ?after, kind = kind.name(), "asking the provider again");
+            }
+            Ok(Delta::Finished { reason, .. }) => return Outcome::Completed(reason),
+            Err(failure) => return Outcome::Failed(failure),
+        }
+    }
+    Outcome::Failed(Failure::new(
+        FailureKind::Interrupted,
+        "the stream ended without an end",
+    ))
+}
+
+/// Stores the end; when Postgres is away, again and again until it is back or the server stops.
+async fn close(app: &App, live: &Live, outcome: &Outcome) {
+    let progress = live.progress();
+    let mut pause = Duration::from_millis(50);
+    loop {
+        let stored = async {
+            let mut connection = app.connection().await?;
+            generation::finish(&mut connection, live.id, outcome, Some(&progress)).await
+        };
+        match stored.await {
+            Ok(_) => break,
+            Err(error) => tracing::error!(%error, generation = %live.id, "cannot store the end of an answer"),
+        }
+        tokio::select! {
+            () = tokio::time::sleep(pause) => pause = (pause * 2).min(LONGEST_PAUSE),
+            () = app.stopped().cancelled() => break,
+        }
+    }
+    app.engine().forget(live.id);
+    app.log().wake();
+    live.finish();
+}
+
+async fn note_health(app: &App, id: crate::id::ApiKeyId, refusal: Option<FailureKind>) -> Result<()> {
+    let mut connection = app.connection().await?;
+    key::note_health(&mut connection, id, refusal).await
+}

@@ -1,0 +1,118 @@
+//! Watching an answer: the stream behind `generationEvents`.
+//!
+//! While the answer is written here, pieces come from [`Live`]. When it is written by another process, or that
+//! process has died, the stored text is looked at twice a second until there is an end.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use async_stream::try_stream;
+use futures_util::Stream;
+
+use super::generation::{self, Generation};
+use super::live::{Live, PACE, Piece};
+use crate::app::App;
+use crate::error::{Error, Result};
+use crate::id::{GenerationId, UserId};
+
+/// How often an answer that is written elsewhere is looked at.
+const LOOK_EVERY: Duration = Duration::from_millis(500);
+
+/// What a watcher is told.
+#[derive(Debug, Clone)]
+pub enum Watched {
+    /// Everything so far; replaces what the watcher holds.
+    Snapshot {
+        /// The answer's text.
+        text: String,
+        /// What the model showed of its thinking.
+        reasoning: Option<String>,
+        /// The number of the last delta in both.
+        sequence: i32,
+    },
+    /// What comes next.
+    Piece(Piece),
+    /// The end, whatever it is; nothing comes after it.
+    Finished(Box<Generation>),
+}
+
+/// The events of one answer for somebody who has those up to `after`.
+///
+/// # Errors
+/// NOT_FOUND when there is no such answer or `user_id` may not see it.
+pub async fn watch(
+    app: App,
+    user_id: UserId,
+    id: GenerationId,
+    after: Option<i32>,
+) -> Result<impl Stream<Item = Result<Watched>> + Send + 'static> {
+    let mut row = load(&app, user_id, id).await?;
+    Ok(try_stream! {
+        let mut after = after;
+        loop {
+            if let Some(live) = app.engine().live(id) {
+                let mut changes = live.changes();
+                let mut sequence = match after.filter(|after| live.since(*after).is_some()) {
+                    Some(after) => after,
+                    None => {
+                        let (snapshot, sequence) = snapshot_of(&live);
+                        yield snapshot;
+                        sequence
+                    }
+                };
+                loop {
+                    let mut paced = false;
+                    for piece in live.since(sequence).unwrap_or_default() {
+                        sequence = piece.sequence;
+                        paced = true;
+                        yield Watched::Piece(piece);
+                    }
+                    if live.is_finished() && *changes.borrow_and_update() == sequence {
+                        break;
+                    }
+                    if paced {
+                        tokio::time::sleep(PACE).await;
+                    }
+                    tokio::select! {
+                        changed = changes.changed() => if changed.is_err() { break },
+                        () = live.finished() => {}
+                    }
+                }
+                after = Some(sequence);
+                row = load(&app, user_id, id).await?;
+            }
+            if after != Some(row.0.sequence) {
+                after = Some(row.0.sequence);
+                yield Watched::Snapshot { text: row.1.clone(), reasoning: row.0.reasoning.clone(), sequence: row.0.sequence };
+            }
+            if row.0.finished_at.is_some() {
+                yield Watched::Finished(Box::new(row.0));
+                return;
+            }
+            tokio::time::sleep(LOOK_EVERY).await;
+            row = load(&app, user_id, id).await?;
+        }
+    })
+}
+
+fn snapshot_of(live: &Arc<Live>) -> (Watched, i32) {
+    let progress = live.progress();
+    let reasoning = (!progress.reasoning.is_empty()).then_some(progress.reasoning);
+    (
+        Watched::Snapshot {
+            text: progress.text,
+            reasoning,
+            sequence: progress.sequence,
+        },
+        progress.sequence,
+    )
+}
+
+/// The answer and its stored text, read together.
+async fn load(app: &App, user_id: UserId, id: GenerationId) -> Result<(Generation, String)> {
+    let not_found = || Error::not_found(&[], "generation");
+    let mut connection = app.connection().await?;
+    generation::find_with_text(&mut connection, user_id, id)
+        .await?
+        .ok_or_else(not_found)
+}
