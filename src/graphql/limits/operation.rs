@@ -1,0 +1,92 @@
+//! Which operation of a document is meant, and whether its variables are there.
+
+use async_graphql::parser::types::{DocumentOperations, ExecutableDocument, OperationDefinition};
+use async_graphql::{Positioned, ServerResult, Value, Variables};
+
+use super::{OPERATION_NAME_BYTES, VARIABLE_VALUES, exceeded, refused};
+
+/// The operation that a request means.
+///
+/// # Errors
+/// `OPERATION_RESOLUTION_FAILURE` when that is not clear.
+pub fn select<'a>(
+    document: &'a ExecutableDocument,
+    name: Option<&str>,
+) -> ServerResult<&'a Positioned<OperationDefinition>> {
+    const CODE: &str = "OPERATION_RESOLUTION_FAILURE";
+    if let Some(name) = name.filter(|name| name.len() > OPERATION_NAME_BYTES) {
+        return Err(exceeded(
+            "BAD_USER_INPUT",
+            "bytes in its operationName",
+            name.len(),
+            OPERATION_NAME_BYTES,
+            None,
+        ));
+    }
+    match (&document.operations, name) {
+        (DocumentOperations::Single(operation), None) => Ok(operation),
+        (DocumentOperations::Multiple(operations), None) if operations.len() == 1 => operations
+            .values()
+            .next()
+            .ok_or_else(|| refused(CODE, "The document has no operation.", None)),
+        (DocumentOperations::Multiple(_), None) => Err(refused(
+            CODE,
+            "The document has several operations. Name the one to run in operationName.",
+            None,
+        )),
+        (DocumentOperations::Multiple(operations), Some(name)) => operations
+            .get(name)
+            .ok_or_else(|| refused(CODE, format!("The document has no operation named \"{name}\"."), None)),
+        (DocumentOperations::Single(_), Some(name)) => Err(refused(
+            CODE,
+            format!("The document has no operation named \"{name}\"."),
+            None,
+        )),
+    }
+}
+
+pub(super) fn check_variables(operation: &OperationDefinition, variables: &Variables) -> ServerResult<()> {
+    let mut values = 0;
+    for (name, value) in variables.iter() {
+        let clean = check_value(value, &mut values);
+        if values > VARIABLE_VALUES {
+            return Err(exceeded(
+                "BAD_USER_INPUT",
+                "values in its variables",
+                values,
+                VARIABLE_VALUES,
+                None,
+            ));
+        }
+        if !clean {
+            return Err(refused(
+                "BAD_USER_INPUT",
+                format!("Variable \"${name}\" contains the character U+0000, which no text may contain."),
+                None,
+            ));
+        }
+    }
+    for definition in &operation.variable_definitions {
+        let (name, declared) = (&definition.node.name.node, &definition.node.var_type.node);
+        let given = variables.get(name);
+        let missing = given.is_none() && definition.node.default_value.is_none();
+        if !declared.nullable && (missing || matches!(given, Some(Value::Null))) {
+            let message = format!("Variable \"${name}\" of required type \"{declared}\" was not provided.");
+            return Err(refused("BAD_USER_INPUT", message, Some(definition.pos)));
+        }
+    }
+    Ok(())
+}
+
+/// Counts the values and says whether their text is free of NUL, which Postgres cannot store.
+fn check_value(value: &Value, values: &mut usize) -> bool {
+    *values += 1;
+    match value {
+        Value::String(text) => !text.contains('\0'),
+        Value::List(list) => list.iter().all(|value| check_value(value, values)),
+        Value::Object(fields) => fields
+            .iter()
+            .all(|(name, value)| !name.contains('\0') && check_value(value, values)),
+        _ => true,
+    }
+}

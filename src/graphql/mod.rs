@@ -1,0 +1,103 @@
+//! The schema: a list of what each feature brings, and what every request carries.
+
+pub mod codes;
+pub mod limits;
+pub mod nulls;
+
+mod node;
+mod server_info;
+
+use async_graphql::dataloader::DataLoader;
+use async_graphql::{MergedObject, MergedSubscription, Request, Response, SDLExportOptions};
+
+use self::node::NodeQuery;
+use self::server_info::ServerInfoQuery;
+use crate::account::api::{AccountMutation, AccountQuery, UserLoader};
+use crate::account::viewer::{Client, Viewer};
+use crate::admin::{AdminMutation, AdminQuery};
+use crate::app::App;
+use crate::chat::api::{ChatLoader, ChatMutation, ChatQuery, ChatSubscription};
+use crate::event::{self, SyncCursor};
+use crate::vault::api::VaultMutation;
+use crate::viewer::{SignInMutation, ViewerQuery};
+
+/// What can be asked.
+#[derive(Debug, Default, MergedObject)]
+pub struct Query(
+    NodeQuery,
+    ServerInfoQuery,
+    ViewerQuery,
+    AccountQuery,
+    ChatQuery,
+    AdminQuery,
+);
+
+/// What can be done. Every mutation takes one `input` and returns a payload of its own, in which `errors` names what was
+/// refused.
+#[derive(Debug, Default, MergedObject)]
+pub struct Mutation(
+    SignInMutation,
+    AccountMutation,
+    ChatMutation,
+    VaultMutation,
+    AdminMutation,
+);
+
+/// What can be followed. Every stream can be resumed: a repetition may happen, a gap never.
+#[derive(Debug, Default, MergedSubscription)]
+pub struct Subscription(ChatSubscription);
+
+/// Parlor's schema.
+pub type Schema = async_graphql::Schema<Query, Mutation, Subscription>;
+
+/// The schema over the handles of `app`.
+pub fn build(app: App) -> Schema {
+    builder().data(app).finish()
+}
+
+fn builder() -> async_graphql::SchemaBuilder<Query, Mutation, Subscription> {
+    async_graphql::Schema::build(Query::default(), Mutation::default(), Subscription::default())
+        .register_output_type::<node::Node>()
+        .register_output_type::<crate::chat::api::Actor>()
+}
+
+/// The schema in GraphQL's own language, in a stable order.
+pub fn sdl() -> String {
+    let options = SDLExportOptions::new()
+        .sorted_fields()
+        .sorted_arguments()
+        .sorted_enum_items()
+        .include_specified_by();
+    let sdl = builder().finish().sdl_with_options(options);
+    let mut lines: Vec<&str> = sdl.lines().map(str::trim_end).collect();
+    lines.dedup_by(|line, previous| line.is_empty() && previous.is_empty());
+    format!("{}\n", lines.join("\n").trim())
+}
+
+/// A request with all that it carries: who asks, from where, loaders of its own, so that nothing cached crosses people,
+/// and the sync cursor, read before anything else, if it is asked for.
+///
+/// # Errors
+/// The answer, when Postgres fails.
+pub async fn prepare(app: &App, request: Request, viewer: Viewer, client: Client) -> Result<Request, Box<Response>> {
+    let mut request = request.data(DataLoader::new(UserLoader(app.clone()), tokio::spawn));
+    if request.query.contains("syncCursor") {
+        let cursor = sync_cursor(app).await.map_err(|error| {
+            let error = async_graphql::Error::from(error).into_server_error(async_graphql::Pos::default());
+            Box::new(Response::from_errors(vec![error]))
+        })?;
+        request = request.data(cursor);
+    }
+    if let Viewer::SignedIn(who) = &viewer {
+        let loader = ChatLoader {
+            app: app.clone(),
+            viewer: who.user_id,
+        };
+        request = request.data(DataLoader::new(loader, tokio::spawn));
+    }
+    Ok(request.data(viewer).data(client))
+}
+
+async fn sync_cursor(app: &App) -> crate::error::Result<SyncCursor> {
+    Ok(SyncCursor(event::current(&mut *app.connection().await?).await?))
+}

@@ -1,0 +1,63 @@
+//! `node(id)`: anything by its id (the Relay server specification).
+
+use async_graphql::{Context, ID, Interface, Object};
+
+use crate::account::api::load_user;
+use crate::account::user::User;
+use crate::chat::api::{Answer, Assistant, ChatQuery};
+use crate::chat::chat::Chat;
+use crate::chat::message::Message;
+use crate::context::RequestContext;
+use crate::error::Result;
+use crate::id::{ApiKeyId, AssistantId, ChatId, GenerationId, MessageId, UserId};
+use crate::vault::api::ApiKey;
+use crate::vault::key;
+
+/// Anything with an id of its own.
+#[derive(Debug, Interface)]
+#[graphql(field(name = "id", ty = "ID", desc = "Opaque and typed: give it to `node(id:)`."))]
+pub enum Node {
+    /// A person.
+    User(User),
+    /// An AI.
+    Assistant(Assistant),
+    /// A room.
+    Chat(Chat),
+    /// What somebody said.
+    Message(Message),
+    /// An AI answer.
+    Generation(Answer),
+    /// A provider key.
+    ApiKey(ApiKey),
+}
+
+/// The question for anything.
+#[derive(Debug, Default)]
+pub struct NodeQuery;
+
+#[Object]
+impl NodeQuery {
+    /// Whatever has this id; null when there is nothing or the viewer may not see it.
+    async fn node(
+        &self,
+        context: &Context<'_>,
+        #[graphql(desc = "Any id that this API gave.")] id: ID,
+    ) -> Result<Option<Node>> {
+        let who = context.signed_in()?;
+        let text = id.as_str();
+        Ok(match text.split('_').next().unwrap_or_default() {
+            UserId::PREFIX => load_user(context, text.into()).await?.map(Node::User),
+            AssistantId::PREFIX => {
+                (AssistantId::from(text) == Assistant::DEFAULT).then_some(Node::Assistant(Assistant))
+            }
+            ChatId::PREFIX => ChatQuery.chat(context, text.into()).await?.map(Node::Chat),
+            MessageId::PREFIX => ChatQuery.message(context, text.into()).await?.map(Node::Message),
+            GenerationId::PREFIX => ChatQuery.generation(context, text.into()).await?.map(Node::Generation),
+            ApiKeyId::PREFIX => {
+                let found = key::find(&mut *context.app().connection().await?, who.user_id, text.into()).await?;
+                found.map(|key| Node::ApiKey(ApiKey(key)))
+            }
+            _ => None,
+        })
+    }
+}

@@ -1,0 +1,96 @@
+//! What a client should know of the server before anybody signs in.
+
+use async_graphql::{Context, Enum, Object, SimpleObject};
+use secrecy::ExposeSecret;
+
+use crate::config::Registration;
+use crate::context::RequestContext;
+use crate::vault::api::ProviderName;
+
+/// Who may make an account.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Enum)]
+#[graphql(remote = "Registration", name = "Registration")]
+pub enum RegistrationMode {
+    /// Anybody.
+    Open,
+    /// Nobody but through whoever runs the server.
+    Closed,
+}
+
+/// What one request or message may be at most.
+#[derive(Debug, SimpleObject)]
+pub struct ServerLimits {
+    /// Characters in a message.
+    message_characters: i32,
+    /// Rows in a page.
+    page_size: i32,
+}
+
+/// A provider that this server can ask.
+#[derive(Debug, SimpleObject)]
+pub struct ProviderInfo {
+    /// Which one.
+    provider: ProviderName,
+    /// Whether the server has a key of its own for people who have none.
+    server_key: bool,
+    /// The model that answers where nobody names one; null when there is no key of the server's.
+    default_model: Option<String>,
+}
+
+/// What a client should know of the server.
+#[derive(Debug, SimpleObject)]
+pub struct ServerInfo {
+    /// Parlor's version.
+    version: String,
+    /// Who may make an account.
+    registration: RegistrationMode,
+    /// What may be asked of which provider.
+    providers: Vec<ProviderInfo>,
+    /// What is too much.
+    limits: ServerLimits,
+}
+
+/// The question about the server.
+#[derive(Debug, Default)]
+pub struct ServerInfoQuery;
+
+#[Object]
+impl ServerInfoQuery {
+    /// What a client should know before anybody signs in.
+    async fn server_info(&self, context: &Context<'_>) -> ServerInfo {
+        let config = context.app().config();
+        let settings = &config.settings;
+        let server_key = settings
+            .openai_api_key
+            .as_ref()
+            .is_some_and(|key| !key.expose_secret().trim().is_empty());
+        let mut providers = vec![
+            ProviderInfo {
+                provider: ProviderName::OpenAi,
+                server_key,
+                default_model: server_key.then(|| settings.openai_model.clone()),
+            },
+            ProviderInfo {
+                provider: ProviderName::OpenAiCompatible,
+                server_key: false,
+                default_model: None,
+            },
+        ];
+        if config.is_development() {
+            providers.push(ProviderInfo {
+                provider: ProviderName::Scripted,
+                server_key: false,
+                default_model: Some("scripted".into()),
+            });
+        }
+        ServerInfo {
+            version: env!("CARGO_PKG_VERSION").into(),
+            registration: settings.registration.into(),
+            providers,
+            limits: ServerLimits {
+                message_characters: i32::try_from(settings.message_characters).unwrap_or(i32::MAX),
+                page_size: 100,
+            },
+        }
+    }
+}

@@ -1,0 +1,140 @@
+//! GraphQL answers as bytes, and the HTTP status that goes with them.
+
+use std::collections::BTreeMap;
+use std::time::Duration;
+
+use async_graphql::{Response, ServerError, Value};
+use axum::response::IntoResponse;
+use http::{HeaderValue, StatusCode, header};
+use serde::Serialize;
+use serde::ser::Serializer;
+
+use super::accept::Form;
+use crate::graphql::limits::coded;
+
+/// An answer as it is written: without `data` when the request failed before it ran.
+#[derive(Debug)]
+pub struct Answer<'a>(pub &'a Response);
+
+#[derive(Serialize)]
+struct Fields<'a> {
+    #[serde(skip_serializing_if = "Option::is_none")]
+    data: Option<&'a Value>,
+    #[serde(skip_serializing_if = "<[_]>::is_empty")]
+    errors: &'a [ServerError],
+    #[serde(skip_serializing_if = "BTreeMap::is_empty")]
+    extensions: &'a BTreeMap<String, Value>,
+}
+
+impl Serialize for Answer<'_> {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        let Answer(response) = self;
+        let data = (!never_ran(response)).then_some(&response.data);
+        Fields {
+            data,
+            errors: &response.errors,
+            extensions: &response.extensions,
+        }
+        .serialize(serializer)
+    }
+}
+
+impl Answer<'_> {
+    /// The answer in JSON.
+    pub fn to_json(&self) -> String {
+        serde_json::to_string(self).unwrap_or_else(|error| {
+            tracing::error!(%error, "an answer cannot be written");
+            r#"{"errors":[{"message":"Something went wrong on our side.","extensions":{"code":"INTERNAL_SERVER_ERROR"}}]}"#.to_owned()
+        })
+    }
+}
+
+/// Whether an answer's request failed before any of its fields ran; errors of fields have a path.
+pub fn never_ran(response: &Response) -> bool {
+    response.data == Value::Null
+        && !response.errors.is_empty()
+        && response.errors.iter().all(|error| error.path.is_empty())
+}
+
+/// An answer that is one error.
+pub fn error(code: &'static str, message: impl Into<String>) -> Response {
+    Response::from_errors(vec![coded(ServerError::new(message, None), code)])
+}
+
+/// The answer to one request over HTTP.
+pub fn respond(mut response: Response, form: Form) -> axum::response::Response {
+    let wait = retry_after(&response);
+    let headers = std::mem::take(&mut response.http_headers);
+    let status = status(&mut response, form);
+    let mut answer = (
+        status,
+        [(header::CONTENT_TYPE, content_type(form))],
+        Answer(&response).to_json(),
+    )
+        .into_response();
+    answer.headers_mut().extend(headers);
+    add_retry_after(&mut answer, wait);
+    answer
+}
+
+/// The answers to a batch.
+pub fn respond_batch(responses: &[Response], form: Form) -> axum::response::Response {
+    let bodies: Vec<_> = responses.iter().map(|response| Answer(response).to_json()).collect();
+    let body = format!("[{}]", bodies.join(","));
+    let mut answer = (StatusCode::OK, [(header::CONTENT_TYPE, content_type(form))], body).into_response();
+    add_retry_after(&mut answer, responses.iter().filter_map(retry_after).max());
+    answer
+}
+
+fn content_type(form: Form) -> HeaderValue {
+    HeaderValue::from_static(match form {
+        Form::GraphqlResponse => "application/graphql-response+json; charset=utf-8",
+        _ => "application/json; charset=utf-8",
+    })
+}
+
+/// In `application/json`, whatever a GraphQL server answers is 200; in the specified form, an answer without
+/// data tells in its status why.
+fn status(response: &mut Response, form: Form) -> StatusCode {
+    if form != Form::GraphqlResponse || response.data != Value::Null || response.errors.is_empty() {
+        return StatusCode::OK;
+    }
+    if response.errors.iter().all(|error| code(error) == Some("RATE_LIMITED")) {
+        // The wait is the only outcome, so this is as good as never run: without paths, `data` is left out.
+        response.errors.iter_mut().for_each(|error| error.path.clear());
+        return StatusCode::TOO_MANY_REQUESTS;
+    }
+    if !never_ran(response) {
+        return StatusCode::OK;
+    }
+    match response.errors.first().and_then(code) {
+        Some("INTERNAL_SERVER_ERROR") => StatusCode::INTERNAL_SERVER_ERROR,
+        Some("SERVICE_UNAVAILABLE") => StatusCode::SERVICE_UNAVAILABLE,
+        Some("OPERATION_TIMEOUT") => StatusCode::GATEWAY_TIMEOUT,
+        _ => StatusCode::BAD_REQUEST,
+    }
+}
+
+fn code(error: &ServerError) -> Option<&str> {
+    match error.extensions.as_ref()?.get("code")? {
+        Value::String(code) => Some(code),
+        _ => None,
+    }
+}
+
+fn retry_after(response: &Response) -> Option<Duration> {
+    let waits = response
+        .errors
+        .iter()
+        .filter_map(|error| match error.extensions.as_ref()?.get("retryAfter")? {
+            Value::Number(seconds) => seconds.as_u64(),
+            _ => None,
+        });
+    waits.max().map(Duration::from_secs)
+}
+
+fn add_retry_after(answer: &mut axum::response::Response, wait: Option<Duration>) {
+    if let Some(wait) = wait {
+        answer.headers_mut().insert(header::RETRY_AFTER, wait.as_secs().into());
+    }
+}

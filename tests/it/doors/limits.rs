@@ -1,0 +1,128 @@
+//! What a request may cost.
+
+use std::time::Instant;
+
+use serde_json::json;
+
+use super::{Door, code, json as body};
+
+/// 755 bytes that expand to a hundred million fields.
+fn bomb() -> String {
+    let spreads: String = (0..26)
+        .map(|n| format!("fragment f{n} on Node{{...f{0} ...f{0}}}", n + 1))
+        .collect();
+    format!("{{node{{...f0}}}}{spreads}fragment f26 on Node{{name}}")
+}
+
+#[tokio::test]
+async fn fragments_are_counted_expanded_without_expanding_them() {
+    let source = bomb();
+    let started = Instant::now();
+    let refused =
+        parlor::graphql::limits::check_document(&parlor::graphql::limits::parse(&source).expect("it is well formed"));
+    assert!(
+        started.elapsed().as_millis() < 50,
+        "{:?} for {} bytes",
+        started.elapsed(),
+        source.len()
+    );
+    assert!(refused.is_err());
+    assert_eq!(code(&Door::open().await.ask(&source).await), "QUERY_TOO_COMPLEX");
+}
+
+#[tokio::test]
+async fn each_limit_has_its_code() {
+    let door = Door::open().await;
+    let nested =
+        |field: &str, levels: usize| format!("{{{}name{}}}", format!("{field}{{").repeat(levels), "}".repeat(levels));
+    let aliases = (0..31).map(|n| format!("a{n}:hello ")).collect::<String>();
+    let mutations = (0..11).map(|n| format!("a{n}:rename(name:\"x\") ")).collect::<String>();
+    let fields = (0..8)
+        .map(|n| format!("...{{{}}}", "hello ".repeat(120 + n)))
+        .collect::<String>();
+    let cases = [
+        (format!("{{hello}} #{}", " ".repeat(16 * 1024)), "QUERY_TOO_LARGE"),
+        (format!("{{node{}}}", nested("child", 15)), "QUERY_TOO_DEEP"),
+        (format!("{{{aliases}}}"), "QUERY_TOO_COMPLEX"),
+        (format!("mutation {{{mutations}}}"), "QUERY_TOO_COMPLEX"),
+        (
+            format!("{{{fields} hello hello hello hello hello hello hello hello hello hello hello hello hello hello}}"),
+            "QUERY_TOO_COMPLEX",
+        ),
+        (
+            format!("{{hello {}}}", "@include(if: true)".repeat(51)),
+            "QUERY_TOO_COMPLEX",
+        ),
+        (
+            "{node{items(first:100){items(first:100){items(first:100){name}}}}}".to_owned(),
+            "QUERY_TOO_COMPLEX",
+        ),
+        (
+            "{...A} fragment A on Query {...B} fragment B on Query {...A hello}".to_owned(),
+            "GRAPHQL_VALIDATION_FAILED",
+        ),
+        (
+            "{hello} fragment A on Query {...A ...A}".to_owned(),
+            "GRAPHQL_VALIDATION_FAILED",
+        ),
+        (
+            format!("{{echo(text: {}1{})}}", "[".repeat(5_000), "]".repeat(5_000)),
+            "QUERY_TOO_DEEP",
+        ),
+        (
+            "{__schema{types{fields{type{fields{type{fields{name}}}}}}}}".to_owned(),
+            "QUERY_TOO_DEEP",
+        ),
+        (
+            "subscription { one count(to: 1) }".to_owned(),
+            "GRAPHQL_VALIDATION_FAILED",
+        ),
+    ];
+    for (query, expected) in cases {
+        let answer = door.ask(&query).await;
+        assert_eq!(code(&answer), expected, "{query}: {answer}");
+    }
+    assert_eq!(
+        door.ask(&format!("{{node{}}}", nested("child", 13)))
+            .await
+            .get("errors"),
+        None
+    );
+}
+
+#[tokio::test]
+async fn page_sizes_in_variables_count_too() {
+    let door = Door::open().await;
+    let query =
+        "query($n: Int! = 100) { node { items(first: $n) { items(first: $n) { items(first: $n) { name } } } } }";
+    let ask = async |variables: serde_json::Value| {
+        let request = json!({ "query": query, "variables": variables });
+        body(door.post(&request).send().await.expect("an answer")).await
+    };
+    assert_eq!(code(&ask(json!({})).await), "QUERY_TOO_COMPLEX");
+    assert_eq!(code(&ask(json!({ "n": 100 })).await), "QUERY_TOO_COMPLEX");
+    assert_eq!(ask(json!({ "n": 2 })).await.get("errors"), None);
+}
+
+#[tokio::test]
+async fn many_variables_are_refused() {
+    let door = Door::open().await;
+    let request = json!({ "query": "{ hello }", "variables": { "list": vec![0; 6_000] } });
+    assert_eq!(
+        code(&body(door.post(&request).send().await.expect("an answer")).await),
+        "BAD_USER_INPUT"
+    );
+}
+
+#[tokio::test]
+async fn tools_can_read_the_schema_unless_it_is_switched_off() {
+    let query = include_str!("introspection.graphql");
+    assert_eq!(Door::open().await.ask(query).await.get("errors"), None);
+    let settings = parlor::server::doors::DoorSettings {
+        introspection: false,
+        ..Default::default()
+    };
+    let closed = Door::with(settings).await;
+    assert_eq!(code(&closed.ask(query).await), "INTROSPECTION_DISABLED");
+    assert_eq!(closed.ask("{ __typename }").await["data"]["__typename"], "Query");
+}
