@@ -1,0 +1,360 @@
+// The demo chat: an account, chats, and answers that stream in, whatever happens on the way.
+import { ask, live, onSignedOut, tokens } from './live.js';
+
+const $ = (id) => document.getElementById(id);
+const MESSAGE = `fragment M on Message { id role content sequence version idempotencyKey chat { id } generation { ...G } }
+fragment G on Generation { id status text reasoning sequence error { code message } }`;
+const DONE = new Set(['COMPLETED', 'FAILED', 'STOPPED', 'INTERRUPTED']);
+const ENDINGS = { STOPPED: 'Stopped.', INTERRUPTED: 'The answer was interrupted.', FAILED: 'The answer failed.' };
+
+const chats = new Map(); // id -> { id, title }
+const messages = new Map(); // of the open chat: id or idempotency key -> { data, root, body, note }
+const answers = new Map(); // generation id -> what is known of it
+const watching = new Map(); // generation id -> unsubscribe
+let open = null, always = null, cursor = null, earliest = null, visit = 0;
+
+const key = () => [...crypto.getRandomValues(new Uint8Array(16))].map((byte) => byte.toString(16).padStart(2, '0')).join('');
+const complain = (form, text) => Object.assign(form.querySelector(':scope > .error'), { textContent: text ?? '', hidden: !text });
+function make(tag, className, text) {
+  return Object.assign(document.createElement(tag), { className, textContent: text ?? '' });
+}
+/** Shows what went wrong at its form, and says whether nothing did. */
+async function attempt(form, action) {
+  complain(form);
+  try {
+    await action();
+  } catch (error) {
+    complain(form, error instanceof TypeError ? 'The server cannot be reached. Please try again.' : error.message);
+  }
+}
+
+// ── the door ────────────────────────────────────────────────────────────────
+let entering = 'register';
+function choose(way) {
+  entering = way;
+  for (const name of ['register', 'login']) {
+    $(`tab-${name}`).setAttribute('aria-selected', name === way);
+    $(`${name}-fields`).hidden = $(`${name}-fields`).disabled = name !== way;
+  }
+  $('sign').password.autocomplete = way === 'register' ? 'new-password' : 'current-password';
+  $('enter').textContent = way === 'register' ? 'Create account' : 'Sign in';
+}
+$('tab-register').onclick = () => choose('register');
+$('tab-login').onclick = () => choose('login');
+$('sign').onsubmit = (event) => {
+  event.preventDefault();
+  const form = event.target;
+  form.querySelectorAll('label .error').forEach((old) => old.remove());
+  attempt(form, async () => {
+    const payload = '{ tokens { accessToken refreshToken expiresAt } errors { message field } }';
+    const type = entering === 'register' ? 'RegisterInput' : 'LoginInput';
+    const answer = await ask(`mutation Enter($input: ${type}!) { ${entering}(input: $input) ${payload} }`, {
+      input: Object.fromEntries(new FormData(form)),
+    });
+    const { tokens: given, errors } = answer[entering];
+    for (const { message, field } of errors) {
+      const input = form.elements[field?.at(-1)];
+      if (input) input.closest('label').append(make('span', 'error', message));
+      else complain(form, message);
+    }
+    if (!given) return;
+    tokens.set(given);
+    form.reset();
+    await enter();
+  });
+};
+onSignedOut((reason) => {
+  for (const held of [chats, messages, answers, watching]) held.clear();
+  open = null;
+  $('room').hidden = true;
+  $('door').hidden = false;
+  $('connection').hidden = true;
+  choose(reason ? 'login' : entering);
+  complain($('sign'), reason);
+});
+$('sign-out').onclick = async () => {
+  await ask('mutation { logout(input: { everywhere: false }) { errors { message } } }').catch(console.warn);
+  tokens.clear();
+  location.reload();
+};
+
+// ── the room ────────────────────────────────────────────────────────────────
+/** Reads everything anew, and follows the events from there. */
+async function enter() {
+  const { viewer } = await ask('{ viewer { syncCursor user { displayName } chats(first: 50) { nodes { id title } } assistantChat { id title } } }');
+  if (!viewer) return;
+  $('door').hidden = true;
+  $('room').hidden = false;
+  $('me').textContent = viewer.user.displayName;
+  cursor = viewer.syncCursor;
+  chats.clear();
+  always = viewer.assistantChat.id;
+  for (const chat of [...viewer.chats.nodes].reverse().concat(viewer.assistantChat)) chats.set(chat.id, chat);
+  follow();
+  live.open();
+  const asked = location.hash.slice(1);
+  await show(chats.has(asked) ? asked : always);
+}
+let unfollow = () => {};
+function follow() {
+  unfollow();
+  unfollow = live.subscribe({
+    query: `subscription Follow($after: String) { events(after: $after) { __typename cursor
+      ... on ChatUpserted { chat { id title } } ... on ChatRemoved { chatId }
+      ... on MessageCreated { message { ...M } } ... on MessageUpdated { message { ...M } } } } ${MESSAGE}`,
+    variables: () => ({ after: cursor }),
+    next({ events: event }) {
+      cursor = event.cursor ?? cursor;
+      if (event.__typename === 'ResyncRequired') return void start();
+      if (event.chat ?? event.chatId) chats.delete(event.chatId ?? event.chat.id);
+      if (event.chat) chats.set(event.chat.id, event.chat);
+      if (event.chat ?? event.chatId) list();
+      if (event.message?.chat.id === open) put(event.message);
+    },
+    ended: (errors) => complain($('composer'), errors?.[0].message),
+  });
+}
+/** The always-there chat, then the others with the latest first. */
+function list() {
+  const order = [always, ...[...chats.keys()].filter((id) => id !== always).reverse()];
+  const name = (id) => chats.get(id)?.title || (id === always ? 'Assistant' : 'New chat');
+  $('chats').replaceChildren(...order.map((id) => {
+    const button = make('button', '', name(id));
+    if (id === open) button.setAttribute('aria-current', 'true');
+    button.onclick = () => show(id);
+    return button;
+  }));
+  $('title').textContent = name(open);
+}
+async function page(before) {
+  const { chat } = await ask(
+    `query Page($id: ID!, $before: String) { viewer { id } chat(id: $id) { messages(last: 50, before: $before) {
+      nodes { ...M } pageInfo { hasPreviousPage startCursor } } } } ${MESSAGE}`,
+    { id: open, before },
+  );
+  return chat?.messages;
+}
+async function show(id) {
+  const mine = ++visit;
+  watching.forEach((stop) => stop());
+  for (const held of [watching, messages, answers]) held.clear();
+  $('messages').replaceChildren();
+  $('room').classList.remove('menu');
+  complain($('composer'));
+  history.replaceState(null, '', `#${(open = id)}`);
+  list();
+  const found = await page();
+  if (mine !== visit || !found) return;
+  earlier(found);
+  $('empty').hidden = messages.size > 0;
+  $('scroll').scrollTop = $('scroll').scrollHeight;
+  buttons();
+}
+function earlier({ nodes, pageInfo }) {
+  nodes.forEach(put);
+  earliest = pageInfo.startCursor;
+  $('earlier').hidden = !pageInfo.hasPreviousPage;
+}
+$('earlier').onclick = async () => earlier(await page(earliest));
+$('menu').onclick = () => $('room').classList.toggle('menu');
+$('messages').onclick = () => $('room').classList.remove('menu');
+$('new-chat').onclick = () => attempt($('composer'), async () => {
+  const input = { idempotencyKey: key(), model: localStorage.getItem('parlor.model') || undefined };
+  const { createChat } = await ask('mutation New($input: CreateChatInput!) { createChat(input: $input) { chat { id title } errors { message } } }', { input });
+  if (!createChat.chat) throw new Error(createChat.errors[0].message);
+  chats.set(createChat.chat.id, createChat.chat);
+  await show(createChat.chat.id);
+  $('text').focus();
+});
+
+// ── messages ────────────────────────────────────────────────────────────────
+/** Takes a message in, once, whichever way it came; an older version changes nothing. */
+function put(data) {
+  const pending = messages.get(data.idempotencyKey);
+  const shown = messages.get(data.id) ?? pending ?? { root: make('article', ''), body: make('div', 'body'), note: make('p', 'note') };
+  if (shown.data?.version > data.version) return;
+  if (pending) messages.delete(data.idempotencyKey);
+  messages.set(data.id ?? data.idempotencyKey, shown);
+  shown.data = data;
+  if (data.generation) {
+    absorb(data.generation);
+    if (!DONE.has(answers.get(data.generation.id).status)) watch(data.generation.id);
+  }
+  if (!shown.root.isConnected) shown.root.append(shown.body, shown.note);
+  const following = [...messages.values()].filter((other) => other.data.sequence > data.sequence);
+  const next = following.sort((a, b) => a.data.sequence - b.data.sequence)[0]?.root ?? null;
+  if (!shown.root.isConnected || shown.root.nextSibling !== next) $('messages').insertBefore(shown.root, next);
+  $('empty').hidden = true;
+  paint(shown);
+}
+/** Newer knowledge of an answer replaces older; a final state stays. */
+function absorb(generation) {
+  const known = answers.get(generation.id);
+  if (known && (DONE.has(known.status) || (generation.sequence <= known.sequence && !DONE.has(generation.status)))) return;
+  answers.set(generation.id, { ...known, ...generation });
+}
+function paint({ data, root, body, note }) {
+  const stuck = $('scroll').scrollHeight - $('scroll').scrollTop - $('scroll').clientHeight < 80;
+  const answer = data.generation && answers.get(data.generation.id);
+  const running = answer && !DONE.has(answer.status);
+  root.className = `message ${data.role.toLowerCase()}${running ? ' running' : ''}${data.id ? '' : ' pending'}`;
+  const text = answer ? answer.text || data.content : data.content;
+  if (body.firstChild && text.startsWith(body.firstChild.data)) body.firstChild.appendData(text.slice(body.firstChild.length));
+  else body.textContent = text;
+  if (answer?.reasoning && !root.querySelector('.reasoning')) root.prepend(make('div', 'reasoning'));
+  if (answer?.reasoning) root.querySelector('.reasoning').textContent = answer.reasoning;
+  if (data.id) {
+    note.textContent = (answer?.error?.message ?? ENDINGS[answer?.status] ?? '') + ' ';
+    note.className = answer?.status === 'FAILED' ? 'note bad' : 'note';
+    if (/^KEY_/.test(answer?.error?.code)) note.append(link('Add a key', settings));
+  }
+  note.hidden = !note.textContent.trim();
+  if (stuck) $('scroll').scrollTop = $('scroll').scrollHeight;
+}
+function link(text, onclick) {
+  return Object.assign(make('button', 'link', text), { type: 'button', onclick });
+}
+/** Follows one answer from the last sequence that is here. */
+function watch(id) {
+  if (watching.has(id)) return;
+  const repaint = () => {
+    for (const shown of messages.values()) if (shown.data.generation?.id === id) paint(shown);
+    buttons();
+  };
+  watching.set(id, live.subscribe({
+    query: `subscription Watch($id: ID!, $after: Int) { generationEvents(generationId: $id, after: $after) { __typename sequence
+      ... on GenerationSnapshot { text reasoning } ... on GenerationDelta { channel delta: text }
+      ... on GenerationFinished { generation { ...G } } } } fragment G on Generation { id status text reasoning sequence error { code message } }`,
+    variables: () => ({ id, after: answers.get(id)?.sequence || undefined }),
+    next({ generationEvents: event }) {
+      const known = answers.get(id);
+      if (!known) return;
+      if (event.__typename === 'GenerationSnapshot') Object.assign(known, { text: event.text, reasoning: event.reasoning, sequence: event.sequence });
+      if (event.__typename === 'GenerationDelta' && event.sequence > known.sequence) {
+        const part = event.channel === 'REASONING' ? 'reasoning' : 'text';
+        known[part] = (known[part] ?? '') + event.delta;
+        known.sequence = event.sequence;
+      }
+      if (event.generation) absorb(event.generation);
+      repaint();
+    },
+    ended(errors) {
+      watching.delete(id);
+      if (errors) complain($('composer'), errors[0].message);
+      repaint();
+    },
+  }));
+  buttons();
+}
+
+// ── writing ─────────────────────────────────────────────────────────────────
+function buttons() {
+  $('stop').hidden = watching.size === 0;
+  $('send').disabled = !$('text').value.trim();
+}
+$('text').oninput = () => {
+  $('text').style.height = 'auto';
+  $('text').style.height = `${$('text').scrollHeight}px`;
+  buttons();
+};
+$('text').onkeydown = (event) => {
+  if (event.key !== 'Enter' || event.shiftKey || event.isComposing) return;
+  event.preventDefault();
+  $('composer').requestSubmit();
+};
+$('composer').onsubmit = (event) => {
+  event.preventDefault();
+  const content = $('text').value.trim();
+  if (!content) return;
+  $('text').value = '';
+  $('text').oninput();
+  send({ chatId: open, content, idempotencyKey: key() });
+};
+/** Sends once, however often it is tried: a repeat with the same key is answered with the first result. */
+async function send(input) {
+  complain($('composer'));
+  put({ role: 'USER', content: input.content, sequence: Infinity, version: 0, idempotencyKey: input.idempotencyKey });
+  $('scroll').scrollTop = $('scroll').scrollHeight;
+  const shown = messages.get(input.idempotencyKey);
+  shown.note.hidden = true;
+  const refuse = (message, ...more) => {
+    if (!messages.has(input.idempotencyKey)) return; // it arrived after all, as an event
+    shown.note.className = 'note bad';
+    shown.note.replaceChildren(`${message} `, link('Try again', () => send(input)), ...more);
+    shown.note.hidden = false;
+  };
+  try {
+    const { sendMessage } = await ask(
+      `mutation Send($input: SendMessageInput!) { sendMessage(input: $input) {
+        message { ...M } generation { message { ...M } } errors { code message } } } ${MESSAGE}`,
+      { input },
+    );
+    if (sendMessage.message && input.chatId === open) put(sendMessage.message);
+    if (sendMessage.generation && input.chatId === open) put(sendMessage.generation.message);
+    const [error] = sendMessage.errors;
+    if (error) refuse(error.message, ...(/KEY/.test(error.code) ? [' · ', link('Add a key', settings)] : []));
+  } catch (error) {
+    refuse(error instanceof TypeError ? 'Not sent: the server cannot be reached.' : error.message);
+  }
+}
+$('stop').onclick = () => attempt($('composer'), async () => {
+  for (const generationId of watching.keys()) {
+    const { stopGeneration } = await ask('mutation Stop($input: StopGenerationInput!) { stopGeneration(input: $input) { errors { message } } }', { input: { generationId } });
+    if (stopGeneration.errors[0]) throw new Error(stopGeneration.errors[0].message);
+  }
+});
+
+// ── settings ────────────────────────────────────────────────────────────────
+async function keys() {
+  const { viewer } = await ask('{ viewer { apiKeys { id provider hint label } } }');
+  $('keys').replaceChildren(...(viewer?.apiKeys ?? []).map((held) => {
+    const item = make('li', '', `${held.provider} ${held.label ?? ''} ${held.hint}`);
+    const remove = Object.assign(make('button', 'quiet', 'Delete'), { type: 'button' });
+    remove.onclick = () => attempt($('key'), async () => {
+      await ask('mutation Drop($input: DeleteApiKeyInput!) { deleteApiKey(input: $input) { errors { message } } }', { input: { apiKeyId: held.id } });
+      await keys();
+    });
+    item.append(remove);
+    return item;
+  }));
+}
+function settings() {
+  $('model').value = localStorage.getItem('parlor.model') ?? '';
+  $('settings').showModal();
+  attempt($('key'), async () => {
+    await keys();
+    const { __type: type } = await ask('{ __type(name: "Provider") { enumValues { name } } }');
+    $('key').provider.replaceChildren(...type.enumValues.filter(({ name }) => name !== 'SCRIPTED').map(({ name }) => make('option', '', name)));
+  });
+}
+$('open-settings').onclick = settings;
+$('close-settings').onclick = () => $('settings').close();
+$('model').onchange = () => localStorage.setItem('parlor.model', $('model').value.trim());
+$('key').onsubmit = (event) => {
+  event.preventDefault();
+  const form = event.target;
+  attempt(form, async () => {
+    const input = { provider: form.provider.value, secret: form.secret.value, baseUrl: form.baseUrl.value || undefined, verify: form.verify.checked };
+    const { setApiKey } = await ask('mutation Key($input: SetApiKeyInput!) { setApiKey(input: $input) { apiKey { id } errors { message } } }', { input });
+    if (setApiKey.errors[0]) throw new Error(setApiKey.errors[0].message);
+    form.secret.value = '';
+    await keys();
+  });
+};
+
+// ── the start ───────────────────────────────────────────────────────────────
+live.onchange = (connected) => {
+  $('connection').hidden = connected;
+  $('connection').textContent = 'The connection is lost. Trying again…';
+};
+async function start(wait = 500) {
+  if (!tokens.get()) return void ($('door').hidden = false);
+  try {
+    await enter();
+  } catch (error) {
+    live.onchange(false);
+    if (!(error instanceof TypeError)) $('connection').textContent = error.message;
+    setTimeout(start, wait, Math.min(wait * 2, 10_000));
+  }
+}
+start();
