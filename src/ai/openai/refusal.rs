@@ -1,0 +1,202 @@
+//! What an error means, from a status, a code and, where nothing else tells, a phrase.
+
+use serde_json::Value;
+
+use crate::ai::{Failure, FailureKind};
+
+/// An error as a provider worded it. Read for its meaning, then dropped: none of it is passed on.
+#[derive(Debug, Default)]
+pub(in crate::ai) struct Said {
+    codes: Vec<String>,
+    status: Option<u16>,
+    message: String,
+    moderated: bool,
+    is_error: bool,
+}
+
+impl Said {
+    /// Reads `{"error": {…}}`, `{"error": "…"}`, `[{"error": …}]`, the flat form, or plain text.
+    pub(in crate::ai) fn in_body(body: &[u8]) -> Self {
+        match serde_json::from_slice(body) {
+            Ok(value) => Self::in_value(&value),
+            Err(_) => Self::default(),
+        }
+    }
+
+    /// The same, of parsed JSON.
+    pub(in crate::ai) fn in_value(value: &Value) -> Self {
+        let value = match value {
+            Value::Array(items) => items.first().unwrap_or(&Value::Null),
+            other => other,
+        };
+        let error = value.get("error").filter(|error| !error.is_null());
+        let mut said = Self {
+            is_error: error.is_some(),
+            ..Self::default()
+        };
+        let error = error.unwrap_or(value);
+        if let Value::String(message) = error {
+            said.message = message.to_ascii_lowercase();
+            return said;
+        }
+        for key in ["code", "type", "status", "error_type"] {
+            match error.get(key) {
+                Some(Value::String(code)) => said.codes.push(code.to_ascii_lowercase()),
+                Some(Value::Number(code)) => said.status = code.as_u64().and_then(as_status),
+                _ => {}
+            }
+        }
+        let message = error.get("message").or_else(|| error.get("detail"));
+        if let Some(Value::String(message)) = message {
+            said.message = message.to_ascii_lowercase();
+        }
+        let metadata = error.get("metadata");
+        said.moderated = metadata.is_some_and(|m| m.get("flagged_input").is_some() || m.get("reasons").is_some());
+        said
+    }
+
+    /// Whether there was an error at all.
+    pub(in crate::ai) fn is_an_error(&self) -> bool {
+        self.is_error
+    }
+
+    fn has_code(&self, known: &[&str]) -> bool {
+        self.codes.iter().any(|code| known.contains(&code.as_str()))
+    }
+
+    fn mentions(&self, phrases: &[&str]) -> bool {
+        phrases.iter().any(|phrase| self.message.contains(phrase))
+    }
+
+    /// The first code, for the log, if it looks like one and like nothing else.
+    fn code(&self) -> Option<&str> {
+        let plain = |c: char| c.is_ascii_lowercase() || c == '_';
+        let codes = self.codes.iter().map(String::as_str);
+        codes
+            .filter(|code| code.len() <= 40)
+            .find(|code| code.chars().all(plain))
+    }
+}
+
+fn as_status(code: u64) -> Option<u16> {
+    u16::try_from(code).ok().filter(|code| (400..600).contains(code))
+}
+
+/// The failure that an error with this status is; 200 for one inside a stream.
+pub(in crate::ai) fn refusal(http_status: u16, said: &Said, had_key: bool) -> Failure {
+    let kind = kind(said.status.unwrap_or(http_status), said, had_key);
+    let code = said.code().map_or(String::new(), |code| format!(", code {code}"));
+    Failure {
+        http_status: Some(http_status),
+        said_by_provider: true,
+        ..Failure::new(kind, format!("the provider answered {http_status}{code}"))
+    }
+}
+
+fn kind(status: u16, said: &Said, had_key: bool) -> FailureKind {
+    use FailureKind as Kind;
+    if status == 401 && !had_key {
+        return Kind::KeyMissing;
+    }
+    by_code(said).unwrap_or_else(|| match status {
+        403 if said.moderated => Kind::ContentFiltered,
+        401 | 403 => Kind::KeyInvalid,
+        402 => Kind::QuotaExceeded,
+        404 if said.mentions(&["model"]) => Kind::ModelNotFound,
+        408 | 504 => Kind::Timeout,
+        413 => Kind::ContextTooLong,
+        429 => Kind::RateLimited,
+        // 498 is Groq's "no capacity", 409 a conflict with ourselves.
+        409 | 498 | 500.. => Kind::Unavailable,
+        300..500 => Kind::InvalidRequest,
+        // An error inside a stream that had begun well.
+        _ => Kind::Unavailable,
+    })
+}
+
+fn by_code(said: &Said) -> Option<FailureKind> {
+    use FailureKind as Kind;
+    let kind = if said.has_code(&QUOTA) || said.mentions(&QUOTA_PHRASES) {
+        Kind::QuotaExceeded
+    } else if said.has_code(&CONTEXT) || said.mentions(&CONTEXT_PHRASES) {
+        Kind::ContextTooLong
+    } else if said.has_code(&FILTER) {
+        Kind::ContentFiltered
+    } else if said.has_code(&["model_not_found", "model_not_available", "invalid_model"]) {
+        Kind::ModelNotFound
+    } else if said.has_code(&KEY) || said.mentions(&KEY_PHRASES) {
+        Kind::KeyInvalid
+    } else if said.has_code(&RATE) {
+        Kind::RateLimited
+    } else if said.has_code(&OVERLOAD) {
+        Kind::Unavailable
+    } else {
+        return None;
+    };
+    Some(kind)
+}
+
+const QUOTA: [&str; 7] = [
+    "insufficient_quota",
+    "credit_balance_exhausted",
+    "billing_hard_limit_reached",
+    "billing_not_active",
+    "billing_error",
+    "insufficient_credits",
+    "exceeded_current_quota_error",
+];
+const QUOTA_PHRASES: [&str; 2] = ["exceeded your current quota", "insufficient credits"];
+
+const CONTEXT: [&str; 4] = [
+    "context_length_exceeded",
+    "exceed_context_size_error",
+    "model_context_window_exceeded",
+    "request_too_large",
+];
+const CONTEXT_PHRASES: [&str; 9] = [
+    "maximum context length",
+    "context length exceeded",
+    "context_length_exceeded",
+    "prompt is too long",
+    "reduce the length of the messages",
+    "exceed context limit",
+    "exceeds the context window",
+    "available context size",
+    "input is too long",
+];
+
+const FILTER: [&str; 4] = [
+    "content_filter",
+    "content_policy_violation",
+    "invalid_prompt",
+    "moderation_blocked",
+];
+
+const KEY: [&str; 6] = [
+    "invalid_api_key",
+    "invalid_authentication",
+    "authentication_error",
+    "account_deactivated",
+    "permission_denied",
+    "permission_error",
+];
+
+const KEY_PHRASES: [&str; 3] = ["incorrect api key", "invalid api key", "api key not valid"];
+
+const RATE: [&str; 5] = [
+    "rate_limit_exceeded",
+    "rate_limit_error",
+    "slow_down",
+    "tokens",
+    "requests",
+];
+
+const OVERLOAD: [&str; 7] = [
+    "server_error",
+    "server_is_overloaded",
+    "overloaded_error",
+    "overloaded",
+    "internal_error",
+    "internal_server_error",
+    "service_unavailable",
+];

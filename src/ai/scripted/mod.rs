@@ -1,0 +1,31 @@
+//! A provider without a network, for development and tests.
+//!
+//! The name of the model is the script: `scripted`, or `scripted:` and options between commas.
+//!
+//! | option | what it does | default |
+//! |---|---|---|
+//! | `words=200` | how many words to say, one delta each | 60 |
+//! | `first=150` | milliseconds before the first delta | 150 |
+//! | `delay=25` | milliseconds between deltas | 25 |
+//! | `seed=3` | another choice of words; the same seed always says the same | 0 |
+//! | `reasoning=12` | words of reasoning before the answer | 0 |
+//! | `echo` | says the last user turn, word by word | |
+//! | `context` | says all turns it was given, as a JSON array of `{"role","text"}` | |
+//! | `fail=rate_limited` | fails, with any [`FailureKind`](super::FailureKind) | |
+//! | `retry_after=7` | the seconds that failure asks to wait | |
+//! | `cut` | hangs up without an end | |
+//! | `stall` | falls silent for good | |
+//! | `at=10` | `fail`, `cut` and `stall` happen after this many words of the answer | 0 |
+//! | `retries=2` | that many visible retries first, 50 ms apart | 0 |
+//! | `finish=length` | the finish reason: `stop`, `length`, `content_filter` | `stop` |
+//! | `usage=off` | does not say what it cost | `on` |
+//!
+//! `max_output_tokens` of the request is obeyed, a word being a token.
+
+mod play;
+mod script;
+mod words;
+
+pub use script::{Script, ScriptError};
+
+pub(super) use play::{refused, stream};

@@ -1,0 +1,148 @@
+//! What a scripted model says.
+
+use crate::ai::{Request, Role};
+
+use super::script::{Says, Script};
+
+/// Letters of several lengths in UTF-8, so that whoever cuts text at a wrong byte hears of it.
+const VOCABULARY: [&str; 40] = [
+    "a",
+    "room",
+    "where",
+    "people",
+    "and",
+    "models",
+    "talk",
+    "is",
+    "like",
+    "café",
+    "with",
+    "long",
+    "tables",
+    "someone",
+    "asks",
+    "naïve",
+    "questions",
+    "the",
+    "answer",
+    "arrives",
+    "word",
+    "by",
+    "word",
+    "über",
+    "quiet",
+    "streets",
+    "señor",
+    "日本語",
+    "smiles",
+    "☕",
+    "until",
+    "every",
+    "thought",
+    "has",
+    "found",
+    "its",
+    "place",
+    "🌍",
+    "again",
+    "👩‍🚀",
+];
+
+/// The pieces of the answer; joined they are the whole text.
+pub(super) fn answer(script: &Script, request: &Request) -> Vec<String> {
+    match script.says {
+        Says::Words(count) => composed(script.seed, count, last_question(request)),
+        Says::Echo => pieces(last_question(request)),
+        Says::Context => pieces(&context(request)),
+    }
+}
+
+/// The pieces of the reasoning.
+pub(super) fn reasoning(script: &Script) -> Vec<String> {
+    let opening = ["Let", "me", "think:"];
+    compose(script.seed ^ 0x5eed, script.reasoning, opening.into_iter())
+}
+
+fn composed(seed: u64, count: usize, question: &str) -> Vec<String> {
+    let quoted = question.split_whitespace().take(12).map(plain);
+    let quoted: Vec<&str> = quoted.filter(|word| !word.is_empty()).collect();
+    let opening: &[&str] = match quoted.is_empty() {
+        true => &["You", "asked", "nothing,", "so:"],
+        false => &["You", "asked", "about:"],
+    };
+    let pause: &[&str] = match quoted.is_empty() {
+        true => &[],
+        false => &["—", "well,"],
+    };
+    let opening = opening.iter().chain(&quoted).chain(pause).copied();
+    compose(seed, count, opening)
+}
+
+/// Words with spaces between them, a full stop every dozen, and a last one.
+fn compose<'a>(seed: u64, count: usize, opening: impl Iterator<Item = &'a str>) -> Vec<String> {
+    let mut opening = opening;
+    let mut dice = Dice(seed);
+    let mut sentence = 0;
+    let mut said = Vec::with_capacity(count);
+    for index in 0..count {
+        let mut piece = String::new();
+        if index > 0 {
+            piece.push(' ');
+        }
+        match opening.next() {
+            Some(word) => piece.push_str(word),
+            None => {
+                let word = VOCABULARY[dice.below(VOCABULARY.len())];
+                let mut letters = word.chars();
+                match letters.next() {
+                    Some(first) if sentence == 0 && index > 0 => {
+                        piece.extend(first.to_uppercase());
+                        piece.push_str(letters.as_str());
+                    }
+                    _ => piece.push_str(word),
+                }
+                sentence = (sentence + 1) % 12;
+                if sentence == 0 || index + 1 == count {
+                    piece.push('.');
+                }
+            }
+        }
+        said.push(piece);
+    }
+    said
+}
+
+fn last_question(request: &Request) -> &str {
+    let asked = request.turns.iter().rev().find(|t| t.role == Role::User);
+    asked.map_or("", |turn| &turn.text)
+}
+
+/// A word of the question without its punctuation, and without whatever makes it unspeakable.
+fn plain(word: &str) -> &str {
+    let word = word.trim_matches(|c: char| !c.is_alphanumeric());
+    if word.chars().count() > 40 { "" } else { word }
+}
+
+fn context(request: &Request) -> String {
+    let turns = request.turns.iter();
+    let turns = turns.map(|turn| serde_json::json!({"role": turn.role.name(), "text": turn.text}));
+    serde_json::Value::Array(turns.collect()).to_string()
+}
+
+fn pieces(text: &str) -> Vec<String> {
+    text.split_inclusive(char::is_whitespace).map(str::to_owned).collect()
+}
+
+/// splitmix64: small, and the same everywhere for good.
+struct Dice(u64);
+
+impl Dice {
+    fn below(&mut self, end: usize) -> usize {
+        self.0 = self.0.wrapping_add(0x9e37_79b9_7f4a_7c15);
+        let mut z = self.0;
+        z = (z ^ (z >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
+        z = (z ^ (z >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
+        let z = z ^ (z >> 31);
+        usize::try_from(z % end as u64).unwrap_or(0)
+    }
+}
