@@ -1,1 +1,9 @@
-//! Tests
+//! Parlor seen from outside: one binary, a file per behaviour.
+
+mod ai;
+mod databases;
+mod doors;
+mod embedded;
+mod envelope;
+mod harness;
+mod walk;

@@ -1,0 +1,253 @@
+//! The handles that every request shares, and the tasks that run beside them.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use tokio_util::sync::CancellationToken;
+use tokio_util::task::TaskTracker;
+
+use crate::account::live::LiveSessions;
+use crate::account::password::Hasher;
+use crate::account::throttle::Throttle;
+use crate::account::token::Signer;
+use crate::account::{admin, session};
+use crate::ai;
+use crate::chat::reply::Engine;
+use crate::config::Config;
+use crate::db::{self, Pool, PooledConnection};
+use crate::error::Result;
+use crate::event::{self, Log};
+use crate::vault::Vault;
+
+/// How often old sessions, events and throttles are cleared away.
+const TIDY_EVERY: Duration = Duration::from_secs(600);
+
+/// Everything that requests share. A cheap handle.
+#[derive(Clone)]
+pub struct App(Arc<Inner>);
+
+struct Inner {
+    config: Config,
+    pool: Pool,
+    hasher: Hasher,
+    signer: Signer,
+    throttle: Throttle,
+    live_sessions: LiveSessions,
+    log: Log,
+    ai: ai::Client,
+    vault: Vault,
+    engine: Engine,
+    tasks: TaskTracker,
+    shutdown: CancellationToken,
+    stopped: CancellationToken,
+}
+
+impl std::fmt::Debug for App {
+    fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        formatter.debug_struct("App").finish_non_exhaustive()
+    }
+}
+
+/// Why the server does not start; each says what to do.
+#[derive(Debug, thiserror::Error)]
+pub enum StartError {
+    /// Postgres cannot be reached.
+    #[error(
+        "Cannot connect to Postgres: {0}. Check DATABASE_URL, or leave it away to let Parlor run a Postgres of its own."
+    )]
+    Connect(#[from] diesel::ConnectionError),
+    /// The pool cannot be built.
+    #[error("Cannot set up the connections to Postgres: {0}")]
+    Pool(#[from] diesel_async::pooled_connection::deadpool::BuildError),
+    /// The migrations failed.
+    #[error(transparent)]
+    Migrate(#[from] db::MigrateError),
+    /// The master key does not fit the database.
+    #[error(transparent)]
+    Vault(#[from] crate::vault::VaultError),
+    /// Something else.
+    #[error("{0}")]
+    Other(#[from] crate::error::Error),
+}
+
+impl App {
+    /// Connects, migrates, checks the keys, and starts what runs in the background.
+    ///
+    /// # Errors
+    /// A [`StartError`] that says what to do.
+    pub async fn start(config: Config, database_url: &str) -> Result<Self, StartError> {
+        let migrated = db::migrate(db::connect(database_url).await?).await?;
+        if !migrated.is_empty() {
+            tracing::info!(migrations = migrated.len(), "the database is up to date");
+        }
+        let pool = db::pool(database_url, config.settings.database_connections.into())?;
+        let mut connection = db::connect(database_url).await?;
+        if event::adopt(&mut connection).await? {
+            tracing::warn!("the database was moved here from another Postgres: clients will read everything anew");
+        }
+        let vault = Vault::open(&mut connection, &config).await?;
+        let log = Log::open(&mut connection).await?;
+        drop(connection);
+        let cores = std::thread::available_parallelism().map_or(1, usize::from);
+        let limits = ai::Limits {
+            first_byte: Duration::from_secs(config.settings.first_byte_seconds),
+            idle: Duration::from_secs(config.settings.idle_seconds),
+            ..ai::Limits::default()
+        };
+        let app = App(Arc::new(Inner {
+            hasher: Hasher::new(cores)?,
+            signer: Signer::new(&config.jwt_secrets, config.access_token_lifetime())?,
+            throttle: Throttle::default(),
+            live_sessions: LiveSessions::default(),
+            log,
+            ai: ai::Client::new(limits),
+            vault,
+            engine: Engine::default(),
+            tasks: TaskTracker::new(),
+            shutdown: CancellationToken::new(),
+            stopped: CancellationToken::new(),
+            pool,
+            config,
+        }));
+        app.first_admin().await?;
+        app.spawn_tasks();
+        Ok(app)
+    }
+
+    async fn first_admin(&self) -> Result<()> {
+        let settings = &self.config().settings;
+        let (Some(email), Some(password)) = (&settings.admin_email, &settings.admin_password) else {
+            return Ok(());
+        };
+        if let Some(user) = admin::ensure_first_admin(self, email, password.clone()).await? {
+            tracing::info!(username = user.username, "made the first administrator");
+        }
+        Ok(())
+    }
+
+    fn spawn_tasks(&self) {
+        let tasks = self.tasks();
+        tasks.spawn(self.log().clone().run(self.clone()));
+        tasks.spawn(self.live_sessions().clone().watch(self.clone()));
+        tasks.spawn(self.engine().clone().run(self.clone()));
+        tasks.spawn(self.clone().tidy());
+        tasks.close();
+    }
+
+    async fn tidy(self) {
+        let mut tick = tokio::time::interval(TIDY_EVERY);
+        loop {
+            tokio::select! {
+                _ = tick.tick() => {}
+                () = self.stopped().cancelled() => return,
+            }
+            self.throttle().sweep();
+            if let Err(error) = self.clear_away().await {
+                tracing::warn!(%error, "cannot clear away what is old");
+            }
+        }
+    }
+
+    async fn clear_away(&self) -> Result<()> {
+        let mut connection = self.connection().await?;
+        session::sweep(&mut connection).await?;
+        event::trim(&mut connection, self.config().settings.event_days).await?;
+        Ok(())
+    }
+
+    /// Begins to stop: not ready any more, no new work. Running answers get their grace, then the background ends.
+    pub async fn stop(&self) {
+        self.shutdown().cancel();
+        self.engine()
+            .drain(Duration::from_secs(self.config().settings.shutdown_grace_seconds))
+            .await;
+        self.stopped().cancel();
+        self.tasks().wait().await;
+    }
+
+    /// Whether requests can be served; if not, why.
+    ///
+    /// # Errors
+    /// A sentence for whoever looks at `/readyz`.
+    pub async fn ready(&self) -> Result<(), String> {
+        if self.shutdown().is_cancelled() {
+            return Err("shutting down".into());
+        }
+        let answer = tokio::time::timeout(Duration::from_secs(3), async {
+            let mut connection = self.connection().await?;
+            Ok::<_, crate::error::Error>(db::ping(&mut connection).await?)
+        });
+        match answer.await {
+            Ok(Ok(())) => Ok(()),
+            _ => Err("Postgres does not answer".into()),
+        }
+    }
+
+    /// A connection from the pool; give it back before waiting for anything else.
+    ///
+    /// # Errors
+    /// [`crate::error::Error::Unavailable`] after three seconds without one.
+    pub async fn connection(&self) -> Result<PooledConnection> {
+        Ok(self.0.pool.get().await?)
+    }
+
+    /// The settings.
+    pub fn config(&self) -> &Config {
+        &self.0.config
+    }
+
+    /// Hashes passwords.
+    pub fn hasher(&self) -> &Hasher {
+        &self.0.hasher
+    }
+
+    /// Signs access tokens.
+    pub fn signer(&self) -> &Signer {
+        &self.0.signer
+    }
+
+    /// Slows down guessing.
+    pub fn throttle(&self) -> &Throttle {
+        &self.0.throttle
+    }
+
+    /// The sessions that have live streams here.
+    pub fn live_sessions(&self) -> &LiveSessions {
+        &self.0.live_sessions
+    }
+
+    /// The event log's live end.
+    pub fn log(&self) -> &Log {
+        &self.0.log
+    }
+
+    /// Talks to models.
+    pub fn ai(&self) -> &ai::Client {
+        &self.0.ai
+    }
+
+    /// Keeps provider keys.
+    pub fn vault(&self) -> &Vault {
+        &self.0.vault
+    }
+
+    /// Runs answers.
+    pub fn engine(&self) -> &Engine {
+        &self.0.engine
+    }
+
+    /// What runs in the background.
+    pub fn tasks(&self) -> &TaskTracker {
+        &self.0.tasks
+    }
+
+    /// Cancelled when the server begins to stop.
+    pub fn shutdown(&self) -> &CancellationToken {
+        &self.0.shutdown
+    }
+
+    /// Cancelled when the last answer is done and the background may end.
+    pub fn stopped(&self) -> &CancellationToken {
+        &self.0.stopped
+    }
+}

@@ -1,0 +1,501 @@
+//! Every setting, as a flag and as an environment variable of the same meaning. This is the only file that
+//! reads the environment.
+
+use std::net::SocketAddr;
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use aws_lc_rs::rand::{SecureRandom, SystemRandom};
+use base64::Engine;
+use base64::prelude::BASE64_STANDARD;
+use clap::{Args, ValueEnum};
+use ipnet::IpNet;
+use secrecy::{ExposeSecret, SecretString};
+
+/// What kind of place this server runs in.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub enum Environment {
+    /// Missing secrets are generated, the scripted provider answers when there is no key, `/` leads to GraphiQL.
+    Development,
+    /// Secrets must be given and be good, logs are JSON, nothing is scripted.
+    Production,
+}
+
+/// Who may make an account.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub enum Registration {
+    /// Anybody who can reach the server.
+    Open,
+    /// Only administrators, with `parlor user create`.
+    Closed,
+}
+
+/// The settings as they are typed; [`Settings::resolve`] makes them a [`Config`].
+#[derive(Debug, Clone, Args)]
+pub struct Settings {
+    /// Address and port to listen on.
+    #[arg(
+        long,
+        env = "PARLOR_LISTEN",
+        default_value = "127.0.0.1:8080",
+        global = true,
+        help_heading = "Server"
+    )]
+    pub listen: SocketAddr,
+
+    /// Where Parlor keeps what it makes: the embedded Postgres and, in development, the generated secrets.
+    #[arg(
+        long,
+        env = "PARLOR_DATA_DIR",
+        default_value = ".parlor",
+        global = true,
+        help_heading = "Server"
+    )]
+    pub data_dir: PathBuf,
+
+    /// What kind of place this is. Production refuses to start without secrets of its own.
+    #[arg(
+        long = "env",
+        env = "PARLOR_ENV",
+        value_enum,
+        default_value = "development",
+        global = true,
+        help_heading = "Server"
+    )]
+    pub environment: Environment,
+
+    /// Web origins that may call the API from a browser, separated by commas, such as https://chat.example.com; `*` allows all.
+    /// In development, pages served from localhost are always allowed.
+    #[arg(
+        long,
+        env = "PARLOR_CORS_ORIGINS",
+        value_delimiter = ',',
+        global = true,
+        help_heading = "Server"
+    )]
+    pub cors_origins: Vec<String>,
+
+    /// Addresses or networks of reverse proxies whose X-Forwarded-For is believed, separated by commas.
+    #[arg(
+        long,
+        env = "PARLOR_TRUSTED_PROXIES",
+        value_delimiter = ',',
+        global = true,
+        help_heading = "Server"
+    )]
+    pub trusted_proxies: Vec<IpNet>,
+
+    /// Seconds that running answers get to finish after SIGTERM before they are marked interrupted.
+    #[arg(
+        long,
+        env = "PARLOR_SHUTDOWN_GRACE_SECONDS",
+        default_value_t = 25,
+        global = true,
+        help_heading = "Server"
+    )]
+    pub shutdown_grace_seconds: u64,
+
+    /// Whether clients may ask for the schema.
+    #[arg(long, env = "PARLOR_INTROSPECTION", default_value_t = true, action = clap::ArgAction::Set, global = true, help_heading = "Server")]
+    pub introspection: bool,
+
+    /// Postgres to use, as postgresql://user:password@host/database. Without it, Parlor runs a Postgres of its own under the data dir.
+    #[arg(
+        long,
+        env = "DATABASE_URL",
+        hide_env_values = true,
+        global = true,
+        help_heading = "Postgres"
+    )]
+    pub database_url: Option<SecretString>,
+
+    /// The most connections to Postgres.
+    #[arg(long, env = "PARLOR_DATABASE_CONNECTIONS", default_value_t = 16, value_parser = clap::value_parser!(u16).range(2..=1000), global = true, help_heading = "Postgres")]
+    pub database_connections: u16,
+
+    /// The folder that holds `postgres` and `initdb`, when the embedded Postgres should not look for them itself.
+    #[arg(long, env = "PG_BINDIR", global = true, help_heading = "Postgres")]
+    pub pg_bindir: Option<PathBuf>,
+
+    /// Signs access tokens: at least 32 bytes. Make one with: openssl rand -base64 48
+    #[arg(
+        long,
+        env = "PARLOR_JWT_SECRET",
+        hide_env_values = true,
+        global = true,
+        help_heading = "Secrets"
+    )]
+    pub jwt_secret: Option<SecretString>,
+
+    /// The former PARLOR_JWT_SECRET, still accepted on tokens that were signed before it was replaced.
+    #[arg(
+        long,
+        env = "PARLOR_JWT_SECRET_PREVIOUS",
+        hide_env_values = true,
+        global = true,
+        help_heading = "Secrets"
+    )]
+    pub jwt_secret_previous: Option<SecretString>,
+
+    /// Encrypts provider keys: 32 bytes in base64. Make one with: openssl rand -base64 32
+    #[arg(
+        long,
+        env = "PARLOR_MASTER_KEY",
+        hide_env_values = true,
+        global = true,
+        help_heading = "Secrets"
+    )]
+    pub master_key: Option<SecretString>,
+
+    /// Former master keys, separated by commas, until `parlor keys rotate` has moved every provider key to the new one.
+    #[arg(
+        long,
+        env = "PARLOR_MASTER_KEY_PREVIOUS",
+        hide_env_values = true,
+        value_delimiter = ',',
+        global = true,
+        help_heading = "Secrets"
+    )]
+    pub master_key_previous: Vec<SecretString>,
+
+    /// E-mail address of the first administrator, made at start when there is no administrator yet.
+    #[arg(long, env = "PARLOR_ADMIN_EMAIL", global = true, help_heading = "Accounts")]
+    pub admin_email: Option<String>,
+
+    /// Password of the first administrator.
+    #[arg(
+        long,
+        env = "PARLOR_ADMIN_PASSWORD",
+        hide_env_values = true,
+        global = true,
+        help_heading = "Accounts"
+    )]
+    pub admin_password: Option<SecretString>,
+
+    /// Who may make an account.
+    #[arg(
+        long,
+        env = "PARLOR_REGISTRATION",
+        value_enum,
+        default_value = "open",
+        global = true,
+        help_heading = "Accounts"
+    )]
+    pub registration: Registration,
+
+    /// Minutes that an access token lives, at most 15.
+    #[arg(long, env = "PARLOR_ACCESS_TOKEN_MINUTES", default_value_t = 15, value_parser = clap::value_parser!(u64).range(1..=15), global = true, help_heading = "Accounts")]
+    pub access_token_minutes: u64,
+
+    /// Days after which an unused session ends.
+    #[arg(long, env = "PARLOR_SESSION_DAYS", default_value_t = 30, value_parser = clap::value_parser!(u64).range(1..=365), global = true, help_heading = "Accounts")]
+    pub session_days: u64,
+
+    /// The most characters in one message.
+    #[arg(long, env = "PARLOR_MESSAGE_CHARACTERS", default_value_t = 4000, value_parser = clap::value_parser!(u32).range(1..=100_000), global = true, help_heading = "Chats")]
+    pub message_characters: u32,
+
+    /// Days that the event log is kept for clients that were away.
+    #[arg(long, env = "PARLOR_EVENT_DAYS", default_value_t = 14, value_parser = clap::value_parser!(u16).range(1..=365), global = true, help_heading = "Chats")]
+    pub event_days: u16,
+
+    /// The server's own OpenAI key, used for people who have none.
+    #[arg(
+        long,
+        env = "OPENAI_API_KEY",
+        hide_env_values = true,
+        global = true,
+        help_heading = "AI"
+    )]
+    pub openai_api_key: Option<SecretString>,
+
+    /// Where the server's own key is used: any endpoint that speaks OpenAI Chat Completions.
+    #[arg(
+        long,
+        env = "OPENAI_BASE_URL",
+        default_value = "https://api.openai.com/v1",
+        global = true,
+        help_heading = "AI"
+    )]
+    pub openai_base_url: url::Url,
+
+    /// The model that answers where a chat names none.
+    #[arg(
+        long,
+        env = "OPENAI_MODEL",
+        default_value = "gpt-5-mini",
+        global = true,
+        help_heading = "AI"
+    )]
+    pub openai_model: String,
+
+    /// Base URLs that people may give with their own keys besides the well-known providers: origins separated by commas,
+    /// such as http://127.0.0.1:11434 for Ollama; `*` allows every public https address.
+    #[arg(
+        long,
+        env = "PARLOR_BASE_URLS",
+        default_value = "",
+        global = true,
+        help_heading = "AI"
+    )]
+    pub base_urls: String,
+
+    /// Tokens of a conversation that are sent along with a question.
+    #[arg(
+        long,
+        env = "PARLOR_CONTEXT_TOKENS",
+        default_value_t = 16_000,
+        global = true,
+        help_heading = "AI"
+    )]
+    pub context_tokens: u32,
+
+    /// Seconds to wait for a provider's first byte.
+    #[arg(
+        long,
+        env = "PARLOR_FIRST_BYTE_SECONDS",
+        default_value_t = 60,
+        global = true,
+        help_heading = "AI"
+    )]
+    pub first_byte_seconds: u64,
+
+    /// Seconds that a provider may be silent in the middle of an answer.
+    #[arg(
+        long,
+        env = "PARLOR_IDLE_SECONDS",
+        default_value_t = 30,
+        global = true,
+        help_heading = "AI"
+    )]
+    pub idle_seconds: u64,
+
+    /// What to log, in tracing's words, such as info or parlor=debug.
+    #[arg(
+        long,
+        env = "RUST_LOG",
+        default_value = "info",
+        global = true,
+        help_heading = "Server"
+    )]
+    pub log: String,
+
+    /// Where executables are looked for.
+    #[arg(long, env = "PATH", default_value = "", hide = true, global = true)]
+    pub path: std::ffi::OsString,
+
+    /// The user's own folder, for npm's settings.
+    #[arg(long, env = "HOME", hide = true, global = true)]
+    pub home: Option<PathBuf>,
+
+    /// The npm registry, for the PostgreSQL build that is fetched where none is installed.
+    #[arg(long, env = "npm_config_registry", hide = true, global = true)]
+    pub npm_registry: Option<String>,
+}
+
+/// The settings, checked and complete. Secrets print as `[REDACTED]`.
+#[derive(Debug, Clone)]
+pub struct Config {
+    /// The settings that need no work.
+    pub settings: Settings,
+    /// Signs and verifies access tokens; the first one signs.
+    pub jwt_secrets: Vec<SecretString>,
+    /// Master keys in base64, the current one first.
+    pub master_keys: Vec<SecretString>,
+    /// What the person who started the server should read, such as where secrets were generated.
+    pub notices: Vec<String>,
+}
+
+/// Why the settings cannot be used; each says what to do.
+#[derive(Debug, thiserror::Error)]
+pub enum ConfigError {
+    /// A secret is missing in production.
+    #[error(
+        "{variable} is not set, and production does not make its own. Make one with `{recipe}` and set {variable} to it."
+    )]
+    Missing {
+        /// The environment variable to set.
+        variable: &'static str,
+        /// The command that makes a good value.
+        recipe: &'static str,
+    },
+    /// A secret is too short or well known.
+    #[error("{variable} {why}. Make a good one with `{recipe}`.")]
+    Weak {
+        /// The environment variable to change.
+        variable: &'static str,
+        /// What is wrong with it.
+        why: &'static str,
+        /// The command that makes a good value.
+        recipe: &'static str,
+    },
+    /// The data dir cannot be written.
+    #[error("Cannot keep secrets in {}: {source}. Set PARLOR_DATA_DIR to a folder that this user can write.", path.display())]
+    DataDir {
+        /// The file or folder.
+        path: PathBuf,
+        /// What the system said.
+        source: std::io::Error,
+    },
+}
+
+/// A secret that production needs and development generates.
+struct Secret {
+    variable: &'static str,
+    recipe: &'static str,
+    file: &'static str,
+    bytes: usize,
+}
+
+const JWT_SECRET: Secret = Secret {
+    variable: "PARLOR_JWT_SECRET",
+    recipe: "openssl rand -base64 48",
+    file: "jwt-secret",
+    bytes: 48,
+};
+const MASTER_KEY: Secret = Secret {
+    variable: "PARLOR_MASTER_KEY",
+    recipe: "openssl rand -base64 32",
+    file: "master-key",
+    bytes: 32,
+};
+
+impl Settings {
+    /// Completes the settings: development generates the secrets that are missing and keeps them in the data
+    /// dir; production refuses to start without them.
+    ///
+    /// # Errors
+    /// A [`ConfigError`] that says which variable to set and how.
+    pub fn resolve(mut self) -> Result<Config, ConfigError> {
+        self.data_dir = std::path::absolute(&self.data_dir).map_err(|source| ConfigError::DataDir {
+            path: self.data_dir.clone(),
+            source,
+        })?;
+        let mut notices = Vec::new();
+        let jwt_secret = self.secret(self.jwt_secret.as_ref(), &JWT_SECRET, &mut notices)?;
+        let master_key = self.secret(self.master_key.as_ref(), &MASTER_KEY, &mut notices)?;
+        let jwt_secrets: Vec<_> = std::iter::once(jwt_secret)
+            .chain(self.jwt_secret_previous.clone())
+            .collect();
+        for secret in &jwt_secrets {
+            check_strength(secret, &JWT_SECRET)?;
+        }
+        let previous = self
+            .master_key_previous
+            .iter()
+            .filter(|key| !key.expose_secret().trim().is_empty())
+            .cloned();
+        let master_keys: Vec<_> = std::iter::once(master_key).chain(previous).collect();
+        for secret in &master_keys {
+            check_strength(secret, &MASTER_KEY)?;
+        }
+        Ok(Config {
+            settings: self,
+            jwt_secrets,
+            master_keys,
+            notices,
+        })
+    }
+
+    fn secret(
+        &self,
+        given: Option<&SecretString>,
+        secret: &Secret,
+        notices: &mut Vec<String>,
+    ) -> Result<SecretString, ConfigError> {
+        match given.filter(|given| !given.expose_secret().trim().is_empty()) {
+            Some(given) => Ok(given.expose_secret().trim().into()),
+            None if self.environment == Environment::Production => Err(ConfigError::Missing {
+                variable: secret.variable,
+                recipe: secret.recipe,
+            }),
+            None => {
+                let path = self.data_dir.join(secret.file);
+                let (value, made) = read_or_generate(&path, secret.bytes).map_err(|source| ConfigError::DataDir {
+                    path: path.clone(),
+                    source,
+                })?;
+                if made {
+                    notices.push(format!(
+                        "Generated {} for development and kept it in {}",
+                        secret.variable,
+                        path.display()
+                    ));
+                }
+                Ok(value)
+            }
+        }
+    }
+}
+
+impl Config {
+    /// Whether this is a development server.
+    pub fn is_development(&self) -> bool {
+        self.settings.environment == Environment::Development
+    }
+
+    /// How long an access token lives.
+    pub fn access_token_lifetime(&self) -> Duration {
+        Duration::from_secs(self.settings.access_token_minutes * 60)
+    }
+}
+
+fn check_strength(value: &SecretString, secret: &Secret) -> Result<(), ConfigError> {
+    const KNOWN: [&str; 6] = ["changeme", "change-me", "secret", "example", "password", "your-"];
+    let text = value.expose_secret();
+    let lower = text.to_lowercase();
+    let distinct = text.chars().collect::<std::collections::HashSet<_>>().len();
+    let why = if text.len() < 32 {
+        "is shorter than 32 characters"
+    } else if KNOWN.iter().any(|word| lower.contains(word)) || distinct < 10 {
+        "looks like an example"
+    } else {
+        return Ok(());
+    };
+    Err(ConfigError::Weak {
+        variable: secret.variable,
+        why,
+        recipe: secret.recipe,
+    })
+}
+
+/// The secret kept in `path`, and whether it was made just now. Two servers that start at once end with the
+/// same one: the file appears whole, under its name, only for whoever links it first.
+fn read_or_generate(path: &Path, bytes: usize) -> std::io::Result<(SecretString, bool)> {
+    use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt};
+    if let Some(kept) = read_secret(path)? {
+        return Ok((kept, false));
+    }
+    let folder = path.parent().unwrap_or(Path::new("."));
+    std::fs::DirBuilder::new().recursive(true).mode(0o700).create(folder)?;
+    let mut random = vec![0; bytes];
+    SystemRandom::new()
+        .fill(&mut random)
+        .map_err(|_| std::io::Error::other("the system gave no randomness"))?;
+    let side = path.with_extension(format!("{}.new", std::process::id()));
+    let mut file = std::fs::OpenOptions::new()
+        .write(true)
+        .create(true)
+        .truncate(true)
+        .mode(0o600)
+        .open(&side)?;
+    std::io::Write::write_all(&mut file, BASE64_STANDARD.encode(&random).as_bytes())?;
+    file.sync_all()?;
+    let linked = std::fs::hard_link(&side, path);
+    std::fs::remove_file(&side)?;
+    match linked {
+        Ok(()) => {}
+        Err(error) if error.kind() == std::io::ErrorKind::AlreadyExists => {}
+        Err(error) => return Err(error),
+    }
+    let kept = read_secret(path)?.ok_or_else(|| std::io::Error::other("the secret is gone"))?;
+    Ok((kept, true))
+}
+
+fn read_secret(path: &Path) -> std::io::Result<Option<SecretString>> {
+    match std::fs::read_to_string(path) {
+        Ok(text) => Ok(Some(text.trim().into())),
+        Err(error) if error.kind() == std::io::ErrorKind::NotFound => Ok(None),
+        Err(error) => Err(error),
+    }
+}

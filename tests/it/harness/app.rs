@@ -1,0 +1,264 @@
+//! A Parlor of a test's own: a database, an app, and a client that speaks to its doors in memory or over a socket.
+
+use std::net::SocketAddr;
+use std::path::Path;
+use std::sync::atomic::{AtomicU64, Ordering};
+
+use axum::Router;
+use axum::body::Body;
+use clap::Parser;
+use http::{Request, StatusCode, header};
+use http_body_util::BodyExt;
+use parlor::app::App;
+use parlor::config::Settings;
+use parlor::server::Peer;
+use parlor::server::doors::{DoorSettings, Doors};
+use parlor::server::house::Parlor;
+use parlor::{db, graphql, server};
+use serde_json::{Value, json};
+use tokio::net::TcpListener;
+use tower::ServiceExt;
+
+use super::database::{TestDatabase, version_of};
+
+/// A password that nobody guesses.
+pub const PASSWORD: &str = "seven tall giraffes whisper";
+
+#[derive(Parser)]
+struct Cli {
+    #[command(flatten)]
+    settings: Settings,
+}
+
+/// A running Parlor. Keep it alive as long as the test talks to it.
+pub struct TestApp {
+    /// The app itself.
+    pub app: App,
+    router: Router,
+    flags: Vec<String>,
+    // Released last: the connections of the app end before the database is given to another test.
+    database: TestDatabase,
+}
+
+impl TestApp {
+    /// Starts one as a newcomer would, with development's defaults.
+    pub async fn start() -> Self {
+        Self::with(&[]).await
+    }
+
+    /// Starts one with these command line flags, such as `--message-characters=10`.
+    pub async fn with(flags: &[&str]) -> Self {
+        let migrations = Path::new(concat!(env!("CARGO_MANIFEST_DIR"), "/migrations"));
+        let version = version_of(migrations);
+        let migrate = async |url: &str| {
+            db::migrate(db::connect(url).await.expect("connect"))
+                .await
+                .expect("migrate");
+        };
+        let database = TestDatabase::acquire(&version, migrate).await;
+        Self::on(database, flags.iter().map(ToString::to_string).collect()).await
+    }
+
+    async fn on(database: TestDatabase, flags: Vec<String>) -> Self {
+        let app = App::start(config(&flags), &database.url).await.expect("the app starts");
+        let router = router(&app);
+        TestApp {
+            app,
+            router,
+            flags,
+            database,
+        }
+    }
+
+    /// Where this test's database is.
+    pub fn database_url(&self) -> &str {
+        &self.database.url
+    }
+
+    /// Another server on the same database, as a second node would be.
+    pub async fn sibling(&self) -> Sibling {
+        let app = App::start(config(&self.flags), &self.database.url)
+            .await
+            .expect("the app starts");
+        Sibling {
+            router: router(&app),
+            app,
+        }
+    }
+
+    /// A client that nobody is signed in on.
+    pub fn anonymous(&self) -> Client {
+        Client {
+            router: self.router.clone(),
+            token: None,
+        }
+    }
+
+    /// A new account and a client that is signed in to it.
+    pub async fn user(&self, username: &str) -> User {
+        let client = self.anonymous();
+        let input = json!({ "username": username, "email": format!("{username}@example.com"), "password": PASSWORD });
+        let query = "mutation ($input: RegisterInput!) { register(input: $input) { tokens { accessToken refreshToken } viewer { id } errors { message } } }";
+        let answer = client.ok(query, json!({ "input": input })).await;
+        let register = &answer["register"];
+        assert_eq!(register["errors"], json!([]), "{username} can register");
+        let token = register["tokens"]["accessToken"].as_str().expect("a token").to_owned();
+        User {
+            id: register["viewer"]["id"].as_str().expect("an id").to_owned(),
+            refresh_token: register["tokens"]["refreshToken"].as_str().expect("a token").to_owned(),
+            client: Client {
+                router: self.router.clone(),
+                token: Some(token),
+            },
+        }
+    }
+
+    /// Serves on a free port of the loopback until the test ends; for clients that need a socket.
+    pub async fn listen(&self) -> SocketAddr {
+        let listener = TcpListener::bind("127.0.0.1:0").await.expect("a free port");
+        let address = listener.local_addr().expect("an address");
+        tokio::spawn(server::serve(
+            self.app.clone(),
+            graphql::build(self.app.clone()),
+            listener,
+        ));
+        address
+    }
+}
+
+/// A second server on a test's database.
+pub struct Sibling {
+    /// The app itself.
+    pub app: App,
+    router: Router,
+}
+
+impl Sibling {
+    /// A client of this server with somebody's token.
+    pub fn client_of(&self, user: &User) -> Client {
+        Client {
+            router: self.router.clone(),
+            token: user.client.token.clone(),
+        }
+    }
+}
+
+fn config(flags: &[String]) -> parlor::config::Config {
+    // A folder of its own in the temp dir would be one more thing to clean: the secrets are given instead.
+    let secrets = [
+        "parlor",
+        "--jwt-secret=Zk3uQ8mXv1LrT6yWc9NbHs4JdPe7RgAo2KfVi5TxEzM",
+        "--master-key=qIQjxIA2in58jJtCDC0t8UgQaf31esp1gavOZ+iF3uA=",
+        "--data-dir=/nonexistent",
+        "--database-connections=5",
+    ];
+    let arguments = secrets.iter().map(ToString::to_string).chain(flags.iter().cloned());
+    Cli::parse_from(arguments).settings.resolve().expect("good settings")
+}
+
+fn router(app: &App) -> Router {
+    let settings = DoorSettings::from(app.config());
+    let house = Parlor {
+        app: app.clone(),
+        schema: graphql::build(app.clone()),
+    };
+    server::router(Doors::new(house, settings, app.shutdown().clone()))
+}
+
+/// Somebody with an account and a client.
+pub struct User {
+    /// The account's id.
+    pub id: String,
+    /// The session's first refresh token.
+    pub refresh_token: String,
+    /// Signed in as them.
+    pub client: Client,
+}
+
+impl std::ops::Deref for User {
+    type Target = Client;
+
+    fn deref(&self) -> &Client {
+        &self.client
+    }
+}
+
+/// Speaks GraphQL over HTTP to the doors, without a socket.
+#[derive(Clone)]
+pub struct Client {
+    pub(super) router: Router,
+    /// The access token, if anybody is signed in.
+    pub token: Option<String>,
+}
+
+impl Client {
+    /// The same client with another token.
+    pub fn with_token(&self, token: &str) -> Client {
+        Client {
+            router: self.router.clone(),
+            token: Some(token.to_owned()),
+        }
+    }
+
+    /// What the doors answer to this body.
+    pub async fn post(&self, body: Value) -> (StatusCode, Value) {
+        let mut request = Request::post("/graphql").header(header::CONTENT_TYPE, "application/json");
+        if let Some(token) = &self.token {
+            request = request.header(header::AUTHORIZATION, format!("Bearer {token}"));
+        }
+        let mut request = request.body(Body::from(body.to_string())).expect("a request");
+        request.extensions_mut().insert(Peer(([127, 0, 0, 1], 40_000).into()));
+        let response = self.router.clone().oneshot(request).await.expect("an answer");
+        let status = response.status();
+        let bytes = response.into_body().collect().await.expect("a body").to_bytes();
+        (status, serde_json::from_slice(&bytes).expect("JSON"))
+    }
+
+    /// The whole answer to an operation, errors and all.
+    pub async fn run(&self, query: &str, variables: Value) -> Value {
+        self.post(json!({ "query": query, "variables": variables })).await.1
+    }
+
+    /// The data of an operation that has no errors.
+    pub async fn ok(&self, query: &str, variables: Value) -> Value {
+        let mut answer = self.run(query, variables).await;
+        assert!(answer.get("errors").is_none(), "{query}\n{answer:#}");
+        answer["data"].take()
+    }
+
+    /// A mutation's payload: `fields` of `name(input:)`, in which `errors` is always selected too.
+    pub async fn mutate(&self, name: &str, input: Value, fields: &str) -> Value {
+        let capital = name[..1].to_uppercase() + &name[1..];
+        let query = format!(
+            "mutation ($input: {capital}Input!) {{ {name}(input: $input) {{ {fields} errors {{ code message field retryAfterSeconds }} }} }}"
+        );
+        self.ok(&query, json!({ "input": input })).await[name].take()
+    }
+
+    /// A chat with a model, such as a script.
+    pub async fn chat(&self, model: &str) -> String {
+        let payload = self
+            .mutate("createChat", json!({ "model": model }), "chat { id }")
+            .await;
+        payload["chat"]["id"]
+            .as_str()
+            .unwrap_or_else(|| panic!("{payload}"))
+            .to_owned()
+    }
+
+    /// Sends a message under a new key; gives the generation's id.
+    pub async fn send(&self, chat_id: &str, content: &str) -> String {
+        let input = json!({ "chatId": chat_id, "content": content, "idempotencyKey": new_key() });
+        let payload = self.mutate("sendMessage", input, "generation { id }").await;
+        payload["generation"]["id"]
+            .as_str()
+            .unwrap_or_else(|| panic!("{payload}"))
+            .to_owned()
+    }
+}
+
+/// An idempotency key that was not used before.
+pub fn new_key() -> String {
+    static NEXT: AtomicU64 = AtomicU64::new(0);
+    format!("key-{}-{}", std::process::id(), NEXT.fetch_add(1, Ordering::Relaxed))
+}

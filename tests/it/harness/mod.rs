@@ -1,0 +1,7 @@
+//! What tests share: databases and servers to talk to, and words to describe them in.
+
+pub mod app;
+pub mod cluster;
+pub mod database;
+pub mod stream;
+pub mod upstream;
