@@ -34,7 +34,9 @@ fn prepare(settings: Settings, serving: bool) -> Result<Config, Box<dyn std::err
     };
     let filter = EnvFilter::try_new(&wanted).map_err(|error| format!("RUST_LOG: {error}"))?;
     let config = settings.resolve()?;
+    let colours = std::io::IsTerminal::is_terminal(&std::io::stderr());
     let logs = tracing_subscriber::fmt()
+        .with_ansi(colours)
         .with_env_filter(filter)
         .with_writer(std::io::stderr);
     // JSON lines cannot be forged by a name with a line break in it; neither can escaped ones.

@@ -5,6 +5,7 @@ pub mod api;
 pub mod envelope;
 pub mod key;
 pub mod rotate;
+pub mod set;
 
 use std::sync::Arc;
 

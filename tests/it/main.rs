@@ -6,4 +6,5 @@ mod doors;
 mod embedded;
 mod envelope;
 mod harness;
+mod tidy;
 mod walk;

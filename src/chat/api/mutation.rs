@@ -4,7 +4,9 @@ use async_graphql::{Context, Enum, InputObject, MaybeUndefined, Object, SimpleOb
 
 use super::chat::MarkReadInput;
 use super::generation::Answer;
-use crate::chat::chat::{self, Chat, ChatChange, NewChat};
+use crate::chat::change::{self, ChatChange};
+use crate::chat::chat::Chat;
+use crate::chat::create::{self, NewChat};
 use crate::chat::message::Message;
 use crate::chat::read;
 use crate::chat::send::{self, NewMessage};
@@ -193,7 +195,7 @@ impl ChatMutation {
             model,
             idempotency_key,
         };
-        let (chat, errors) = payload(chat::create(context.app(), who.user_id, wanted).await)?;
+        let (chat, errors) = payload(create::create(context.app(), who.user_id, wanted).await)?;
         Ok(CreateChatPayload { chat, errors })
     }
 
@@ -211,7 +213,7 @@ impl ChatMutation {
             pinned: input.pinned,
             archived: input.archived,
         };
-        let (chat, errors) = payload(chat::update(context.app(), who.user_id, input.chat_id, change).await)?;
+        let (chat, errors) = payload(change::update(context.app(), who.user_id, input.chat_id, change).await)?;
         Ok(UpdateChatPayload { chat, errors })
     }
 
@@ -222,7 +224,7 @@ impl ChatMutation {
         #[graphql(desc = "Which chat.")] input: DeleteChatInput,
     ) -> Result<DeleteChatPayload> {
         let who = context.signed_in()?;
-        let (deleted_chat_id, errors) = payload(chat::delete(context.app(), who.user_id, input.chat_id).await)?;
+        let (deleted_chat_id, errors) = payload(change::delete(context.app(), who.user_id, input.chat_id).await)?;
         Ok(DeleteChatPayload {
             deleted_chat_id,
             errors,
@@ -236,7 +238,7 @@ impl ChatMutation {
         #[graphql(desc = "Which chat.")] input: ClearHistoryInput,
     ) -> Result<ClearHistoryPayload> {
         let who = context.signed_in()?;
-        let (chat, errors) = payload(chat::clear_history(context.app(), who.user_id, input.chat_id).await)?;
+        let (chat, errors) = payload(change::clear_history(context.app(), who.user_id, input.chat_id).await)?;
         Ok(ClearHistoryPayload { chat, errors })
     }
 

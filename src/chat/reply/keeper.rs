@@ -9,7 +9,8 @@ use diesel_async::RunQueryDsl;
 use tokio::time::{Interval, MissedTickBehavior};
 
 use super::Engine;
-use super::generation::{self, LEASE_SECONDS, Outcome};
+use super::closing::{self, Outcome};
+use super::generation::{self, LEASE_SECONDS};
 use super::live::Ending;
 use crate::app::App;
 use crate::error::Result;
@@ -147,7 +148,7 @@ async fn recover_all(engine: &Engine, app: &App) -> Result<()> {
     let mut connection = app.connection().await?;
     for id in generation::abandoned(&mut connection).await? {
         // Our own are late, not dead: Postgres was away.
-        if engine.live(id).is_none() && generation::finish(&mut connection, id, &Outcome::Interrupted, None).await? {
+        if engine.live(id).is_none() && closing::finish(&mut connection, id, &Outcome::Interrupted, None).await? {
             tracing::warn!(generation = %id, "an answer was interrupted: the process that wrote it is gone");
             app.log().wake();
         }

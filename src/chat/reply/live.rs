@@ -11,7 +11,8 @@ use chrono::{DateTime, Utc};
 use tokio::sync::watch;
 use tokio_util::sync::CancellationToken;
 
-use super::generation::{Generation, Progress};
+use super::closing::Progress;
+use super::generation::Generation;
 use crate::ai::Usage;
 use crate::id::{ChatId, GenerationId, MessageId, UserId};
 
