@@ -192,6 +192,26 @@ pub struct Settings {
     #[arg(long, env = "PARLOR_SESSION_DAYS", default_value_t = 30, value_parser = clap::value_parser!(u64).range(1..=365), global = true, help_heading = "Accounts")]
     pub session_days: u64,
 
+    /// Fields of queries and mutations that one person, or one address without a sign-in, may ask for in a minute; 0 for no limit.
+    #[arg(
+        long,
+        env = "PARLOR_REQUESTS_PER_MINUTE",
+        default_value_t = 1200,
+        global = true,
+        help_heading = "Server"
+    )]
+    pub requests_per_minute: u32,
+
+    /// Messages that one person may send in a minute; 0 for no limit.
+    #[arg(
+        long,
+        env = "PARLOR_MESSAGES_PER_MINUTE",
+        default_value_t = 120,
+        global = true,
+        help_heading = "Chats"
+    )]
+    pub messages_per_minute: u32,
+
     /// The most characters in one message.
     #[arg(long, env = "PARLOR_MESSAGE_CHARACTERS", default_value_t = 4000, value_parser = clap::value_parser!(u32).range(1..=100_000), global = true, help_heading = "Chats")]
     pub message_characters: u32,

@@ -71,6 +71,7 @@ pub async fn send(app: &App, user_id: UserId, new: NewMessage) -> Result<Sent> {
     if let Some(first) = first_result(&mut connection, user_id, &key, &hash).await? {
         return Ok(first);
     }
+    app.throttle().message(user_id)?;
     if app.shutdown().is_cancelled() {
         return Err(Error::unavailable("shutting down"));
     }

@@ -6,5 +6,6 @@ mod doors;
 mod embedded;
 mod envelope;
 mod harness;
+mod rates;
 mod tidy;
 mod walk;
