@@ -14,6 +14,7 @@ use crate::app::App;
 use crate::db::Connection;
 use crate::db::schema::{chat_members, chats, generations, messages};
 use crate::error::{Error, ErrorCode, Result};
+use crate::event::append;
 use crate::id::{ChatId, GenerationId, UserId};
 
 /// What to change; none leaves it as it is.
@@ -88,9 +89,9 @@ pub async fn update(app: &App, user_id: UserId, chat_id: ChatId, change: ChatCha
                     .set(columns)
                     .execute(connection)
                     .await?;
-                event::chat_upserted(connection, chat_id).await?;
+                append(connection, &[event::chat_upserted(chat_id)]).await?;
             } else {
-                event::chat_upserted_for(connection, chat_id, user_id).await?;
+                append(connection, &[event::chat_upserted_for(chat_id, user_id)]).await?;
             }
             let version = (chats::version.eq(chats::version + 1), chats::updated_at.eq(now));
             Ok(diesel::update(chats::table.find(chat_id))
@@ -118,7 +119,7 @@ pub async fn delete(app: &App, user_id: UserId, chat_id: ChatId) -> Result<ChatI
                 return Err(Error::rejected(ErrorCode::InvalidState, &["chatId"], message));
             }
             let running = lock_running(connection, chat_id).await?;
-            event::chat_removed(connection, chat_id, user_id).await?;
+            append(connection, &[event::chat_removed(chat_id, user_id)]).await?;
             diesel::delete(chats::table.find(chat_id)).execute(connection).await?;
             Ok(running)
         })
@@ -141,8 +142,11 @@ pub async fn clear_history(app: &App, user_id: UserId, chat_id: ChatId) -> Resul
             diesel::delete(messages::table.filter(messages::chat_id.eq(chat_id)))
                 .execute(connection)
                 .await?;
-            event::history_cleared(connection, chat_id, chat.last_sequence).await?;
-            event::chat_upserted(connection, chat_id).await?;
+            let events = [
+                event::history_cleared(chat_id, chat.last_sequence),
+                event::chat_upserted(chat_id),
+            ];
+            append(connection, &events).await?;
             let changes = (
                 chats::cleared_sequence.eq(chats::last_sequence),
                 chats::version.eq(chats::version + 1),

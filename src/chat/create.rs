@@ -10,6 +10,7 @@ use crate::app::App;
 use crate::db::Connection;
 use crate::db::schema::{chat_members, chats};
 use crate::error::{Error, ErrorCode, Result};
+use crate::event::append;
 use crate::id::{ChatId, UserId};
 use crate::input;
 
@@ -105,7 +106,7 @@ async fn insert(connection: &mut Connection, user_id: UserId, row: NewRow) -> Re
             .values(member)
             .execute(connection)
             .await?;
-        event::chat_upserted(connection, chat.id).await?;
+        append(connection, &[event::chat_upserted(chat.id)]).await?;
         return Ok((chat, true));
     }
     let mine = chats::table

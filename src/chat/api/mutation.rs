@@ -1,6 +1,6 @@
 //! What people do with chats.
 
-use async_graphql::{Context, Enum, InputObject, MaybeUndefined, Object, SimpleObject};
+use async_graphql::{ComplexObject, Context, Enum, InputObject, MaybeUndefined, Object, SimpleObject};
 
 use super::chat::MarkReadInput;
 use super::generation::Answer;
@@ -12,6 +12,7 @@ use crate::chat::read;
 use crate::chat::send::{self, NewMessage};
 use crate::context::RequestContext;
 use crate::error::{Result, UserError, payload};
+use crate::event;
 use crate::id::{ChatId, GenerationId};
 use crate::vault::api::ProviderName;
 
@@ -133,15 +134,26 @@ pub struct SendMessageInput {
 
 /// The result of `sendMessage`.
 #[derive(Debug, SimpleObject)]
+#[graphql(complex)]
 pub struct SendMessagePayload {
     /// The message.
     message: Option<Message>,
     /// The answer that it started; follow it with `generationEvents`.
     generation: Option<Answer>,
-    /// A position in the event log after all events of this send.
-    cursor: Option<String>,
     /// What was refused; nothing is stored then.
     errors: Vec<UserError>,
+}
+
+#[ComplexObject]
+impl SendMessagePayload {
+    /// A position in the event log after all events of this send.
+    async fn cursor(&self, context: &Context<'_>) -> Result<Option<String>> {
+        if self.message.is_none() {
+            return Ok(None);
+        }
+        let cursor = event::current(&mut *context.app().connection().await?).await?;
+        Ok(Some(cursor.to_string()))
+    }
 }
 
 /// Which answer to stop.
@@ -264,15 +276,12 @@ impl ChatMutation {
             return Ok(SendMessagePayload {
                 message: None,
                 generation: None,
-                cursor: None,
                 errors,
             });
         };
-        let cursor = Some(sent.cursor.to_string());
         Ok(SendMessagePayload {
             message: Some(sent.message),
             generation: sent.generation.map(Answer::from),
-            cursor,
             errors,
         })
     }

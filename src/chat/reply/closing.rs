@@ -11,6 +11,7 @@ use crate::chat::event;
 use crate::db::Connection;
 use crate::db::schema::{chats, generations, messages};
 use crate::error::{Result, whole_seconds};
+use crate::event::append;
 use crate::id::{ChatId, GenerationId, MessageId};
 
 /// How an answer ended.
@@ -165,12 +166,16 @@ pub async fn finish(
                         .await?
                 }
             };
-            event::message_updated(connection, chat_id, message_id, &["CONTENT", "GENERATION"]).await?;
+
             diesel::update(chats::table.find(chat_id))
                 .set(chats::version.eq(chats::version + 1))
                 .execute(connection)
                 .await?;
-            event::chat_upserted(connection, chat_id).await?;
+            let events = [
+                event::message_updated(chat_id, message_id, &["CONTENT", "GENERATION"]),
+                event::chat_upserted(chat_id),
+            ];
+            append(connection, &events).await?;
             Ok(true)
         })
         .await

@@ -3,8 +3,9 @@
 use std::collections::HashMap;
 
 use chrono::{DateTime, Utc};
-use diesel::dsl::now;
+use diesel::dsl::{IntervalDsl, now};
 use diesel::prelude::*;
+use diesel::sql_types::Timestamptz;
 use diesel_async::RunQueryDsl;
 use uuid::Uuid;
 
@@ -111,8 +112,6 @@ pub struct NewGeneration {
     pub key_source: KeySource,
     /// The process that will run it.
     pub leased_by: Uuid,
-    /// When that process counts as dead.
-    pub lease_expires_at: DateTime<Utc>,
 }
 
 /// The stored text of an answer and the number of its last delta, read together.
@@ -131,7 +130,12 @@ pub struct StoredText {
 /// # Errors
 /// When Postgres fails.
 pub async fn insert(connection: &mut Connection, new: NewGeneration) -> QueryResult<Generation> {
-    let row = (&new, generations::status.eq(GenerationStatus::Queued));
+    // The database's clock: processes may disagree about the time.
+    let row = (
+        &new,
+        generations::status.eq(GenerationStatus::Queued),
+        generations::lease_expires_at.eq(now.into_sql::<Timestamptz>() + LEASE_SECONDS.seconds()),
+    );
     diesel::insert_into(generations::table)
         .values(row)
         .returning(Generation::as_returning())
