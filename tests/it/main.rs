@@ -1,10 +1,13 @@
 //! Parlor seen from outside: one binary, a file per behaviour.
 
 mod ai;
+mod chats;
 mod databases;
 mod doors;
 mod embedded;
 mod envelope;
 mod harness;
+mod history;
+mod schema_details;
 mod tidy;
 mod walk;
