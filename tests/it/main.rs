@@ -9,5 +9,6 @@ mod envelope;
 mod harness;
 mod history;
 mod schema_details;
+mod send;
 mod tidy;
 mod walk;
