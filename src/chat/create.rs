@@ -1,5 +1,6 @@
 //! Making chats.
 
+use aws_lc_rs::digest::{SHA256, digest};
 use diesel::prelude::*;
 use diesel_async::{AsyncConnection, RunQueryDsl};
 
@@ -43,11 +44,15 @@ pub async fn create(app: &App, user_id: UserId, wanted: NewChat) -> Result<Chat>
         .transpose()
         .map_err(|error| Error::Rejected(vec![error]))?;
     let provider = wanted.provider.map(|provider| provider.name().to_owned());
+    let asked = serde_json::json!([title, provider, model]).to_string();
     let mut connection = app.connection().await?;
     let row = NewRow {
         title,
         provider,
         model,
+        request_hash: key
+            .as_ref()
+            .map(|_| digest(&SHA256, asked.as_bytes()).as_ref().to_vec()),
         key,
         is_default: false,
     };
@@ -65,6 +70,8 @@ struct NewRow {
     provider: Option<String>,
     model: Option<String>,
     key: Option<String>,
+    /// What tells a retry from another creation under the same key, whatever became of the chat since.
+    request_hash: Option<Vec<u8>>,
     is_default: bool,
 }
 
@@ -91,6 +98,7 @@ async fn insert(connection: &mut Connection, user_id: UserId, row: NewRow) -> Re
         chats::created_by.eq(user_id),
         chats::is_default.eq(row.is_default),
         chats::idempotency_key.eq(&row.key),
+        chats::request_hash.eq(&row.request_hash),
     );
     // Waits for a concurrent insert with the same key, and then makes nothing.
     let made: Option<Chat> = diesel::insert_into(chats::table)
@@ -111,19 +119,15 @@ async fn insert(connection: &mut Connection, user_id: UserId, row: NewRow) -> Re
     }
     let mine = chats::table
         .filter(chats::created_by.eq(user_id))
-        .select(Chat::as_select());
-    let first: Chat = if row.is_default {
+        .select((Chat::as_select(), chats::request_hash));
+    let (first, first_hash): (Chat, Option<Vec<u8>>) = if row.is_default {
         mine.filter(chats::is_default).first(connection).await?
     } else {
         mine.filter(chats::idempotency_key.eq(&row.key))
             .first(connection)
             .await?
     };
-    let same = row.is_default
-        || (row.model == first.model
-            && row.provider == first.provider
-            && (row.title.is_none() || row.title == first.title));
-    if same {
+    if first_hash == row.request_hash {
         return Ok((first, false));
     }
     let message = "This idempotency key was used to create another chat. Use a new key for a new chat.";
@@ -147,6 +151,7 @@ pub async fn default_chat(app: &App, user_id: UserId) -> Result<Chat> {
         provider: None,
         model: None,
         key: None,
+        request_hash: None,
         is_default: true,
     };
     let (chat, _) = connection

@@ -24,7 +24,7 @@ use super::title;
 use crate::ai::Provider;
 use crate::app::App;
 use crate::db::Connection;
-use crate::db::schema::{chat_members, chats, messages, sends};
+use crate::db::schema::{chat_members, chats, messages, sends, users};
 use crate::error::{Error, ErrorCode, Result};
 use crate::event::append;
 use crate::id::{ChatId, GenerationId, MessageId, UserId};
@@ -164,6 +164,13 @@ async fn store(
     {
         return Ok(None);
     }
+    // Sends to other chats of the same person are counted one after the other.
+    users::table
+        .find(draft.user_id)
+        .select(users::id)
+        .for_no_key_update()
+        .first::<UserId>(connection)
+        .await?;
     if generation::count_running(connection, draft.user_id).await? >= MOST_RUNNING {
         let message =
             format!("{MOST_RUNNING} answers are being written for you already. Wait for one to finish, or stop one.");

@@ -1,11 +1,15 @@
 //! Parlor seen from outside: one binary, a file per behaviour.
 
 mod ai;
+mod chats;
 mod databases;
 mod doors;
 mod embedded;
 mod envelope;
 mod harness;
 mod rates;
+mod history;
+mod schema_details;
+mod send;
 mod tidy;
 mod walk;

@@ -19,6 +19,7 @@ use serde_json::{Value, json};
 use tokio::net::TcpListener;
 use tower::ServiceExt;
 
+use super::cluster;
 use super::database::{TestDatabase, version_of};
 
 /// A password that nobody guesses.
@@ -96,21 +97,12 @@ impl TestApp {
 
     /// A new account and a client that is signed in to it.
     pub async fn user(&self, username: &str) -> User {
-        let client = self.anonymous();
-        let input = json!({ "username": username, "email": format!("{username}@example.com"), "password": PASSWORD });
-        let query = "mutation ($input: RegisterInput!) { register(input: $input) { tokens { accessToken refreshToken } viewer { id } errors { message } } }";
-        let answer = client.ok(query, json!({ "input": input })).await;
-        let register = &answer["register"];
-        assert_eq!(register["errors"], json!([]), "{username} can register");
-        let token = register["tokens"]["accessToken"].as_str().expect("a token").to_owned();
-        User {
-            id: register["viewer"]["id"].as_str().expect("an id").to_owned(),
-            refresh_token: register["tokens"]["refreshToken"].as_str().expect("a token").to_owned(),
-            client: Client {
-                router: self.router.clone(),
-                token: Some(token),
-            },
-        }
+        self.anonymous().register(username).await
+    }
+
+    /// A session of its own with the test's database, for what the API does not show.
+    pub async fn sql(&self) -> tokio_postgres::Client {
+        cluster::open(&self.database.url).await.expect("a connection")
     }
 
     /// Serves on a free port of the loopback until the test ends; for clients that need a socket.
@@ -200,6 +192,28 @@ impl Client {
         }
     }
 
+    /// A new account, signed in to through the same doors.
+    pub async fn register(&self, username: &str) -> User {
+        let input = json!({ "username": username, "email": format!("{username}@example.com"), "password": PASSWORD });
+        let query = "mutation ($input: RegisterInput!) { register(input: $input) { tokens { accessToken refreshToken } viewer { id } errors { message } } }";
+        let answer = self.ok(query, json!({ "input": input })).await;
+        let register = &answer["register"];
+        assert_eq!(register["errors"], json!([]), "{username} can register");
+        let token = register["tokens"]["accessToken"].as_str().expect("a token");
+        User {
+            id: register["viewer"]["id"].as_str().expect("an id").to_owned(),
+            refresh_token: register["tokens"]["refreshToken"].as_str().expect("a token").to_owned(),
+            client: self.with_token(token),
+        }
+    }
+
+    /// Another session of an account that [`Client::register`] made, as on a second device.
+    pub async fn login(&self, username: &str) -> Client {
+        let input = json!({ "identifier": username, "password": PASSWORD });
+        let payload = self.mutate("login", input, "tokens { accessToken }").await;
+        self.with_token(payload["tokens"]["accessToken"].as_str().expect("a token"))
+    }
+
     /// What the doors answer to this body.
     pub async fn post(&self, body: Value) -> (StatusCode, Value) {
         let mut request = Request::post("/graphql").header(header::CONTENT_TYPE, "application/json");
@@ -261,4 +275,9 @@ impl Client {
 pub fn new_key() -> String {
     static NEXT: AtomicU64 = AtomicU64::new(0);
     format!("key-{}-{}", std::process::id(), NEXT.fetch_add(1, Ordering::Relaxed))
+}
+
+/// The UUID in an id of the API, as the database has it.
+pub fn uuid(id: &str) -> &str {
+    id.split_once('_').expect("a typed id").1
 }
