@@ -61,22 +61,24 @@ pub struct BadEntry(String);
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum Refusal {
     /// Neither http nor https, or no host.
-    #[error("the address must be an https URL")]
+    #[error("The base URL must begin with https:// and name a host.")]
     NotHttp,
     /// `https://user:password@host`.
-    #[error("the address must not contain a user name or a password")]
+    #[error("The base URL must not contain a user name or a password.")]
     UserInfo,
     /// `https://host/#here`.
-    #[error("the address must not contain a fragment")]
+    #[error("The base URL must not contain a fragment: leave away everything from the # on.")]
     Fragment,
     /// A public host that nobody allowed.
-    #[error("this server does not allow keys to be sent to that address; its operator can")]
+    #[error("This server sends no keys to that address. Whoever runs the server can allow it with PARLOR_BASE_URLS.")]
     NotListed,
     /// Plain http to a host that the operator did not name.
-    #[error("the address must use https")]
+    #[error("The base URL must begin with https://.")]
     NotHttps,
     /// Loopback, private, link-local and the like.
-    #[error("the address is not a public one")]
+    #[error(
+        "That address is not a public one, so no keys are sent there. Whoever runs the server can allow it with PARLOR_BASE_URLS."
+    )]
     NotPublic,
 }
 

@@ -10,6 +10,7 @@ pub mod user;
 mod database;
 
 use std::future::Future;
+use std::io::IsTerminal;
 
 use crate::config::{Config, Settings};
 
@@ -38,6 +39,7 @@ fn prepare(settings: Settings, serving: bool) -> Result<Config, Box<dyn std::err
     let logs = tracing_subscriber::fmt()
         .with_ansi(colours)
         .with_env_filter(filter)
+        .with_ansi(std::io::stderr().is_terminal())
         .with_writer(std::io::stderr);
     // JSON lines cannot be forged by a name with a line break in it; neither can escaped ones.
     let set = if config.is_development() {

@@ -8,7 +8,7 @@ use std::io::Read as _;
 use axum::Router;
 use axum::extract::Path;
 use axum::http::{HeaderMap, HeaderName, HeaderValue, StatusCode, header};
-use axum::response::{IntoResponse, Redirect, Response};
+use axum::response::{IntoResponse, Response};
 use axum::routing::get;
 use flate2::read::GzDecoder;
 
@@ -22,9 +22,14 @@ struct Asset {
 }
 
 const DEMO_PAGE: &str = include_str!("../../web/demo/index.html");
-const DEMO_STYLE: &str = include_str!("../../web/demo/demo.css");
-const DEMO_SCRIPT: &str = include_str!("../../web/demo/demo.js");
-const DEMO_LIVE: &str = include_str!("../../web/demo/live.js");
+const DEMO_FILES: [(&str, &str); 6] = [
+    ("demo.css", include_str!("../../web/demo/demo.css")),
+    ("demo.js", include_str!("../../web/demo/demo.js")),
+    ("live.js", include_str!("../../web/demo/live.js")),
+    ("page.js", include_str!("../../web/demo/page.js")),
+    ("prose.js", include_str!("../../web/demo/prose.js")),
+    ("settings.js", include_str!("../../web/demo/settings.js")),
+];
 
 /// Monaco writes its styles as elements and attributes, hence the one 'unsafe-inline'.
 const PLAYGROUND_POLICY: &str = "default-src 'none'; script-src 'self'; style-src 'self' 'unsafe-inline'; \
@@ -52,26 +57,7 @@ where
             "/demo",
             get(|| async { demo_file("text/html; charset=utf-8", DEMO_PAGE) }),
         )
-        .route(
-            "/demo/demo.css",
-            get(|| async { demo_file(content_type("demo.css"), DEMO_STYLE) }),
-        )
-        .route(
-            "/demo/demo.js",
-            get(|| async { demo_file(content_type("demo.js"), DEMO_SCRIPT) }),
-        )
-        .route(
-            "/demo/live.js",
-            get(|| async { demo_file(content_type("live.js"), DEMO_LIVE) }),
-        )
-}
-
-/// `/` leading to GraphiQL, for development.
-pub fn front_door<S>() -> Router<S>
-where
-    S: Clone + Send + Sync + 'static,
-{
-    Router::new().route("/", get(|| async { Redirect::temporary("/graphiql") }))
+        .route("/demo/{name}", get(demo_asset))
 }
 
 async fn playground() -> Response {
@@ -112,6 +98,13 @@ async fn playground_asset(Path(name): Path<String>, headers: HeaderMap) -> Respo
         }
     }
     response
+}
+
+async fn demo_asset(Path(name): Path<String>) -> Response {
+    match DEMO_FILES.iter().find(|(file, _)| *file == name) {
+        Some((file, body)) => demo_file(content_type(file), body),
+        None => StatusCode::NOT_FOUND.into_response(),
+    }
 }
 
 fn demo_file(content_type: &'static str, body: &'static str) -> Response {
@@ -205,7 +198,12 @@ mod tests {
                 }
             }
         }
-        assert_eq!(fetch("/graphiql/assets/nothing.js", "").await.0, StatusCode::NOT_FOUND);
+        for (file, _) in DEMO_FILES {
+            assert_eq!(fetch(&format!("/demo/{file}"), "").await.0, StatusCode::OK, "{file}");
+        }
+        for nothing in ["/graphiql/assets/nothing.js", "/demo/nothing.js"] {
+            assert_eq!(fetch(nothing, "").await.0, StatusCode::NOT_FOUND);
+        }
     }
 
     #[tokio::test]

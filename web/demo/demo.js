@@ -1,9 +1,11 @@
 // The demo chat: an account, chats, and answers that stream in, whatever happens on the way.
 import { ask, live, onSignedOut, tokens } from './live.js';
+import { $, attempt, complain, link, make } from './page.js';
+import { render } from './prose.js';
+import { model, settings } from './settings.js';
 
-const $ = (id) => document.getElementById(id);
-const MESSAGE = `fragment M on Message { id role content sequence version idempotencyKey chat { id } generation { ...G } }
-fragment G on Generation { id status text reasoning sequence error { code message } }`;
+const ANSWER = 'fragment G on Generation { id status model text reasoning sequence error { code message } }';
+const MESSAGE = `fragment M on Message { id role content sequence version idempotencyKey chat { id } generation { ...G } } ${ANSWER}`;
 const DONE = new Set(['COMPLETED', 'FAILED', 'STOPPED', 'INTERRUPTED']);
 const ENDINGS = { STOPPED: 'Stopped.', INTERRUPTED: 'The answer was interrupted.', FAILED: 'The answer failed.' };
 
@@ -11,22 +13,9 @@ const chats = new Map(); // id -> { id, title }
 const messages = new Map(); // of the open chat: id or idempotency key -> { data, root, body, note }
 const answers = new Map(); // generation id -> what is known of it
 const watching = new Map(); // generation id -> unsubscribe
-let open = null, always = null, cursor = null, earliest = null, visit = 0;
+let open = null, always = null, cursor = null, earliest = null, visit = 0, serverKey = false;
 
 const key = () => [...crypto.getRandomValues(new Uint8Array(16))].map((byte) => byte.toString(16).padStart(2, '0')).join('');
-const complain = (form, text) => Object.assign(form.querySelector(':scope > .error'), { textContent: text ?? '', hidden: !text });
-function make(tag, className, text) {
-  return Object.assign(document.createElement(tag), { className, textContent: text ?? '' });
-}
-/** Shows what went wrong at its form, and says whether nothing did. */
-async function attempt(form, action) {
-  complain(form);
-  try {
-    await action();
-  } catch (error) {
-    complain(form, error instanceof TypeError ? 'The server cannot be reached. Please try again.' : error.message);
-  }
-}
 
 // ── the door ────────────────────────────────────────────────────────────────
 let entering = 'register';
@@ -81,8 +70,13 @@ $('sign-out').onclick = async () => {
 // ── the room ────────────────────────────────────────────────────────────────
 /** Reads everything anew, and follows the events from there. */
 async function enter() {
-  const { viewer } = await ask('{ viewer { syncCursor user { displayName } chats(first: 50) { nodes { id title } } assistantChat { id title } } }');
+  const { viewer, serverInfo } = await ask(`{
+    viewer { syncCursor user { displayName } apiKeys { id } chats(first: 50) { nodes { id title model } } assistantChat { id title model } }
+    serverInfo { providers { serverKey } limits { messageCharacters } } }`);
   if (!viewer) return;
+  serverKey = serverInfo.providers.some((provider) => provider.serverKey);
+  $('keyless').hidden = serverKey || viewer.apiKeys.length > 0;
+  $('text').maxLength = serverInfo.limits.messageCharacters;
   $('door').hidden = true;
   $('room').hidden = false;
   $('me').textContent = viewer.user.displayName;
@@ -100,7 +94,7 @@ function follow() {
   unfollow();
   unfollow = live.subscribe({
     query: `subscription Follow($after: String) { events(after: $after) { __typename cursor
-      ... on ChatUpserted { chat { id title } } ... on ChatRemoved { chatId }
+      ... on ChatUpserted { chat { id title model } } ... on ChatRemoved { chatId }
       ... on MessageCreated { message { ...M } } ... on MessageUpdated { message { ...M } } } } ${MESSAGE}`,
     variables: () => ({ after: cursor }),
     next({ events: event }) {
@@ -125,6 +119,9 @@ function list() {
     return button;
   }));
   $('title').textContent = name(open);
+  document.title = open === always ? 'Parlor' : `${name(open)} · Parlor`;
+  const latest = [...messages.values()].filter(({ data }) => data.generation).sort((a, b) => a.data.sequence - b.data.sequence).at(-1);
+  $('answers').textContent = latest?.data.generation.model ?? chats.get(open)?.model ?? '';
 }
 async function page(before) {
   const { chat } = await ask(
@@ -149,6 +146,7 @@ async function show(id) {
   $('empty').hidden = messages.size > 0;
   $('scroll').scrollTop = $('scroll').scrollHeight;
   buttons();
+  if (matchMedia('(hover: hover)').matches) $('text').focus();
 }
 function earlier({ nodes, pageInfo }) {
   nodes.forEach(put);
@@ -159,13 +157,16 @@ $('earlier').onclick = async () => earlier(await page(earliest));
 $('menu').onclick = () => $('room').classList.toggle('menu');
 $('messages').onclick = () => $('room').classList.remove('menu');
 $('new-chat').onclick = () => attempt($('composer'), async () => {
-  const input = { idempotencyKey: key(), model: localStorage.getItem('parlor.model') || undefined };
-  const { createChat } = await ask('mutation New($input: CreateChatInput!) { createChat(input: $input) { chat { id title } errors { message } } }', { input });
+  const input = { idempotencyKey: key(), model: model() };
+  const { createChat } = await ask('mutation New($input: CreateChatInput!) { createChat(input: $input) { chat { id title model } errors { message } } }', { input });
   if (!createChat.chat) throw new Error(createChat.errors[0].message);
   chats.set(createChat.chat.id, createChat.chat);
   await show(createChat.chat.id);
-  $('text').focus();
 });
+for (const idea of document.querySelectorAll('#ideas button')) idea.onclick = () => say(idea.textContent);
+for (const opener of ['open-settings', 'add-key']) {
+  $(opener).onclick = () => settings((keys) => { $('keyless').hidden = serverKey || keys > 0; });
+}
 
 // ── messages ────────────────────────────────────────────────────────────────
 /** Takes a message in, once, whichever way it came; an older version changes nothing. */
@@ -186,6 +187,7 @@ function put(data) {
   if (!shown.root.isConnected || shown.root.nextSibling !== next) $('messages').insertBefore(shown.root, next);
   $('empty').hidden = true;
   paint(shown);
+  if (data.generation) list();
 }
 /** Newer knowledge of an answer replaces older; a final state stays. */
 function absorb(generation) {
@@ -199,20 +201,23 @@ function paint({ data, root, body, note }) {
   const running = answer && !DONE.has(answer.status);
   root.className = `message ${data.role.toLowerCase()}${running ? ' running' : ''}${data.id ? '' : ' pending'}`;
   const text = answer ? answer.text || data.content : data.content;
-  if (body.firstChild && text.startsWith(body.firstChild.data)) body.firstChild.appendData(text.slice(body.firstChild.length));
+  if (data.role === 'ASSISTANT') render(body, text);
   else body.textContent = text;
   if (answer?.reasoning && !root.querySelector('.reasoning')) root.prepend(make('div', 'reasoning'));
   if (answer?.reasoning) root.querySelector('.reasoning').textContent = answer.reasoning;
   if (data.id) {
     note.textContent = (answer?.error?.message ?? ENDINGS[answer?.status] ?? '') + ' ';
     note.className = answer?.status === 'FAILED' ? 'note bad' : 'note';
-    if (/^KEY_/.test(answer?.error?.code)) note.append(link('Add a key', settings));
+    if (/^KEY_/.test(answer?.error?.code)) note.append(link('Add a key', () => $('open-settings').click()));
+    else if (['FAILED', 'INTERRUPTED'].includes(answer?.status)) note.append(link('Ask again', () => say(question(data))));
   }
   note.hidden = !note.textContent.trim();
   if (stuck) $('scroll').scrollTop = $('scroll').scrollHeight;
 }
-function link(text, onclick) {
-  return Object.assign(make('button', 'link', text), { type: 'button', onclick });
+/** What an answer was asked. */
+function question({ sequence }) {
+  const asked = [...messages.values()].map(({ data }) => data).filter(({ role, sequence: own }) => role === 'USER' && own < sequence);
+  return asked.sort((a, b) => a.sequence - b.sequence).at(-1)?.content ?? 'Please go on.';
 }
 /** Follows one answer from the last sequence that is here. */
 function watch(id) {
@@ -224,7 +229,7 @@ function watch(id) {
   watching.set(id, live.subscribe({
     query: `subscription Watch($id: ID!, $after: Int) { generationEvents(generationId: $id, after: $after) { __typename sequence
       ... on GenerationSnapshot { text reasoning } ... on GenerationDelta { channel delta: text }
-      ... on GenerationFinished { generation { ...G } } } } fragment G on Generation { id status text reasoning sequence error { code message } }`,
+      ... on GenerationFinished { generation { ...G } } } } ${ANSWER}`,
     variables: () => ({ id, after: answers.get(id)?.sequence || undefined }),
     next({ generationEvents: event }) {
       const known = answers.get(id);
@@ -249,8 +254,10 @@ function watch(id) {
 
 // ── writing ─────────────────────────────────────────────────────────────────
 function buttons() {
+  const nothing = !$('text').value.trim();
   $('stop').hidden = watching.size === 0;
-  $('send').disabled = !$('text').value.trim();
+  $('send').disabled = nothing;
+  $('send').hidden = nothing && watching.size > 0;
 }
 $('text').oninput = () => {
   $('text').style.height = 'auto';
@@ -268,8 +275,9 @@ $('composer').onsubmit = (event) => {
   if (!content) return;
   $('text').value = '';
   $('text').oninput();
-  send({ chatId: open, content, idempotencyKey: key() });
+  say(content);
 };
+const say = (content) => send({ chatId: open, content, idempotencyKey: key() });
 /** Sends once, however often it is tried: a repeat with the same key is answered with the first result. */
 async function send(input) {
   complain($('composer'));
@@ -292,7 +300,7 @@ async function send(input) {
     if (sendMessage.message && input.chatId === open) put(sendMessage.message);
     if (sendMessage.generation && input.chatId === open) put(sendMessage.generation.message);
     const [error] = sendMessage.errors;
-    if (error) refuse(error.message, ...(/KEY/.test(error.code) ? [' · ', link('Add a key', settings)] : []));
+    if (error) refuse(error.message, ...(/KEY/.test(error.code) ? [' · ', link('Add a key', () => $('open-settings').click())] : []));
   } catch (error) {
     refuse(error instanceof TypeError ? 'Not sent: the server cannot be reached.' : error.message);
   }
@@ -303,44 +311,6 @@ $('stop').onclick = () => attempt($('composer'), async () => {
     if (stopGeneration.errors[0]) throw new Error(stopGeneration.errors[0].message);
   }
 });
-
-// ── settings ────────────────────────────────────────────────────────────────
-async function keys() {
-  const { viewer } = await ask('{ viewer { apiKeys { id provider hint label } } }');
-  $('keys').replaceChildren(...(viewer?.apiKeys ?? []).map((held) => {
-    const item = make('li', '', `${held.provider} ${held.label ?? ''} ${held.hint}`);
-    const remove = Object.assign(make('button', 'quiet', 'Delete'), { type: 'button' });
-    remove.onclick = () => attempt($('key'), async () => {
-      await ask('mutation Drop($input: DeleteApiKeyInput!) { deleteApiKey(input: $input) { errors { message } } }', { input: { apiKeyId: held.id } });
-      await keys();
-    });
-    item.append(remove);
-    return item;
-  }));
-}
-function settings() {
-  $('model').value = localStorage.getItem('parlor.model') ?? '';
-  $('settings').showModal();
-  attempt($('key'), async () => {
-    await keys();
-    const { __type: type } = await ask('{ __type(name: "Provider") { enumValues { name } } }');
-    $('key').provider.replaceChildren(...type.enumValues.filter(({ name }) => name !== 'SCRIPTED').map(({ name }) => make('option', '', name)));
-  });
-}
-$('open-settings').onclick = settings;
-$('close-settings').onclick = () => $('settings').close();
-$('model').onchange = () => localStorage.setItem('parlor.model', $('model').value.trim());
-$('key').onsubmit = (event) => {
-  event.preventDefault();
-  const form = event.target;
-  attempt(form, async () => {
-    const input = { provider: form.provider.value, secret: form.secret.value, baseUrl: form.baseUrl.value || undefined, verify: form.verify.checked };
-    const { setApiKey } = await ask('mutation Key($input: SetApiKeyInput!) { setApiKey(input: $input) { apiKey { id } errors { message } } }', { input });
-    if (setApiKey.errors[0]) throw new Error(setApiKey.errors[0].message);
-    form.secret.value = '';
-    await keys();
-  });
-};
 
 // ── the start ───────────────────────────────────────────────────────────────
 live.onchange = (connected) => {

@@ -7,6 +7,8 @@ export const WELCOME = `# From an account to an answer that streams in:
 # 3. Run Assistant, and put the chat's id into Ask.
 # 4. Run Ask, put the generation's id into Watch,
 #    and run Watch.
+#
+# The same as a page to click in: /demo on this server.
 
 mutation Register {
   register(input: {

@@ -4,10 +4,10 @@
 //!
 //! | option | what it does | default |
 //! |---|---|---|
-//! | `words=200` | how many words to say, one delta each | 60 |
+//! | `words=200` | how many words to say, one delta each | an introduction |
 //! | `first=150` | milliseconds before the first delta | 150 |
 //! | `delay=25` | milliseconds between deltas | 25 |
-//! | `seed=3` | another choice of words; the same seed always says the same | 0 |
+//! | `seed=3` | another choice of words; the same seed always says the same; without `words` 60 of them | 0 |
 //! | `reasoning=12` | words of reasoning before the answer | 0 |
 //! | `echo` | says the last user turn, word by word | |
 //! | `context` | says all turns it was given, as a JSON array of `{"role","text"}` | |

@@ -24,6 +24,7 @@ pub struct Script {
 /// Where the words come from.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Says {
+    Introduction,
     Words(usize),
     Echo,
     Context,
@@ -91,7 +92,7 @@ struct Read {
     says: Option<(&'static str, Says)>,
     first: Option<u64>,
     delay: Option<u64>,
-    seed: u64,
+    seed: Option<u64>,
     reasoning: usize,
     ending: Option<(&'static str, Ending)>,
     retry_after: Option<u64>,
@@ -106,7 +107,7 @@ impl Read {
             "words" => self.words = Some(count("words", value)?),
             "first" => self.first = Some(number("first", value)?),
             "delay" => self.delay = Some(number("delay", value)?),
-            "seed" => self.seed = number("seed", value)?,
+            "seed" => self.seed = Some(number("seed", value)?),
             "reasoning" => self.reasoning = count("reasoning", value)?,
             "echo" => self.says("echo", Says::Echo, value)?,
             "context" => self.says("context", Says::Context, value)?,
@@ -183,7 +184,9 @@ impl Read {
         let says = match (self.says, self.words) {
             (Some((name, _)), Some(_)) => return Err(ScriptError::Conflict("words", name)),
             (Some((_, says)), None) => says,
-            (None, words) => Says::Words(words.unwrap_or(60)),
+            (None, Some(words)) => Says::Words(words),
+            (None, None) if self.seed.is_some() => Says::Words(60),
+            (None, None) => Says::Introduction,
         };
         let ending = match (self.ending, self.retry_after) {
             (Some((_, Ending::Fail(kind, _))), after) => Ending::Fail(kind, after.map(Duration::from_secs)),
@@ -199,7 +202,7 @@ impl Read {
             first: Duration::from_millis(self.first.unwrap_or(150)),
             delay: Duration::from_millis(self.delay.unwrap_or(25)),
             reasoning: self.reasoning,
-            seed: self.seed,
+            seed: self.seed.unwrap_or(0),
             ending,
             at: self.at.unwrap_or(0),
             retries: self.retries,

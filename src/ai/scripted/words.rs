@@ -48,9 +48,15 @@ const VOCABULARY: [&str; 40] = [
     "👩‍🚀",
 ];
 
+/// What somebody reads who has just started a server and has no key yet.
+const INTRODUCTION: &str = "I am scripted: neither a model nor a key stands behind these words. They stream in \
+     one by one all the same, so you can watch them come, press stop, reload the page or pull the plug, and find \
+     everything here again. Add a key in the settings, and a real model answers in this little café instead.";
+
 /// The pieces of the answer; joined they are the whole text.
 pub(super) fn answer(script: &Script, request: &Request) -> Vec<String> {
     match script.says {
+        Says::Introduction => introduced(last_question(request)),
         Says::Words(count) => composed(script.seed, count, last_question(request)),
         Says::Echo => pieces(last_question(request)),
         Says::Context => pieces(&context(request)),
@@ -63,9 +69,22 @@ pub(super) fn reasoning(script: &Script) -> Vec<String> {
     compose(script.seed ^ 0x5eed, script.reasoning, opening.into_iter())
 }
 
+fn introduced(question: &str) -> Vec<String> {
+    let quoted = quoted(question);
+    if quoted.is_empty() {
+        return pieces(INTRODUCTION);
+    }
+    pieces(&format!("You asked about: {} — well. {INTRODUCTION}", quoted.join(" ")))
+}
+
+/// The first words of the question.
+fn quoted(question: &str) -> Vec<&str> {
+    let words = question.split_whitespace().take(12).map(plain);
+    words.filter(|word| !word.is_empty()).collect()
+}
+
 fn composed(seed: u64, count: usize, question: &str) -> Vec<String> {
-    let quoted = question.split_whitespace().take(12).map(plain);
-    let quoted: Vec<&str> = quoted.filter(|word| !word.is_empty()).collect();
+    let quoted = quoted(question);
     let opening: &[&str] = match quoted.is_empty() {
         true => &["You", "asked", "nothing,", "so:"],
         false => &["You", "asked", "about:"],
