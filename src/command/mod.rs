@@ -35,9 +35,7 @@ fn prepare(settings: Settings, serving: bool) -> Result<Config, Box<dyn std::err
     };
     let filter = EnvFilter::try_new(&wanted).map_err(|error| format!("RUST_LOG: {error}"))?;
     let config = settings.resolve()?;
-    let colours = std::io::IsTerminal::is_terminal(&std::io::stderr());
     let logs = tracing_subscriber::fmt()
-        .with_ansi(colours)
         .with_env_filter(filter)
         .with_ansi(std::io::stderr().is_terminal())
         .with_writer(std::io::stderr);
