@@ -1,5 +1,6 @@
 //! Parlor seen from outside: one binary, a file per behaviour.
 
+mod accounts;
 mod ai;
 mod chats;
 mod databases;
