@@ -6,6 +6,7 @@ mod databases;
 mod doors;
 mod embedded;
 mod envelope;
+mod generation;
 mod harness;
 mod history;
 mod schema_details;
