@@ -2,6 +2,7 @@
 
 mod ai;
 mod chats;
+mod crash;
 mod databases;
 mod doors;
 mod embedded;

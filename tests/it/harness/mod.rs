@@ -3,5 +3,6 @@
 pub mod app;
 pub mod cluster;
 pub mod database;
+pub mod process;
 pub mod stream;
 pub mod upstream;
