@@ -3,10 +3,12 @@
 mod accounts;
 mod ai;
 mod chats;
+mod crash;
 mod databases;
 mod doors;
 mod embedded;
 mod envelope;
+mod generation;
 mod harness;
 mod history;
 mod rates;

@@ -85,7 +85,7 @@ impl Final {
             status,
             sequence: progress.map(|progress| progress.sequence),
             reasoning: progress
-                .map(|progress| progress.reasoning.replace('\0', "\u{FFFD}"))
+                .map(|progress| progress.reasoning.clone())
                 .filter(|reasoning| !reasoning.is_empty()),
             finish_reason: finish_reason.map(str::to_uppercase),
             error_code: error.map(|kind| kind.name().to_uppercase()),
@@ -151,11 +151,12 @@ pub async fn finish(
             let Some(message_id) = message_id else { return Ok(false) };
             let message = diesel::update(messages::table.find(message_id));
             match progress {
-                // Postgres has no NUL; a model's would otherwise cost the whole answer.
                 Some(progress) => {
-                    let text = progress.text.replace('\0', "\u{FFFD}");
                     message
-                        .set((messages::content.eq(text), messages::version.eq(messages::version + 1)))
+                        .set((
+                            messages::content.eq(&progress.text),
+                            messages::version.eq(messages::version + 1),
+                        ))
                         .execute(connection)
                         .await?
                 }

@@ -80,13 +80,10 @@ async fn store(engine: &Engine, app: &App) -> Result<()> {
         return Ok(());
     }
     let ids: Vec<GenerationId> = unstored.iter().map(|(live, _)| live.id).collect();
-    let texts: Vec<String> = unstored
-        .iter()
-        .map(|(_, progress)| progress.text.replace('\0', "\u{FFFD}"))
-        .collect();
+    let texts: Vec<String> = unstored.iter().map(|(_, progress)| progress.text.clone()).collect();
     let reasonings: Vec<String> = unstored
         .iter()
-        .map(|(_, progress)| progress.reasoning.replace('\0', "\u{FFFD}"))
+        .map(|(_, progress)| progress.reasoning.clone())
         .collect();
     let sequences: Vec<i32> = unstored.iter().map(|(_, progress)| progress.sequence).collect();
     let first_tokens: Vec<Option<DateTime<Utc>>> =

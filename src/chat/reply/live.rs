@@ -98,12 +98,14 @@ impl Live {
         if delta.is_empty() {
             return;
         }
+        // Postgres has no NUL. It is replaced here, so that what is shown is what will be stored.
+        let delta = delta.replace('\0', "\u{FFFD}");
         let mut state = self.lock();
         let text = match channel {
             Channel::Answer => &mut state.progress.text,
             Channel::Reasoning => &mut state.progress.reasoning,
         };
-        text.push_str(delta);
+        text.push_str(&delta);
         let end = text.len();
         state.marks.push(Mark { channel, end });
         state.progress.sequence += 1;

@@ -4,5 +4,6 @@ pub mod app;
 pub mod cluster;
 pub mod database;
 pub mod people;
+pub mod process;
 pub mod stream;
 pub mod upstream;
