@@ -19,7 +19,7 @@ pub fn run(settings: Settings) -> Outcome {
         Ok(config) => config,
         Err(error) => {
             println!("✗ settings: {error}");
-            return Err("1 check failed.".into());
+            return Err("Checks that failed: 1.".into());
         }
     };
     println!(
@@ -63,7 +63,7 @@ pub fn run(settings: Settings) -> Outcome {
         if failed == 0 {
             Ok(())
         } else {
-            Err(format!("{failed} checks failed.").into())
+            Err(format!("Checks that failed: {failed}.").into())
         }
     })
 }

@@ -32,7 +32,7 @@ pub fn run(settings: Settings, command: Command) -> Outcome {
         let vault = Vault::open(&mut connection, &config).await?;
         let moved = rotate::rotate(&mut connection, &vault).await?;
         println!(
-            "{moved} provider keys were moved to the current master key; the former ones are not needed any more."
+            "Provider keys moved to the current master key: {moved}. The former master keys are not needed any more."
         );
         drop(connection);
         database.close().await;

@@ -2,6 +2,7 @@
 
 use std::net::SocketAddr;
 
+use secrecy::ExposeSecret;
 use tokio::net::TcpListener;
 use tokio::signal::unix::{SignalKind, signal};
 
@@ -96,8 +97,11 @@ fn greet(config: &Config, address: SocketAddr) {
     if config.is_development() {
         println!("  try it in a chat:     http://{address}/demo");
         println!("  try it in GraphiQL:   http://{address}/graphiql");
-        println!(
-            "  Without a provider key the scripted provider answers; set OPENAI_API_KEY, or add a key in the demo's settings."
-        );
+        let server_key = config.settings.openai_api_key.as_ref();
+        if server_key.is_none_or(|key| key.expose_secret().trim().is_empty()) {
+            println!(
+                "  Without a provider key the scripted provider answers; set OPENAI_API_KEY, or add a key in the demo's settings."
+            );
+        }
     }
 }
