@@ -32,7 +32,7 @@ text_enum! {
 
 /// A message.
 #[derive(Debug, Clone, PartialEq, Queryable, Selectable, QueryableByName)]
-#[diesel(table_name = messages, check_for_backend(diesel::pg::Pg))]
+#[diesel(table_name = messages, check_for_backend(Pg))]
 pub struct Message {
     /// Its id.
     pub id: MessageId,

@@ -70,7 +70,7 @@ async fn a_stop_keeps_the_text_and_hangs_up() {
 async fn any_device_and_any_server_can_stop_it() {
     let (app, upstream) = with_upstream().await;
     let ada = app.user("ada").await;
-    let phone = ada.login("ada").await;
+    let phone = ada.second_device("ada").await;
     let sibling = app.sibling().await;
     for (count, client) in [phone, sibling.client_of(&ada)].iter().enumerate() {
         let generation = begun(&ada, &upstream).await;

@@ -148,7 +148,7 @@ async fn everybody_sees_the_same_at_their_own_pace() {
     drop(ada.generation_events(&generation, None).await);
 
     let elsewhere = sibling.client_of(&ada);
-    let phone = ada.login("ada").await;
+    let phone = ada.second_device("ada").await;
     let watchers = (0..9).map(|n| {
         let client = [&ada.client, &phone, &elsewhere][n % 3];
         let generation = &generation;

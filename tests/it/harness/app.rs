@@ -110,27 +110,12 @@ impl TestApp {
 
     /// A new account and a client that is signed in to it.
     pub async fn user(&self, username: &str) -> User {
-<<<<<<< HEAD
         self.anonymous().register(username).await
     }
 
     /// A session of its own with the test's database, for what the API does not show.
     pub async fn sql(&self) -> tokio_postgres::Client {
         cluster::open(&self.database.url).await.expect("a connection")
-=======
-        let client = self.anonymous();
-        let input = json!({ "username": username, "email": format!("{username}@example.com"), "password": PASSWORD });
-        let query = "mutation ($input: RegisterInput!) { register(input: $input) { tokens { accessToken refreshToken } viewer { id } errors { message } } }";
-        let answer = client.ok(query, json!({ "input": input })).await;
-        let register = &answer["register"];
-        assert_eq!(register["errors"], json!([]), "{username} can register");
-        let token = register["tokens"]["accessToken"].as_str().expect("a token").to_owned();
-        User {
-            id: register["viewer"]["id"].as_str().expect("an id").to_owned(),
-            refresh_token: register["tokens"]["refreshToken"].as_str().expect("a token").to_owned(),
-            client: client.with_token(&token),
-        }
->>>>>>> 430316211d8bf2d9eff61c151c5ecff5b5f59861
     }
 
     /// Serves on a free port of the loopback until the test ends; for clients that need a socket.
@@ -223,7 +208,7 @@ pub struct Client {
 }
 
 impl Client {
-    fn new(router: Router) -> Client {
+    pub(super) fn new(router: Router) -> Client {
         Client {
             router,
             token: None,
@@ -263,7 +248,7 @@ impl Client {
     }
 
     /// Another session of an account that [`Client::register`] made, as on a second device.
-    pub async fn login(&self, username: &str) -> Client {
+    pub async fn second_device(&self, username: &str) -> Client {
         let input = json!({ "identifier": username, "password": PASSWORD });
         let payload = self.mutate("login", input, "tokens { accessToken }").await;
         self.with_token(payload["tokens"]["accessToken"].as_str().expect("a token"))

@@ -3,7 +3,6 @@
 use serde_json::{Value, json};
 
 use super::app::{Client, PASSWORD, TestApp, User};
-use super::cluster;
 
 impl TestApp {
     /// A new account that is an administrator's, and a client that is signed in to it.
@@ -16,11 +15,6 @@ impl TestApp {
             .await
             .expect("an account");
         user
-    }
-
-    /// A session on the test's database.
-    pub async fn sql(&self) -> tokio_postgres::Client {
-        cluster::open(self.database_url()).await.expect("a connection")
     }
 }
 

@@ -79,10 +79,7 @@ impl Process {
     pub fn client(&self) -> Client {
         let (http, address) = (reqwest::Client::new(), self.address.clone());
         let forward = move |request: Request<Body>| forward(http.clone(), address.clone(), request);
-        Client {
-            router: Router::new().fallback(forward),
-            token: None,
-        }
+        Client::new(Router::new().fallback(forward))
     }
 }
 
