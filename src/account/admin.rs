@@ -12,6 +12,7 @@ use super::audit::{self, Actor};
 use super::register::{self, NewUser};
 use super::session::{self, Ending};
 use super::user::{Role, User};
+use super::{password, profile};
 use crate::app::App;
 use crate::db::Connection;
 use crate::db::schema::users;
@@ -169,11 +170,12 @@ pub async fn set_active(app: &App, actor: Actor, user_id: UserId, active: bool) 
 }
 
 /// Makes the first administrator of the settings, when there is no active administrator yet. An account that
-/// has the e-mail address already becomes one, and keeps its password.
+/// has the e-mail address already becomes one with the password of the settings, and its sessions end: addresses
+/// are not verified, so it may be anybody's.
 ///
 /// # Errors
 /// What [`register::create`] refuses, or when Postgres fails.
-pub async fn ensure_first_admin(app: &App, email: &str, password: SecretString) -> Result<Option<User>> {
+pub async fn ensure_first_admin(app: &App, email: &str, secret: SecretString) -> Result<Option<User>> {
     let mut connection = app.connection().await?;
     let admins: i64 = admins().count().get_result(&mut connection).await?;
     if admins > 0 {
@@ -181,9 +183,12 @@ pub async fn ensure_first_admin(app: &App, email: &str, password: SecretString) 
     }
     if let Some(user) = User::find_by_identifier(&mut connection, email).await? {
         drop(connection);
+        password::check_strength(&["password"], &secret, &[&user.username, email])
+            .map_err(|error| Error::Rejected(vec![error]))?;
+        profile::set_password(app, user.id, secret, None, Actor::default()).await?;
+        set_active(app, Actor::default(), user.id, true).await?;
         return set_role(app, Actor::default(), user.id, Role::Admin).await.map(Some);
     }
-    drop(connection);
     let name: String = email
         .split('@')
         .next()
@@ -192,15 +197,29 @@ pub async fn ensure_first_admin(app: &App, email: &str, password: SecretString) 
         .filter(|character| character.is_ascii_alphanumeric())
         .take(32)
         .collect();
-    let username = if name.len() < 3 { "admin".to_owned() } else { name };
+    let wanted = if name.len() < 3 { "admin".to_owned() } else { name };
+    let username = free_username(&mut connection, &wanted).await?;
+    drop(connection);
     let user = NewUser {
         username,
         email: email.to_owned(),
-        password,
+        password: secret,
         display_name: None,
     }
     .check()?;
     register::create(app, user, Role::Admin).await.map(Some)
+}
+
+/// The name, or if somebody has it, the name with the first number that makes it nobody's.
+async fn free_username(connection: &mut Connection, wanted: &str) -> Result<String> {
+    let stem: String = wanted.chars().take(28).collect();
+    let numbered = (2..10_000).map(|number| format!("{stem}{number}"));
+    for name in std::iter::once(wanted.to_owned()).chain(numbered) {
+        if User::find_by_username(connection, &name).await?.is_none() {
+            return Ok(name);
+        }
+    }
+    Ok(wanted.to_owned())
 }
 
 /// Locks an account's row. Administrators are locked in the order of their ids, all of them, so that two
