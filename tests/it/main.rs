@@ -1,8 +1,11 @@
 //! Parlor seen from outside: one binary, a file per behaviour.
 
+mod access;
 mod accounts;
+mod admin;
 mod ai;
 mod chats;
+mod command;
 mod crash;
 mod databases;
 mod doors;
@@ -11,6 +14,7 @@ mod envelope;
 mod generation;
 mod harness;
 mod history;
+mod keys;
 mod rates;
 mod schema_details;
 mod send;

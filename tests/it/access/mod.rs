@@ -1,0 +1,80 @@
+//! Who may do what, tried for real: every root field by everybody, every path and every id that leads to another's
+//! things.
+
+mod ids;
+mod paths;
+mod roots;
+mod table;
+
+use serde_json::{Value, json};
+
+use crate::harness::app::{Client, TestApp};
+
+/// What comes of asking.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Outcome {
+    Allowed,
+    Null,
+    NotFound,
+    Unauthenticated,
+    Forbidden,
+}
+
+/// A kind of operation, as it is written in a document.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+enum Kind {
+    Query,
+    Mutation,
+    Subscription,
+}
+
+/// Something of somebody's to reach for.
+struct Room {
+    chat: String,
+    question: String,
+    answer: String,
+    generation: String,
+}
+
+/// A chat with a question and its answer.
+async fn furnish(client: &Client) -> Room {
+    let chat = client.chat("scripted:words=1,first=0,delay=0").await;
+    let generation = client.send(&chat, "Who goes there?").await;
+    client
+        .generation_events(&generation, None)
+        .await
+        .until("GenerationFinished")
+        .await;
+    let query = "query ($id: ID!) { chat(id: $id) { messages { nodes { id } } } }";
+    let seen = client.ok(query, json!({ "id": chat })).await["chat"]["messages"]["nodes"].take();
+    let id = |at: usize| seen[at]["id"].as_str().expect("an id").to_owned();
+    Room {
+        question: id(0),
+        answer: id(1),
+        chat,
+        generation,
+    }
+}
+
+/// The first answer to an operation of any kind.
+async fn ask(client: &Client, kind: Kind, document: &str) -> Value {
+    match kind {
+        Kind::Query => client.run(&format!("query {{ {document} }}"), json!({})).await,
+        Kind::Mutation => client.run(&format!("mutation {{ {document} }}"), json!({})).await,
+        Kind::Subscription => {
+            let mut stream = client
+                .subscribe(&format!("subscription {{ {document} }}"), json!({}))
+                .await;
+            stream.result().await.expect("an answer")
+        }
+    }
+}
+
+/// Somebody of each sort.
+async fn people(app: &TestApp) -> [crate::harness::app::User; 3] {
+    [
+        app.user("stranger").await,
+        app.user("owner").await,
+        app.admin("admin").await,
+    ]
+}

@@ -1,0 +1,103 @@
+//! The access table is tried, and it is complete.
+
+use std::collections::BTreeSet;
+
+use async_graphql::parser::parse_schema;
+use async_graphql::parser::types::{TypeKind, TypeSystemDefinition};
+use parlor::graphql;
+use serde_json::{Value, json};
+
+use super::table::TABLE;
+use super::{Kind, Outcome, ask, furnish, people};
+use crate::harness::app::{PASSWORD, TestApp};
+use crate::harness::upstream::{Reply, Upstream};
+
+fn outcome(field: &str, answer: &Value) -> Outcome {
+    let data = &answer["data"][field];
+    let code = answer["errors"][0]["extensions"]["code"]
+        .as_str()
+        .or(data["errors"][0]["code"].as_str());
+    match code {
+        Some("UNAUTHENTICATED") => Outcome::Unauthenticated,
+        Some("FORBIDDEN") => Outcome::Forbidden,
+        Some("NOT_FOUND") => Outcome::NotFound,
+        Some(other) => panic!("{field}: {other} is no matter of access: {answer}"),
+        None if data.is_null() => Outcome::Null,
+        None => Outcome::Allowed,
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn everybody_gets_what_the_table_says() {
+    let upstream = Upstream::start().await;
+    // The one request that comes here is the owner's, who has a key verified.
+    upstream.script([Reply::status(200).json(&json!({ "data": [] }))]);
+    let app = TestApp::with(&[&format!("--base-urls=http://127.0.0.1:{}", upstream.port())]).await;
+    let [stranger, owner, admin] = people(&app).await;
+    let (anonymous, bystander) = (app.anonymous(), app.user("bystander").await);
+    let session = app.anonymous().sign_in("owner").await.session_id().await;
+
+    for row in TABLE {
+        // What an earlier row has changed or deleted is no business of this one.
+        let room = furnish(&owner).await;
+        let key =
+            json!({ "provider": "OPENAI", "secret": "sk-of-the-owner", "baseUrl": upstream.url(), "verify": false });
+        let key = owner.mutate("setApiKey", key, "apiKey { id }").await["apiKey"]["id"].take();
+        for (who, client, refresh_token, expected) in [
+            ("anonymous", &anonymous, &bystander.refresh_token, row.anonymous),
+            ("stranger", &stranger.client, &stranger.refresh_token, row.stranger),
+            ("admin", &admin.client, &admin.refresh_token, row.admin),
+            ("owner", &owner.client, &owner.refresh_token, row.owner),
+        ] {
+            let mut call = row.call.to_owned();
+            for (name, value) in [
+                ("<who>", who),
+                ("<refreshToken>", refresh_token),
+                ("<password>", PASSWORD),
+                ("<chat>", &room.chat),
+                ("<question>", &room.question),
+                ("<answer>", &room.answer),
+                ("<generation>", &room.generation),
+                ("<key>", key.as_str().expect("an id")),
+                ("<session>", &session),
+                ("<owner>", &owner.id),
+                ("<bystander>", &bystander.id),
+            ] {
+                call = call.replace(name, value);
+            }
+            let answer = ask(client, row.kind, &call).await;
+            assert_eq!(outcome(row.field, &answer), expected, "{who}: {call}\n{answer}");
+        }
+    }
+}
+
+#[test]
+fn the_table_has_a_row_for_every_root_field() {
+    let schema = parse_schema(graphql::sdl()).expect("a schema");
+    let mut fields = BTreeSet::new();
+    for definition in schema.definitions {
+        let TypeSystemDefinition::Type(definition) = definition else {
+            continue;
+        };
+        let kind = match definition.node.name.node.as_str() {
+            "Query" => Kind::Query,
+            "Mutation" => Kind::Mutation,
+            "Subscription" => Kind::Subscription,
+            _ => continue,
+        };
+        if let TypeKind::Object(object) = definition.node.kind {
+            fields.extend(
+                object
+                    .fields
+                    .into_iter()
+                    .map(|field| (kind, field.node.name.node.to_string())),
+            );
+        }
+    }
+    let rows: BTreeSet<_> = TABLE.iter().map(|row| (row.kind, row.field.to_owned())).collect();
+    assert_eq!(rows.len(), TABLE.len(), "one row each");
+    assert_eq!(
+        rows, fields,
+        "the access table and the schema name the same root fields"
+    );
+}

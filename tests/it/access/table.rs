@@ -1,0 +1,78 @@
+//! The access table: one row for every root field. `<name>` stands for what the test has prepared.
+
+use super::Kind::{self, Mutation, Query, Subscription};
+use super::Outcome::{self, Allowed, Forbidden, NotFound, Null, Unauthenticated};
+
+/// What each may expect of a root field.
+pub(super) struct Row {
+    pub(super) kind: Kind,
+    pub(super) field: &'static str,
+    pub(super) call: &'static str,
+    pub(super) anonymous: Outcome,
+    pub(super) stranger: Outcome,
+    pub(super) owner: Outcome,
+    pub(super) admin: Outcome,
+}
+
+const fn row(kind: Kind, field: &'static str, call: &'static str, outcomes: [Outcome; 4]) -> Row {
+    let [anonymous, stranger, owner, admin] = outcomes;
+    Row {
+        kind,
+        field,
+        call,
+        anonymous,
+        stranger,
+        owner,
+        admin,
+    }
+}
+
+const EVERYBODY: [Outcome; 4] = [Allowed, Allowed, Allowed, Allowed];
+const SIGNED_IN: [Outcome; 4] = [Unauthenticated, Allowed, Allowed, Allowed];
+const ADMINISTRATORS: [Outcome; 4] = [Unauthenticated, Forbidden, Forbidden, Allowed];
+/// What others may not see is null, as if it were not there.
+const SEEN_BY_OWNER: [Outcome; 4] = [Unauthenticated, Null, Allowed, Null];
+/// What others may not touch is not found, as if it were not there.
+const TOUCHED_BY_OWNER: [Outcome; 4] = [Unauthenticated, NotFound, Allowed, NotFound];
+
+/// In the order in which they are tried: the last ones sign people out.
+#[rustfmt::skip]
+pub(super) const TABLE: &[Row] = &[
+    row(Query, "admin", "admin { users { nodes { email } } auditLog { nodes { action } } }", ADMINISTRATORS),
+    row(Query, "chat", "chat(id: \"<chat>\") { title messages { nodes { content } } }", SEEN_BY_OWNER),
+    row(Query, "generation", "generation(id: \"<generation>\") { text }", SEEN_BY_OWNER),
+    row(Query, "message", "message(id: \"<question>\") { content }", SEEN_BY_OWNER),
+    row(Query, "node", "node(id: \"<key>\") { id }", SEEN_BY_OWNER),
+    row(Query, "serverInfo", "serverInfo { version }", EVERYBODY),
+    row(Query, "user", "user(by: { id: \"<owner>\" }) { username }", SIGNED_IN),
+    row(Query, "viewer", "viewer { email }", [Null, Allowed, Allowed, Allowed]),
+
+    row(Subscription, "chatEvents", "chatEvents(chatId: \"<chat>\") { __typename }", TOUCHED_BY_OWNER),
+    row(Subscription, "events", "events { __typename }", SIGNED_IN),
+    row(Subscription, "generationEvents", "generationEvents(generationId: \"<generation>\") { sequence }", TOUCHED_BY_OWNER),
+
+    row(Mutation, "register", "register(input: { username: \"new.<who>\", email: \"new.<who>@example.com\", password: \"<password>\" }) { errors { code } }", EVERYBODY),
+    row(Mutation, "login", "login(input: { identifier: \"bystander\", password: \"<password>\" }) { errors { code } }", EVERYBODY),
+    row(Mutation, "refreshSession", "refreshSession(input: { refreshToken: \"<refreshToken>\" }) { errors { code } }", EVERYBODY),
+    row(Mutation, "updateProfile", "updateProfile(input: { bio: \"Hello.\" }) { errors { code } }", SIGNED_IN),
+
+    row(Mutation, "createChat", "createChat(input: {}) { errors { code } }", SIGNED_IN),
+    row(Mutation, "updateChat", "updateChat(input: { chatId: \"<chat>\", pinned: true }) { errors { code } }", TOUCHED_BY_OWNER),
+    row(Mutation, "sendMessage", "sendMessage(input: { chatId: \"<chat>\", content: \"Hello?\", idempotencyKey: \"<who>\" }) { errors { code } }", TOUCHED_BY_OWNER),
+    row(Mutation, "stopGeneration", "stopGeneration(input: { generationId: \"<generation>\" }) { errors { code } }", TOUCHED_BY_OWNER),
+    row(Mutation, "markRead", "markRead(input: { chatId: \"<chat>\", messageId: \"<answer>\" }) { errors { code } }", TOUCHED_BY_OWNER),
+    row(Mutation, "clearHistory", "clearHistory(input: { chatId: \"<chat>\" }) { errors { code } }", TOUCHED_BY_OWNER),
+    row(Mutation, "deleteChat", "deleteChat(input: { chatId: \"<chat>\" }) { errors { code } }", TOUCHED_BY_OWNER),
+
+    row(Mutation, "setApiKey", "setApiKey(input: { provider: OPENAI, secret: \"sk-<who>\", verify: false }) { errors { code } }", SIGNED_IN),
+    row(Mutation, "verifyApiKey", "verifyApiKey(input: { apiKeyId: \"<key>\" }) { errors { code } }", TOUCHED_BY_OWNER),
+    row(Mutation, "revealApiKey", "revealApiKey(input: { apiKeyId: \"<key>\", password: \"<password>\" }) { errors { code } }", TOUCHED_BY_OWNER),
+    row(Mutation, "deleteApiKey", "deleteApiKey(input: { apiKeyId: \"<key>\" }) { errors { code } }", TOUCHED_BY_OWNER),
+
+    row(Mutation, "setUserRole", "setUserRole(input: { userId: \"<bystander>\", role: USER }) { errors { code } }", ADMINISTRATORS),
+    row(Mutation, "setUserActive", "setUserActive(input: { userId: \"<bystander>\", active: true }) { errors { code } }", ADMINISTRATORS),
+
+    row(Mutation, "revokeSession", "revokeSession(input: { sessionId: \"<session>\" }) { errors { code } }", TOUCHED_BY_OWNER),
+    row(Mutation, "changePassword", "changePassword(input: { currentPassword: \"<password>\", newPassword: \"<password>\" }) { errors { code } }", SIGNED_IN),
+    row(Mutation, "logout", "logout(input: {}) { errors { code } }", SIGNED_IN),
+];
