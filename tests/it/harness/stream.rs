@@ -103,7 +103,7 @@ pub fn shown(events: &[Value]) -> String {
         match event["__typename"].as_str() {
             Some("GenerationSnapshot") => text = event["text"].as_str().unwrap_or_default().to_owned(),
             Some("GenerationDelta") if event["channel"] == "ANSWER" => {
-                text.push_str(event["text"].as_str().unwrap_or_default())
+                text.push_str(event["text"].as_str().unwrap_or_default());
             }
             _ => {}
         }
