@@ -97,7 +97,7 @@ impl App {
         let app = App(Arc::new(Inner {
             hasher: Hasher::new(cores)?,
             signer: Signer::new(&config.jwt_secrets, config.access_token_lifetime())?,
-            throttle: Throttle::default(),
+            throttle: Throttle::new(config.settings.requests_per_minute, config.settings.messages_per_minute),
             live_sessions: LiveSessions::default(),
             log,
             ai: ai::Client::new(limits),

@@ -1,16 +1,17 @@
 //! Every setting, as a flag and as an environment variable of the same meaning. This is the only file that
 //! reads the environment.
 
+mod secret;
+
 use std::net::SocketAddr;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::time::Duration;
 
-use aws_lc_rs::rand::{SecureRandom, SystemRandom};
-use base64::Engine;
-use base64::prelude::BASE64_STANDARD;
 use clap::{Args, ValueEnum};
 use ipnet::IpNet;
 use secrecy::{ExposeSecret, SecretString};
+
+use self::secret::{JWT_SECRET, MASTER_KEY};
 
 /// What kind of place this server runs in.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
@@ -191,6 +192,26 @@ pub struct Settings {
     #[arg(long, env = "PARLOR_SESSION_DAYS", default_value_t = 30, value_parser = clap::value_parser!(u64).range(1..=365), global = true, help_heading = "Accounts")]
     pub session_days: u64,
 
+    /// Fields of queries and mutations that one person, or one address without a sign-in, may ask for in a minute; 0 for no limit.
+    #[arg(
+        long,
+        env = "PARLOR_REQUESTS_PER_MINUTE",
+        default_value_t = 1200,
+        global = true,
+        help_heading = "Server"
+    )]
+    pub requests_per_minute: u32,
+
+    /// Messages that one person may send in a minute; 0 for no limit.
+    #[arg(
+        long,
+        env = "PARLOR_MESSAGES_PER_MINUTE",
+        default_value_t = 120,
+        global = true,
+        help_heading = "Chats"
+    )]
+    pub messages_per_minute: u32,
+
     /// The most characters in one message.
     #[arg(long, env = "PARLOR_MESSAGE_CHARACTERS", default_value_t = 4000, value_parser = clap::value_parser!(u32).range(1..=100_000), global = true, help_heading = "Chats")]
     pub message_characters: u32,
@@ -339,27 +360,6 @@ pub enum ConfigError {
     },
 }
 
-/// A secret that production needs and development generates.
-struct Secret {
-    variable: &'static str,
-    recipe: &'static str,
-    file: &'static str,
-    bytes: usize,
-}
-
-const JWT_SECRET: Secret = Secret {
-    variable: "PARLOR_JWT_SECRET",
-    recipe: "openssl rand -base64 48",
-    file: "jwt-secret",
-    bytes: 48,
-};
-const MASTER_KEY: Secret = Secret {
-    variable: "PARLOR_MASTER_KEY",
-    recipe: "openssl rand -base64 32",
-    file: "master-key",
-    bytes: 32,
-};
-
 impl Settings {
     /// Completes the settings: development generates the secrets that are missing and keeps them in the data
     /// dir; production refuses to start without them.
@@ -372,13 +372,13 @@ impl Settings {
             source,
         })?;
         let mut notices = Vec::new();
-        let jwt_secret = self.secret(self.jwt_secret.as_ref(), &JWT_SECRET, &mut notices)?;
-        let master_key = self.secret(self.master_key.as_ref(), &MASTER_KEY, &mut notices)?;
+        let jwt_secret = JWT_SECRET.find(&self, self.jwt_secret.as_ref(), &mut notices)?;
+        let master_key = MASTER_KEY.find(&self, self.master_key.as_ref(), &mut notices)?;
         let jwt_secrets: Vec<_> = std::iter::once(jwt_secret)
             .chain(self.jwt_secret_previous.clone())
             .collect();
         for secret in &jwt_secrets {
-            check_strength(secret, &JWT_SECRET)?;
+            JWT_SECRET.check(secret)?;
         }
         let previous = self
             .master_key_previous
@@ -387,7 +387,7 @@ impl Settings {
             .cloned();
         let master_keys: Vec<_> = std::iter::once(master_key).chain(previous).collect();
         for secret in &master_keys {
-            check_strength(secret, &MASTER_KEY)?;
+            MASTER_KEY.check(secret)?;
         }
         Ok(Config {
             settings: self,
@@ -395,36 +395,6 @@ impl Settings {
             master_keys,
             notices,
         })
-    }
-
-    fn secret(
-        &self,
-        given: Option<&SecretString>,
-        secret: &Secret,
-        notices: &mut Vec<String>,
-    ) -> Result<SecretString, ConfigError> {
-        match given.filter(|given| !given.expose_secret().trim().is_empty()) {
-            Some(given) => Ok(given.expose_secret().trim().into()),
-            None if self.environment == Environment::Production => Err(ConfigError::Missing {
-                variable: secret.variable,
-                recipe: secret.recipe,
-            }),
-            None => {
-                let path = self.data_dir.join(secret.file);
-                let (value, made) = read_or_generate(&path, secret.bytes).map_err(|source| ConfigError::DataDir {
-                    path: path.clone(),
-                    source,
-                })?;
-                if made {
-                    notices.push(format!(
-                        "Generated {} for development and kept it in {}",
-                        secret.variable,
-                        path.display()
-                    ));
-                }
-                Ok(value)
-            }
-        }
     }
 }
 
@@ -437,65 +407,5 @@ impl Config {
     /// How long an access token lives.
     pub fn access_token_lifetime(&self) -> Duration {
         Duration::from_secs(self.settings.access_token_minutes * 60)
-    }
-}
-
-fn check_strength(value: &SecretString, secret: &Secret) -> Result<(), ConfigError> {
-    const KNOWN: [&str; 6] = ["changeme", "change-me", "secret", "example", "password", "your-"];
-    let text = value.expose_secret();
-    let lower = text.to_lowercase();
-    let distinct = text.chars().collect::<std::collections::HashSet<_>>().len();
-    let why = if text.len() < 32 {
-        "is shorter than 32 characters"
-    } else if KNOWN.iter().any(|word| lower.contains(word)) || distinct < 10 {
-        "looks like an example"
-    } else {
-        return Ok(());
-    };
-    Err(ConfigError::Weak {
-        variable: secret.variable,
-        why,
-        recipe: secret.recipe,
-    })
-}
-
-/// The secret kept in `path`, and whether it was made just now. Two servers that start at once end with the
-/// same one: the file appears whole, under its name, only for whoever links it first.
-fn read_or_generate(path: &Path, bytes: usize) -> std::io::Result<(SecretString, bool)> {
-    use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt};
-    if let Some(kept) = read_secret(path)? {
-        return Ok((kept, false));
-    }
-    let folder = path.parent().unwrap_or(Path::new("."));
-    std::fs::DirBuilder::new().recursive(true).mode(0o700).create(folder)?;
-    let mut random = vec![0; bytes];
-    SystemRandom::new()
-        .fill(&mut random)
-        .map_err(|_| std::io::Error::other("the system gave no randomness"))?;
-    let side = path.with_extension(format!("{}.new", std::process::id()));
-    let mut file = std::fs::OpenOptions::new()
-        .write(true)
-        .create(true)
-        .truncate(true)
-        .mode(0o600)
-        .open(&side)?;
-    std::io::Write::write_all(&mut file, BASE64_STANDARD.encode(&random).as_bytes())?;
-    file.sync_all()?;
-    let linked = std::fs::hard_link(&side, path);
-    std::fs::remove_file(&side)?;
-    match linked {
-        Ok(()) => {}
-        Err(error) if error.kind() == std::io::ErrorKind::AlreadyExists => {}
-        Err(error) => return Err(error),
-    }
-    let kept = read_secret(path)?.ok_or_else(|| std::io::Error::other("the secret is gone"))?;
-    Ok((kept, true))
-}
-
-fn read_secret(path: &Path) -> std::io::Result<Option<SecretString>> {
-    match std::fs::read_to_string(path) {
-        Ok(text) => Ok(Some(text.trim().into())),
-        Err(error) if error.kind() == std::io::ErrorKind::NotFound => Ok(None),
-        Err(error) => Err(error),
     }
 }

@@ -1,4 +1,60 @@
-//! Parlor: people and AI models talking in the same rooms, over one GraphQL schema.
+//! Parlor: people and AI models talking in the same rooms, over one GraphQL schema, on Postgres, in one binary.
+//!
+//! This page is the map. Each feature is one room, and its whole path is in it: rows, rules, API.
+//!
+//! # The rooms, in reading order
+//!
+//! | room | what it does |
+//! |---|---|
+//! | [`app`] | the handles that all requests share, and what runs beside them |
+//! | [`server`] | the doors: GraphQL over HTTP, sockets, SSE, multipart; pages, health. A token becomes a viewer here and nowhere else |
+//! | [`graphql`] | the schema's roots, a list; the limits before execution |
+//! | [`viewer`], [`admin`] | what the signed-in person, and what administrators see: they gather from every feature |
+//! | [`account`] | people: passwords, sessions, tokens, roles, the audit log |
+//! | [`chat`] | rooms and messages; [`chat::reply`] is the engine that writes answers |
+//! | [`vault`] | provider keys, sealed |
+//! | [`ai`] | talking to models, in neutral words; one folder per wire format |
+//! | [`event`] | the log of what happened, and how clients follow it |
+//! | [`db`] | connections, migrations, the embedded Postgres |
+//! | [`page`], [`id`], [`input`], [`scalar`], [`error`], [`config`], [`context`] | what every feature is made of |
+//! | [`command`] | the command line |
+//!
+//! Imports run one way:
+//!
+//! ```text
+//! command -> server -> graphql -> viewer | admin -> chat -> vault -> account -> event | db | page | input -> id | error | scalar
+//!                                                    chat -> ai                          (app and context go everywhere)
+//! ```
+//!
+//! # Invariants
+//!
+//! 1. Whatever was acknowledged is in Postgres. [`event::Log::wake`] is called after the commit, never inside.
+//! 2. For every subscription: snapshot + applied events == a fresh read. A repetition is the same change again.
+//! 3. A cursor is a snapshot, never a bare number: transactions commit in another order than they are numbered.
+//! 4. No pooled connection is held while waiting for a model, a socket or a subscriber. No std mutex across an await.
+//! 5. A generation belongs to no request. Its stored text is at most 250 ms behind what was shown; one whose process
+//!    died becomes INTERRUPTED with its text kept.
+//! 6. Access is a value: functions that change a chat hold a [`chat::member::Membership`], which has two constructors. What
+//!    one may not see does not exist: the same null, the same NOT_FOUND.
+//! 7. Only `config.rs` reads the environment, only `error.rs` makes GraphQL errors, only `ai` (and the fetching of
+//!    Postgres) speaks HTTP outwards, only the doors, the app and the engine spawn tasks.
+//! 8. Secrets live in types that print as redacted and are no GraphQL types.
+//! 9. Every queue is bounded, and beside it stands what happens when it is full: a slow watcher of tokens gets longer
+//!    pieces, a slow reader of events reads the log.
+//! 10. What is taken from outside is an argument: settings, listener, shutdown.
+//!
+//! `tests/it/tidy.rs` checks what can be checked of this by reading.
+//!
+//! # The walk of `sendMessage`
+//!
+//! 1. [`server`]: bytes -> limits -> token -> [`account::viewer::Viewer`].
+//! 2. [`chat::api`]: viewer -> user, input -> [`chat::send::NewMessage`].
+//! 3. [`chat::send`]: the same key before? the first result again. Who pays? Then one transaction: the chat's row lock
+//!    (it orders the chat's events), message, reply, generation QUEUED, events. After it: wake the log, start the engine.
+//! 4. [`chat::reply`]: history on a short connection -> prompt -> the provider's stream -> the one text that everybody
+//!    watches; checkpoints and leases beside it; one closing transaction with text, status, usage and event.
+//! 5. [`ai`]: neutral request <-> wire, bytes <-> delta.
+//! 6. `generationEvents`: what lies behind the watcher's own mark, in one piece, then the next.
 
 pub mod account;
 pub mod admin;

@@ -41,6 +41,7 @@ CREATE TABLE sessions (
 CREATE INDEX sessions_user_id_idx ON sessions (user_id, created_at DESC);
 CREATE INDEX sessions_expires_at_idx ON sessions (expires_at);
 COMMENT ON TABLE sessions IS 'One sign-in on one device, and the family of refresh tokens that came from it.';
+COMMENT ON COLUMN sessions.user_id IS 'Who signed in.';
 COMMENT ON COLUMN sessions.generation IS 'The number of the newest refresh token of the family.';
 COMMENT ON COLUMN sessions.user_agent IS 'What the client called itself when it signed in.';
 COMMENT ON COLUMN sessions.address IS 'The address it signed in from.';
@@ -59,6 +60,7 @@ CREATE TABLE refresh_tokens (
 CREATE INDEX refresh_tokens_session_id_idx ON refresh_tokens (session_id);
 COMMENT ON TABLE refresh_tokens IS 'Every refresh token of a living session, used ones too, so that a stolen one is recognised.';
 COMMENT ON COLUMN refresh_tokens.token_hash IS 'SHA-256 of the 256-bit token.';
+COMMENT ON COLUMN refresh_tokens.session_id IS 'The family that it belongs to.';
 COMMENT ON COLUMN refresh_tokens.generation IS 'Its place in the family: a child is one higher than its parent.';
 COMMENT ON COLUMN refresh_tokens.used_at IS 'When it was exchanged for its child; null while it is the newest.';
 
@@ -73,6 +75,7 @@ CREATE TABLE audit_log (
 );
 CREATE INDEX audit_log_occurred_at_idx ON audit_log (occurred_at DESC, id DESC);
 COMMENT ON TABLE audit_log IS 'Who did or read what, where it matters: administration, keys, failed sign-ins.';
+COMMENT ON COLUMN audit_log.occurred_at IS 'When it happened.';
 COMMENT ON COLUMN audit_log.actor_id IS 'Who did it; null for the command line and for people who are not signed in. Not a reference: the entry outlives the account.';
 COMMENT ON COLUMN audit_log.action IS 'What was done, such as admin.set_role.';
 COMMENT ON COLUMN audit_log.target IS 'The public id of what it was done to.';

@@ -18,6 +18,7 @@ CREATE TABLE api_keys (
 );
 CREATE INDEX api_keys_master_key_id_idx ON api_keys (master_key_id);
 COMMENT ON TABLE api_keys IS 'The provider keys that people brought, encrypted.';
+COMMENT ON COLUMN api_keys.user_id IS 'Whose key it is.';
 COMMENT ON COLUMN api_keys.provider IS 'Which wire format the key is for.';
 COMMENT ON COLUMN api_keys.label IS 'What its owner calls it.';
 COMMENT ON COLUMN api_keys.base_url IS 'Where it is used; null for the provider''s own address.';

@@ -19,6 +19,7 @@ COMMENT ON COLUMN events.user_id IS 'The one person it is for, or else it is for
 COMMENT ON COLUMN events.chat_id IS 'The chat whose members it is for.';
 COMMENT ON COLUMN events.kind IS 'What kind of event it is.';
 COMMENT ON COLUMN events.payload IS 'The ids that it speaks of; readers load what they name as it is now.';
+COMMENT ON COLUMN events.occurred_at IS 'When its transaction began.';
 
 CREATE TABLE event_log (
     singleton boolean PRIMARY KEY DEFAULT true CHECK (singleton),
@@ -27,5 +28,6 @@ CREATE TABLE event_log (
 );
 INSERT INTO event_log DEFAULT VALUES;
 COMMENT ON TABLE event_log IS 'The one row about the event log as a whole.';
+COMMENT ON COLUMN event_log.singleton IS 'Always true: there is one row.';
 COMMENT ON COLUMN event_log.epoch IS 'Part of every cursor: changes when the log is moved to another Postgres, whose transaction ids mean nothing here.';
 COMMENT ON COLUMN event_log.trimmed_xid IS 'Events of transactions up to this one may have been removed.';

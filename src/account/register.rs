@@ -46,15 +46,12 @@ impl NewUser {
         let mut errors = Vec::new();
         let username = keep(&mut errors, username(&self.username));
         let email = keep(&mut errors, email(&["email"], &self.email));
-        let shown = self
-            .display_name
-            .as_deref()
-            .filter(|name| !name.trim().is_empty())
-            .unwrap_or(&self.username);
-        let display_name = keep(
-            &mut errors,
-            input::line(&["displayName"], "The display name", shown, 80),
-        );
+        // Only a name that was given is complained of: the user name has its own complaints.
+        let given = self.display_name.as_deref().filter(|name| !name.trim().is_empty());
+        let display_name = match given {
+            Some(name) => keep(&mut errors, input::line(&["displayName"], "The display name", name, 80)),
+            None => username.clone(),
+        };
         let own_words = [self.username.as_str(), self.email.as_str(), "parlor"];
         keep(
             &mut errors,

@@ -5,7 +5,7 @@
 //!
 //! ```text
 //! sign in ── t0 ──used── t1 ──used── t2 (newest)
-//!            │           └ again within 10 s of its use: another t2
+//!            │           └ again within 10 s of its use: another t2, which counts as used once the first one is
 //!            └ again, ever: the session is over
 //! ```
 
@@ -160,12 +160,13 @@ async fn exchange(connection: &mut Connection, hash: Vec<u8>, child: &SecretStri
         return Ok(Shown::Refused(OVER));
     };
     // The session's row lock makes two exchanges of one token take turns.
-    type SessionRow = (UserId, i32, DateTime<Utc>, Option<DateTime<Utc>>);
-    let (user_id, newest, expires_at, revoked_at): SessionRow = sessions::table
+    type SessionRow = (UserId, i32, DateTime<Utc>, DateTime<Utc>, Option<DateTime<Utc>>);
+    let (user_id, newest, last_used_at, expires_at, revoked_at): SessionRow = sessions::table
         .find(session_id)
         .select((
             sessions::user_id,
             sessions::generation,
+            sessions::last_used_at,
             sessions::expires_at,
             sessions::revoked_at,
         ))
@@ -185,8 +186,11 @@ async fn exchange(connection: &mut Connection, hash: Vec<u8>, child: &SecretStri
     if revoked_at.is_some() || expires_at <= Utc::now() || user.deactivated_at.is_some() {
         return Ok(Shown::Refused(OVER));
     }
-    let in_grace = used_at.is_some_and(|used_at| generation == newest - 1 && Utc::now() - used_at < GRACE);
-    if used_at.is_some() && !in_grace {
+    // An unused token that is not the newest has a sibling, born in the grace, that went on without it: two hold
+    // tokens of this session then, and one of them should not.
+    let replaced_at = used_at.unwrap_or(last_used_at);
+    let in_grace = generation == newest - 1 && Utc::now() - replaced_at < GRACE;
+    if (used_at.is_some() || generation < newest) && !in_grace {
         end(connection, session_id, Ending::Reuse).await?;
         return Ok(Shown::Reused(session_id));
     }

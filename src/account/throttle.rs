@@ -1,4 +1,4 @@
-//! How often sign-ins and registrations may be tried (GCRA, by the crate governor).
+//! How often things may be done (GCRA, by the crate governor): requests and messages, sign-ins and registrations.
 //!
 //! A guesser is slowed per account and address, and per address. The limit per account alone counts only
 //! addresses that the account's owner never signed in from, so that a stranger cannot lock the owner out.
@@ -10,10 +10,11 @@ use std::time::Duration;
 use governor::clock::{Clock, DefaultClock};
 use governor::{DefaultKeyedRateLimiter, Quota, RateLimiter};
 
+use super::viewer::Viewer;
 use crate::error::{Error, Result};
 use crate::id::UserId;
 
-/// The limits on sign-ins and registrations.
+/// The limits on how often.
 #[derive(Debug)]
 pub struct Throttle {
     clock: DefaultClock,
@@ -22,10 +23,20 @@ pub struct Throttle {
     strangers: DefaultKeyedRateLimiter<UserId>,
     registrations: DefaultKeyedRateLimiter<IpAddr>,
     passwords: DefaultKeyedRateLimiter<UserId>,
+    requests: Option<DefaultKeyedRateLimiter<Principal>>,
+    messages: Option<DefaultKeyedRateLimiter<UserId>>,
 }
 
-impl Default for Throttle {
-    fn default() -> Self {
+/// Whose requests are counted together.
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+enum Principal {
+    User(UserId),
+    Address(IpAddr),
+}
+
+impl Throttle {
+    /// The limits, of which these two can be set; 0 is no limit.
+    pub fn new(requests_per_minute: u32, messages_per_minute: u32) -> Self {
         Throttle {
             clock: DefaultClock::default(),
             pair: limiter(10, Duration::from_secs(15)),
@@ -33,11 +44,45 @@ impl Default for Throttle {
             strangers: limiter(100, Duration::from_secs(10)),
             registrations: limiter(60, Duration::from_secs(10)),
             passwords: limiter(10, Duration::from_secs(15)),
+            requests: per_minute(requests_per_minute),
+            messages: per_minute(messages_per_minute),
         }
     }
-}
 
-impl Throttle {
+    /// Counts a request of `root_fields` fields: those of a signed-in person together, others by address.
+    ///
+    /// # Errors
+    /// [`Error::RateLimited`].
+    pub fn request(&self, viewer: &Viewer, address: IpAddr, root_fields: u32) -> Result<()> {
+        let (Some(limiter), Some(fields)) = (&self.requests, NonZeroU32::new(root_fields)) else {
+            return Ok(());
+        };
+        let principal = match viewer {
+            Viewer::SignedIn(who) => Principal::User(who.user_id),
+            Viewer::Anonymous => Principal::Address(network(address)),
+        };
+        match limiter.check_key_n(&principal, fields) {
+            Ok(Ok(())) => Ok(()),
+            Ok(Err(wait)) => Err(Error::RateLimited {
+                retry_after: wait.wait_time_from(self.clock.now()),
+            }),
+            // More fields than the limit ever lets through at once.
+            Err(_) => Err(Error::RateLimited {
+                retry_after: Duration::from_secs(60),
+            }),
+        }
+    }
+
+    /// Counts a message of a person; a repeat of one that was sent does not count.
+    ///
+    /// # Errors
+    /// [`Error::RateLimited`].
+    pub fn message(&self, user_id: UserId) -> Result<()> {
+        self.messages
+            .as_ref()
+            .map_or(Ok(()), |limiter| self.check(limiter, &user_id))
+    }
+
     /// Counts an attempt to sign in as `identifier` from `address`.
     ///
     /// # Errors
@@ -79,6 +124,12 @@ impl Throttle {
         self.strangers.retain_recent();
         self.registrations.retain_recent();
         self.passwords.retain_recent();
+        if let Some(requests) = &self.requests {
+            requests.retain_recent();
+        }
+        if let Some(messages) = &self.messages {
+            messages.retain_recent();
+        }
     }
 
     fn check<K: std::hash::Hash + Eq + Clone>(&self, limiter: &DefaultKeyedRateLimiter<K>, key: &K) -> Result<()> {
@@ -94,6 +145,10 @@ fn limiter<K: std::hash::Hash + Eq + Clone>(burst: u32, every: Duration) -> Defa
         .unwrap_or(Quota::per_second(NonZeroU32::MIN))
         .allow_burst(burst);
     RateLimiter::keyed(quota)
+}
+
+fn per_minute<K: std::hash::Hash + Eq + Clone>(most: u32) -> Option<DefaultKeyedRateLimiter<K>> {
+    NonZeroU32::new(most).map(|most| RateLimiter::keyed(Quota::per_minute(most)))
 }
 
 /// One customer of a provider has a whole /64 of IPv6.

@@ -60,6 +60,15 @@ impl Provider {
         }
     }
 
+    /// What it is called among people.
+    pub fn title(self) -> &'static str {
+        match self {
+            Self::OpenAi => "OpenAI",
+            Self::OpenAiCompatible => "OpenAI-compatible",
+            Self::Scripted => "scripted",
+        }
+    }
+
     /// The provider's own address; none for those that are wherever they were installed.
     pub fn home(self) -> Option<&'static str> {
         match self {

@@ -1,10 +1,8 @@
-//! The chat's events: their names in the log, and the one way to write each.
+//! The chat's events: their names in the log, and what each speaks of.
 
-use diesel::QueryResult;
 use serde_json::json;
 
-use crate::db::Connection;
-use crate::event::{Audience, append};
+use crate::event::{Audience, NewEvent};
 use crate::id::{ChatId, MessageId, UserId};
 
 /// A chat appeared or changed.
@@ -19,85 +17,34 @@ pub const MESSAGE_CREATED: &str = "message.created";
 pub const MESSAGE_UPDATED: &str = "message.updated";
 
 /// The chat changed for all its members.
-///
-/// # Errors
-/// When Postgres fails.
-pub async fn chat_upserted(connection: &mut Connection, chat_id: ChatId) -> QueryResult<()> {
-    append(
-        connection,
-        Audience::Chat(chat_id),
-        CHAT_UPSERTED,
-        json!({ "chatId": chat_id.0 }),
-    )
-    .await
+pub fn chat_upserted(chat_id: ChatId) -> NewEvent {
+    NewEvent::new(Audience::Chat(chat_id), CHAT_UPSERTED, json!({ "chatId": chat_id.0 }))
 }
 
 /// The chat looks different to one member.
-///
-/// # Errors
-/// When Postgres fails.
-pub async fn chat_upserted_for(connection: &mut Connection, chat_id: ChatId, user_id: UserId) -> QueryResult<()> {
-    append(
-        connection,
-        Audience::User(user_id),
-        CHAT_UPSERTED,
-        json!({ "chatId": chat_id.0 }),
-    )
-    .await
+pub fn chat_upserted_for(chat_id: ChatId, user_id: UserId) -> NewEvent {
+    NewEvent::new(Audience::User(user_id), CHAT_UPSERTED, json!({ "chatId": chat_id.0 }))
 }
 
 /// The chat is gone for one person.
-///
-/// # Errors
-/// When Postgres fails.
-pub async fn chat_removed(connection: &mut Connection, chat_id: ChatId, user_id: UserId) -> QueryResult<()> {
-    append(
-        connection,
-        Audience::User(user_id),
-        CHAT_REMOVED,
-        json!({ "chatId": chat_id.0 }),
-    )
-    .await
+pub fn chat_removed(chat_id: ChatId, user_id: UserId) -> NewEvent {
+    NewEvent::new(Audience::User(user_id), CHAT_REMOVED, json!({ "chatId": chat_id.0 }))
 }
 
 /// The chat's messages up to `through` are gone.
-///
-/// # Errors
-/// When Postgres fails.
-pub async fn history_cleared(connection: &mut Connection, chat_id: ChatId, through: i64) -> QueryResult<()> {
-    append(
-        connection,
-        Audience::Chat(chat_id),
-        HISTORY_CLEARED,
-        json!({ "chatId": chat_id.0, "through": through }),
-    )
-    .await
+pub fn history_cleared(chat_id: ChatId, through: i64) -> NewEvent {
+    let payload = json!({ "chatId": chat_id.0, "through": through });
+    NewEvent::new(Audience::Chat(chat_id), HISTORY_CLEARED, payload)
 }
 
 /// A message was sent.
-///
-/// # Errors
-/// When Postgres fails.
-pub async fn message_created(connection: &mut Connection, chat_id: ChatId, message_id: MessageId) -> QueryResult<()> {
-    append(
-        connection,
-        Audience::Chat(chat_id),
-        MESSAGE_CREATED,
-        json!({ "chatId": chat_id.0, "messageId": message_id.0 }),
-    )
-    .await
+pub fn message_created(chat_id: ChatId, message_id: MessageId) -> NewEvent {
+    let payload = json!({ "chatId": chat_id.0, "messageId": message_id.0 });
+    NewEvent::new(Audience::Chat(chat_id), MESSAGE_CREATED, payload)
 }
 
 /// A message changed; `changed` names what.
-///
-/// # Errors
-/// When Postgres fails.
-pub async fn message_updated(
-    connection: &mut Connection,
-    chat_id: ChatId,
-    message_id: MessageId,
-    changed: &[&str],
-) -> QueryResult<()> {
+pub fn message_updated(chat_id: ChatId, message_id: MessageId, changed: &[&str]) -> NewEvent {
     let payload = json!({ "chatId": chat_id.0, "messageId": message_id.0, "changed": changed });
-    append(connection, Audience::Chat(chat_id), MESSAGE_UPDATED, payload).await
+    NewEvent::new(Audience::Chat(chat_id), MESSAGE_UPDATED, payload)
 }

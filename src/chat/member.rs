@@ -49,29 +49,27 @@ impl Membership {
         }))
     }
 
-    /// The same, with the chat's row locked until the transaction ends: it orders all that happens in the chat.
+    /// The same, with the rows of chat and member locked until the transaction ends: the chat's orders all that
+    /// happens in it.
     ///
     /// # Errors
     /// NOT_FOUND for `chatId`, or when Postgres fails.
     pub async fn lock(connection: &mut Connection, user_id: UserId, chat_id: ChatId) -> Result<Self> {
         let locked = chats::table
-            .find(chat_id)
+            .inner_join(chat_members::table)
+            .filter(chats::id.eq(chat_id))
+            .filter(chat_members::user_id.eq(user_id))
             .select(Chat::as_select())
             .for_no_key_update()
             .first(connection)
             .await
             .optional()?;
-        let is_member = diesel::select(diesel::dsl::exists(chat_members::table.find((chat_id, user_id))))
-            .get_result(connection)
-            .await?;
-        match locked {
-            Some(chat) if is_member => Ok(Membership {
-                user_id,
-                chat,
-                _proof: (),
-            }),
-            _ => Err(Error::not_found(&["chatId"], "chat")),
-        }
+        let membership = locked.map(|chat| Membership {
+            user_id,
+            chat,
+            _proof: (),
+        });
+        membership.ok_or_else(|| Error::not_found(&["chatId"], "chat"))
     }
 }
 

@@ -3,6 +3,8 @@
 use std::collections::HashMap;
 
 use chrono::{DateTime, Utc};
+use diesel::dsl::{AsSelect, SqlTypeOf};
+use diesel::pg::Pg;
 use diesel::prelude::*;
 use diesel::sql_types::{Array, Uuid as SqlUuid};
 use diesel_async::RunQueryDsl;
@@ -30,7 +32,7 @@ text_enum! {
 
 /// A message.
 #[derive(Debug, Clone, PartialEq, Queryable, Selectable, QueryableByName)]
-#[diesel(table_name = messages, check_for_backend(diesel::pg::Pg))]
+#[diesel(table_name = messages, check_for_backend(Pg))]
 pub struct Message {
     /// Its id.
     pub id: MessageId,
@@ -63,6 +65,13 @@ pub struct Message {
 /// # Errors
 /// When Postgres fails.
 pub async fn page(connection: &mut Connection, chat_id: ChatId, window: &Window<i64>) -> Result<Vec<Message>> {
+    Ok(page_query(chat_id, window).load(connection).await?)
+}
+
+type PageQuery = messages::BoxedQuery<'static, Pg, SqlTypeOf<AsSelect<Message, Pg>>>;
+
+/// The statement of [`page`], for whoever wants to see its plan.
+pub fn page_query(chat_id: ChatId, window: &Window<i64>) -> PageQuery {
     let mut query = messages::table
         .filter(messages::chat_id.eq(chat_id))
         .select(Message::as_select())
@@ -79,7 +88,7 @@ pub async fn page(connection: &mut Connection, chat_id: ChatId, window: &Window<
     if let Some(before) = window.before {
         query = query.filter(messages::sequence.lt(before));
     }
-    Ok(query.load(connection).await?)
+    query
 }
 
 /// The messages with these ids that `user_id` may see, in one query.

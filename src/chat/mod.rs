@@ -1,11 +1,13 @@
 //! Rooms and what is said in them.
 
 pub mod api;
+pub mod change;
 #[expect(
     clippy::module_inception,
     reason = "the chat is the thing itself, among its members and messages"
 )]
 pub mod chat;
+pub mod create;
 pub mod event;
 pub mod member;
 pub mod message;

@@ -7,6 +7,7 @@ use super::member::{self, Membership};
 use super::{event, message};
 use crate::app::App;
 use crate::error::{Error, Result};
+use crate::event::append;
 use crate::id::{ChatId, MessageId, UserId};
 
 /// Remembers that `user_id` has read the chat up to a message, and tells their other devices.
@@ -22,7 +23,7 @@ pub async fn mark_read(app: &App, user_id: UserId, chat_id: ChatId, message_id: 
                 .await?
                 .ok_or_else(|| Error::not_found(&["messageId"], "message"))?;
             if member::mark_read(connection, &membership, through).await? {
-                event::chat_upserted_for(connection, chat_id, user_id).await?;
+                append(connection, &[event::chat_upserted_for(chat_id, user_id)]).await?;
             }
             Ok::<_, Error>(membership.chat)
         })

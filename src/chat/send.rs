@@ -18,15 +18,15 @@ use diesel_async::{AsyncConnection, RunQueryDsl};
 use super::event;
 use super::member::Membership;
 use super::message::{Message, MessageRole};
-use super::reply::generation::{self, Generation, LEASE_SECONDS, NewGeneration};
+use super::reply::generation::{self, Generation, NewGeneration};
 use super::reply::payer::{self, Payer, Wish};
 use super::title;
 use crate::ai::Provider;
 use crate::app::App;
 use crate::db::Connection;
-use crate::db::schema::{chat_members, chats, messages, sends};
+use crate::db::schema::{chat_members, chats, messages, sends, users};
 use crate::error::{Error, ErrorCode, Result};
-use crate::event::{Cursor, current};
+use crate::event::append;
 use crate::id::{ChatId, GenerationId, MessageId, UserId};
 use crate::input;
 
@@ -55,8 +55,6 @@ pub struct Sent {
     pub message: Message,
     /// The answer that it started.
     pub generation: Option<Generation>,
-    /// A position in the event log after which nothing of this send comes.
-    pub cursor: Cursor,
 }
 
 /// Sends a message and starts the answer.
@@ -71,10 +69,11 @@ pub async fn send(app: &App, user_id: UserId, new: NewMessage) -> Result<Sent> {
     if let Some(first) = first_result(&mut connection, user_id, &key, &hash).await? {
         return Ok(first);
     }
+    app.throttle().message(user_id)?;
     if app.shutdown().is_cancelled() {
         return Err(Error::unavailable("shutting down"));
     }
-    let model = super::chat::checked_model(app, new.model)?;
+    let model = super::create::checked_model(app, new.model)?;
     let chat = Membership::of(&mut connection, user_id, new.chat_id)
         .await?
         .ok_or_else(|| Error::not_found(&["chatId"], "chat"))?
@@ -104,11 +103,9 @@ pub async fn send(app: &App, user_id: UserId, new: NewMessage) -> Result<Sent> {
     };
     app.log().wake();
     app.engine().start(app, &generation, message.sequence, payer);
-    let cursor = current(&mut connection).await?;
     Ok(Sent {
         message,
         generation: Some(generation),
-        cursor,
     })
 }
 
@@ -118,6 +115,27 @@ struct Draft {
     content: String,
     key: String,
     hash: Vec<u8>,
+}
+
+#[derive(Insertable)]
+#[diesel(table_name = messages)]
+struct NewRow {
+    id: MessageId,
+    chat_id: ChatId,
+    sequence: i64,
+    role: MessageRole,
+    author_id: Option<UserId>,
+    content: String,
+    parent_id: Option<MessageId>,
+    idempotency_key: Option<String>,
+}
+
+/// A title of the message's own making; none leaves the chat's as it is.
+#[derive(AsChangeset)]
+#[diesel(table_name = chats)]
+struct Titled {
+    title: Option<String>,
+    title_source: Option<&'static str>,
 }
 
 /// Everything in one transaction; none when the key was claimed meanwhile.
@@ -146,38 +164,46 @@ async fn store(
     {
         return Ok(None);
     }
+    // Sends to other chats of the same person are counted one after the other.
+    users::table
+        .find(draft.user_id)
+        .select(users::id)
+        .for_no_key_update()
+        .first::<UserId>(connection)
+        .await?;
     if generation::count_running(connection, draft.user_id).await? >= MOST_RUNNING {
         let message =
             format!("{MOST_RUNNING} answers are being written for you already. Wait for one to finish, or stop one.");
         return Err(Error::rejected(ErrorCode::LimitReached, &[], message));
     }
     let sequence = chat.last_sequence + 1;
-    let question = (
-        messages::id.eq(message_id),
-        messages::chat_id.eq(chat.id),
-        messages::sequence.eq(sequence),
-        messages::role.eq(MessageRole::User),
-        messages::author_id.eq(draft.user_id),
-        messages::content.eq(&draft.content),
-        messages::idempotency_key.eq(&draft.key),
-    );
-    let message = diesel::insert_into(messages::table)
-        .values(question)
+    let question = NewRow {
+        id: message_id,
+        chat_id: chat.id,
+        sequence,
+        role: MessageRole::User,
+        author_id: Some(draft.user_id),
+        content: draft.content.clone(),
+        parent_id: None,
+        idempotency_key: Some(draft.key.clone()),
+    };
+    let answer = NewRow {
+        id: reply_id,
+        chat_id: chat.id,
+        sequence: sequence + 1,
+        role: MessageRole::Assistant,
+        author_id: None,
+        content: String::new(),
+        parent_id: Some(message_id),
+        idempotency_key: None,
+    };
+    let inserted: Vec<Message> = diesel::insert_into(messages::table)
+        .values(vec![question, answer])
         .returning(Message::as_returning())
-        .get_result(connection)
+        .get_results(connection)
         .await?;
-    let answer = (
-        messages::id.eq(reply_id),
-        messages::chat_id.eq(chat.id),
-        messages::sequence.eq(sequence + 1),
-        messages::role.eq(MessageRole::Assistant),
-        messages::content.eq(""),
-        messages::parent_id.eq(message_id),
-    );
-    diesel::insert_into(messages::table)
-        .values(answer)
-        .execute(connection)
-        .await?;
+    let message = inserted.into_iter().find(|message| message.id == message_id);
+    let message = message.ok_or_else(|| Error::internal("an inserted message did not come back"))?;
     let new = NewGeneration {
         id: generation_id,
         message_id: reply_id,
@@ -187,7 +213,6 @@ async fn store(
         model: payer.model.clone(),
         key_source: payer.source,
         leased_by: app.engine().node(),
-        lease_expires_at: chrono::Utc::now() + chrono::TimeDelta::seconds(LEASE_SECONDS),
     };
     let generation = generation::insert(connection, new).await?;
     let given_title = if chat.title.is_none() && chat.last_sequence == chat.cleared_sequence && !chat.is_default {
@@ -195,13 +220,10 @@ async fn store(
     } else {
         None
     };
-    if let Some(title) = given_title {
-        let titled = (chats::title.eq(title), chats::title_source.eq("HEURISTIC"));
-        diesel::update(chats::table.find(chat.id))
-            .set(titled)
-            .execute(connection)
-            .await?;
-    }
+    let titled = Titled {
+        title_source: given_title.as_ref().map(|_| "HEURISTIC"),
+        title: given_title,
+    };
     let counted = (
         chats::last_sequence.eq(sequence + 1),
         chats::version.eq(chats::version + 1),
@@ -209,7 +231,7 @@ async fn store(
         chats::last_activity_at.eq(now),
     );
     diesel::update(chats::table.find(chat.id))
-        .set(counted)
+        .set((titled, counted))
         .execute(connection)
         .await?;
     // Whoever writes has read what came before.
@@ -217,9 +239,12 @@ async fn store(
         .set(chat_members::last_read_sequence.eq(sequence))
         .execute(connection)
         .await?;
-    event::message_created(connection, chat.id, message_id).await?;
-    event::message_created(connection, chat.id, reply_id).await?;
-    event::chat_upserted(connection, chat.id).await?;
+    let events = [
+        event::message_created(chat.id, message_id),
+        event::message_created(chat.id, reply_id),
+        event::chat_upserted(chat.id),
+    ];
+    append(connection, &events).await?;
     Ok(Some((message, generation)))
 }
 
@@ -253,11 +278,7 @@ async fn first_result(connection: &mut Connection, user_id: UserId, key: &str, h
         Some(id) => generation::find(connection, user_id, id).await?,
         None => None,
     };
-    Ok(Some(Sent {
-        message,
-        generation,
-        cursor: current(connection).await?,
-    }))
+    Ok(Some(Sent { message, generation }))
 }
 
 fn check_content(app: &App, content: &str) -> Result<String> {

@@ -20,6 +20,9 @@ pub type PooledConnection = deadpool::Object<AsyncPgConnection>;
 /// How long a request waits for a connection before it fails as temporarily unavailable.
 const WAIT: Duration = Duration::from_secs(3);
 
+/// How long a remote Postgres may leave what was sent unacknowledged.
+const UNANSWERED: Duration = Duration::from_secs(15);
+
 /// What every session of ours runs with. A query future that is dropped is not cancelled in Postgres, so the
 /// timeouts are what ends it.
 const SESSION: &str = "SET statement_timeout = '15s'; SET lock_timeout = '5s'; \
@@ -53,6 +56,8 @@ pub fn pool(url: &str, size: usize) -> Result<Pool, deadpool::BuildError> {
 pub async fn connect(url: &str) -> ConnectionResult<Connection> {
     let mut config: tokio_postgres::Config = url.parse().map_err(bad_connection)?;
     config.connect_timeout(WAIT);
+    // A server that is gone without a word is noticed while there is something to send.
+    config.tcp_user_timeout(UNANSWERED);
     let near = config.get_hosts().iter().all(is_near);
     if config.get_ssl_mode() == SslMode::Prefer && near {
         config.ssl_mode(SslMode::Disable);

@@ -10,6 +10,7 @@ diesel::table! {
     /// The provider keys that people brought, encrypted.
     api_keys (id) {
         id -> Uuid,
+        /// Whose key it is.
         user_id -> Uuid,
         /// Which wire format the key is for.
         provider -> Text,
@@ -42,6 +43,7 @@ diesel::table! {
     /// Who did or read what, where it matters: administration, keys, failed sign-ins.
     audit_log (id) {
         id -> Uuid,
+        /// When it happened.
         occurred_at -> Timestamptz,
         /// Who did it; null for the command line and for people who are not signed in. Not a reference: the entry outlives the account.
         actor_id -> Nullable<Uuid>,
@@ -59,8 +61,11 @@ diesel::table! {
 diesel::table! {
     /// Who is in which chat, and how the chat looks to them.
     chat_members (chat_id, user_id) {
+        /// Where somebody is a member.
         chat_id -> Uuid,
+        /// Who is.
         user_id -> Uuid,
+        /// Since when.
         joined_at -> Timestamptz,
         /// The newest message that this person has read; never goes back.
         last_read_sequence -> Int8,
@@ -77,6 +82,7 @@ diesel::table! {
         id -> Uuid,
         /// Who is in the room: ASSISTANT is one person and an AI.
         kind -> Text,
+        /// What it is called; null until its first message gives it a title.
         title -> Nullable<Text>,
         /// Who gave the title; a person's is never replaced by itself.
         title_source -> Nullable<Text>,
@@ -84,11 +90,14 @@ diesel::table! {
         provider -> Nullable<Text>,
         /// The model that answers here; null for the server's default.
         model -> Nullable<Text>,
+        /// Who made it.
         created_by -> Uuid,
         /// Whether this is its creator's always-there chat.
         is_default -> Bool,
         /// The creator's key for the creation, so that a retry makes no second chat.
         idempotency_key -> Nullable<Text>,
+        /// SHA-256 of what was asked under the key, to tell a retry from another creation.
+        request_hash -> Nullable<Bytea>,
         /// The number of the newest message. Its row lock orders everything that happens in the chat.
         last_sequence -> Int8,
         /// Messages up to this number were cleared.
@@ -108,6 +117,7 @@ diesel::table! {
 
     /// The one row about the event log as a whole.
     event_log (singleton) {
+        /// Always true: there is one row.
         singleton -> Bool,
         /// Part of every cursor: changes when the log is moved to another Postgres, whose transaction ids mean nothing here.
         epoch -> Uuid,
@@ -134,6 +144,7 @@ diesel::table! {
         kind -> Text,
         /// The ids that it speaks of; readers load what they name as it is now.
         payload -> Jsonb,
+        /// When its transaction began.
         occurred_at -> Timestamptz,
     }
 }
@@ -144,12 +155,15 @@ diesel::table! {
         id -> Uuid,
         /// The message that the answer is written into.
         message_id -> Uuid,
+        /// The chat of its message.
         chat_id -> Uuid,
         /// Who asked.
         user_id -> Uuid,
         /// QUEUED and STREAMING are running; the others are final.
         status -> Text,
+        /// Whose model answers.
         provider -> Text,
+        /// Which model answers.
         model -> Text,
         /// Whose key paid: the asking person's, the server's, or none (scripted).
         key_source -> Text,
@@ -177,8 +191,11 @@ diesel::table! {
         raw_usage -> Nullable<Jsonb>,
         /// When somebody asked to stop it, for the process that runs it.
         stop_requested_at -> Nullable<Timestamptz>,
+        /// When it was asked for.
         queued_at -> Timestamptz,
+        /// When the model's first word came.
         first_token_at -> Nullable<Timestamptz>,
+        /// When it ended; null while it runs.
         finished_at -> Nullable<Timestamptz>,
         /// The process that runs it.
         leased_by -> Uuid,
@@ -202,6 +219,7 @@ diesel::table! {
     /// What was said, by people and by models.
     messages (id) {
         id -> Uuid,
+        /// Where it was said.
         chat_id -> Uuid,
         /// Its place in the chat, given under the chat's row lock: dense at first, with gaps once messages are removed.
         sequence -> Int8,
@@ -218,6 +236,7 @@ diesel::table! {
         /// Grows with each change: an event is applied only when its version is higher.
         version -> Int4,
         created_at -> Timestamptz,
+        /// When its author last changed the text.
         edited_at -> Nullable<Timestamptz>,
         /// Since when it is a tombstone; its text is gone.
         deleted_at -> Nullable<Timestamptz>,
@@ -229,6 +248,7 @@ diesel::table! {
     refresh_tokens (token_hash) {
         /// SHA-256 of the 256-bit token.
         token_hash -> Bytea,
+        /// The family that it belongs to.
         session_id -> Uuid,
         /// Its place in the family: a child is one higher than its parent.
         generation -> Int4,
@@ -241,7 +261,9 @@ diesel::table! {
 diesel::table! {
     /// The first answer to every send, for good: a repeat gets it again, also after the message was removed.
     sends (user_id, idempotency_key) {
+        /// Who sent it.
         user_id -> Uuid,
+        /// The sender's key, used once for good.
         idempotency_key -> Text,
         /// SHA-256 of what was asked, to tell a repeat from another request under the same key.
         request_hash -> Bytea,
@@ -259,6 +281,7 @@ diesel::table! {
     /// One sign-in on one device, and the family of refresh tokens that came from it.
     sessions (id) {
         id -> Uuid,
+        /// Who signed in.
         user_id -> Uuid,
         /// The number of the newest refresh token of the family.
         generation -> Int4,

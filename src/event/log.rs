@@ -64,29 +64,40 @@ impl LoggedEvent {
     }
 }
 
-/// Writes an event, to be called in the transaction that makes it true and, for a chat's event, after the chat's row
-/// was locked. Whoever commits then calls [`super::Log::wake`].
+/// An event to be written.
+#[derive(Debug, Insertable)]
+#[diesel(table_name = events)]
+pub struct NewEvent {
+    user_id: Option<UserId>,
+    chat_id: Option<ChatId>,
+    kind: &'static str,
+    payload: serde_json::Value,
+}
+
+impl NewEvent {
+    /// An event of some kind that speaks of what is in `payload`.
+    pub fn new(audience: Audience, kind: &'static str, payload: serde_json::Value) -> Self {
+        let (user_id, chat_id) = match audience {
+            Audience::User(user_id) => (Some(user_id), None),
+            Audience::Chat(chat_id) => (None, Some(chat_id)),
+        };
+        NewEvent {
+            user_id,
+            chat_id,
+            kind,
+            payload,
+        }
+    }
+}
+
+/// Writes events in one statement, to be called in the transaction that makes them true and, for a chat's events, after
+/// the chat's row was locked. Whoever commits then calls [`super::Log::wake`].
 ///
 /// # Errors
 /// When Postgres fails.
-pub async fn append(
-    connection: &mut Connection,
-    audience: Audience,
-    kind: &str,
-    payload: serde_json::Value,
-) -> QueryResult<()> {
-    let (user_id, chat_id) = match audience {
-        Audience::User(user_id) => (Some(user_id), None),
-        Audience::Chat(chat_id) => (None, Some(chat_id)),
-    };
-    let row = (
-        events::user_id.eq(user_id),
-        events::chat_id.eq(chat_id),
-        events::kind.eq(kind),
-        events::payload.eq(payload),
-    );
+pub async fn append(connection: &mut Connection, new: &[NewEvent]) -> QueryResult<()> {
     diesel::insert_into(events::table)
-        .values(row)
+        .values(new)
         .execute(connection)
         .await
         .map(drop)

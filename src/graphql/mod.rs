@@ -17,6 +17,7 @@ use crate::account::viewer::{Client, Viewer};
 use crate::admin::{AdminMutation, AdminQuery};
 use crate::app::App;
 use crate::chat::api::{ChatLoader, ChatMutation, ChatQuery, ChatSubscription};
+use crate::error::{Error, Result};
 use crate::event::{self, SyncCursor};
 use crate::vault::api::VaultMutation;
 use crate::viewer::{SignInMutation, ViewerQuery};
@@ -78,14 +79,18 @@ pub fn sdl() -> String {
 /// and the sync cursor, read before anything else, if it is asked for.
 ///
 /// # Errors
-/// The answer, when Postgres fails.
+/// The answer: too many requests, or Postgres fails.
 pub async fn prepare(app: &App, request: Request, viewer: Viewer, client: Client) -> Result<Request, Box<Response>> {
     let mut request = request.data(DataLoader::new(UserLoader(app.clone()), tokio::spawn));
+    let name = request.operation_name.clone();
+    let fields = request
+        .parsed_query()
+        .map_or(1, |document| limits::root_fields(document, name.as_deref()));
+    app.throttle()
+        .request(&viewer, client.address, fields)
+        .map_err(refusal)?;
     if request.query.contains("syncCursor") {
-        let cursor = sync_cursor(app).await.map_err(|error| {
-            let error = async_graphql::Error::from(error).into_server_error(async_graphql::Pos::default());
-            Box::new(Response::from_errors(vec![error]))
-        })?;
+        let cursor = sync_cursor(app).await.map_err(refusal)?;
         request = request.data(cursor);
     }
     if let Viewer::SignedIn(who) = &viewer {
@@ -98,6 +103,12 @@ pub async fn prepare(app: &App, request: Request, viewer: Viewer, client: Client
     Ok(request.data(viewer).data(client))
 }
 
-async fn sync_cursor(app: &App) -> crate::error::Result<SyncCursor> {
+/// The answer where a whole request is refused.
+fn refusal(error: Error) -> Box<Response> {
+    let error = async_graphql::Error::from(error).into_server_error(async_graphql::Pos::default());
+    Box::new(Response::from_errors(vec![error]))
+}
+
+async fn sync_cursor(app: &App) -> Result<SyncCursor> {
     Ok(SyncCursor(event::current(&mut *app.connection().await?).await?))
 }

@@ -4,7 +4,8 @@ use async_graphql::{Context, Enum, InputObject, Object, SimpleObject};
 use chrono::{DateTime, Utc};
 use secrecy::ExposeSecret;
 
-use super::key::{self, NewKey, StoredKey};
+use super::key::{self, StoredKey};
+use super::set::{self, NewKey};
 use crate::ai;
 use crate::context::RequestContext;
 use crate::error::{Result, UserError, payload};
@@ -214,7 +215,7 @@ impl VaultMutation {
             base_url,
             verify,
         };
-        let (stored, errors) = payload(key::set(context.app(), who, context.client(), new).await)?;
+        let (stored, errors) = payload(set::set(context.app(), who, context.client(), new).await)?;
         Ok(SetApiKeyPayload {
             api_key: stored.map(ApiKey),
             errors,
@@ -243,7 +244,7 @@ impl VaultMutation {
         #[graphql(desc = "Which key.")] input: VerifyApiKeyInput,
     ) -> Result<VerifyApiKeyPayload> {
         let who = context.signed_in()?;
-        let (stored, errors) = payload(key::verify(context.app(), who, input.api_key_id).await)?;
+        let (stored, errors) = payload(set::verify(context.app(), who, input.api_key_id).await)?;
         Ok(VerifyApiKeyPayload {
             api_key: stored.map(ApiKey),
             errors,

@@ -5,6 +5,7 @@ pub mod api;
 pub mod envelope;
 pub mod key;
 pub mod rotate;
+pub mod set;
 
 use std::sync::Arc;
 
@@ -18,7 +19,7 @@ use self::key::StoredKey;
 use crate::ai::guard::Allowed;
 use crate::config::Config;
 use crate::db::Connection;
-use crate::db::schema::master_keys;
+use crate::db::schema::{api_keys, master_keys};
 use crate::error::{Error, Result};
 
 /// What the canary says; whoever can read it has the right key.
@@ -75,6 +76,15 @@ impl Vault {
             if !opened {
                 return Err(VaultError::WrongMaster(id.clone()));
             }
+        }
+        // A server that still ran with a former key may have sealed with it after the last rotation.
+        let sealed_with: Vec<String> = api_keys::table
+            .select(api_keys::master_key_id)
+            .distinct()
+            .load(connection)
+            .await?;
+        if let Some(unknown) = sealed_with.into_iter().find(|id| !masters.knows(id)) {
+            return Err(VaultError::WrongMaster(unknown));
         }
         let id = masters.current_id().to_owned();
         if !known.iter().any(|(known, _)| *known == id) {

@@ -13,7 +13,8 @@ use crate::account::user::{Role, User};
 use crate::account::viewer;
 use crate::app::App;
 use crate::chat::api::{self as chats, ChatConnection, ChatFilterInput};
-use crate::chat::chat::{self, Chat};
+use crate::chat::chat::Chat;
+use crate::chat::create;
 use crate::config::Registration;
 use crate::context::RequestContext;
 use crate::error::{Error, ErrorCode, Result, UserError, payload};
@@ -87,7 +88,7 @@ impl Viewer {
 
     /// The always-there chat with the default assistant; made when it is first asked for.
     async fn assistant_chat(&self, context: &Context<'_>) -> Result<Chat> {
-        chat::default_chat(context.app(), self.user.id).await
+        create::default_chat(context.app(), self.user.id).await
     }
 
     /// The provider keys that the person brought. The keys themselves are not shown.

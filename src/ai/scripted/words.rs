@@ -72,9 +72,23 @@ pub(super) fn reasoning(script: &Script) -> Vec<String> {
 fn introduced(question: &str) -> Vec<String> {
     let quoted = quoted(question);
     if quoted.is_empty() {
-        return pieces(INTRODUCTION);
+        return spaced(INTRODUCTION);
     }
-    pieces(&format!("You asked about: {} — well. {INTRODUCTION}", quoted.join(" ")))
+    spaced(&format!("You asked about: {} — well. {INTRODUCTION}", quoted.join(" ")))
+}
+
+/// One piece a word, with the space before it, as models give them.
+fn spaced(text: &str) -> Vec<String> {
+    let words = text.split(' ').enumerate();
+    words
+        .map(|(index, word)| {
+            if index == 0 {
+                word.to_owned()
+            } else {
+                format!(" {word}")
+            }
+        })
+        .collect()
 }
 
 /// The first words of the question.

@@ -5,11 +5,10 @@ use chrono::{DateTime, Utc};
 use tokio::sync::OnceCell;
 
 use super::loader::{TextOf, load_one};
-use crate::ai::FailureKind;
+use crate::ai::{FailureKind, Provider};
 use crate::chat::message::Message;
 use crate::chat::reply::generation::{Generation, GenerationStatus, KeySource, StoredText};
 use crate::chat::reply::live::Channel;
-use crate::chat::reply::payer::display_name;
 use crate::chat::reply::watch::Watched;
 use crate::context::RequestContext;
 use crate::error::{Error, Result};
@@ -80,7 +79,7 @@ pub struct GenerationError {
 
 impl GenerationError {
     fn new(kind: FailureKind, provider: &str, retry_after_seconds: Option<i32>) -> Self {
-        let name = provider.parse().map_or("The provider", display_name);
+        let name = provider.parse().map_or("The provider", Provider::title);
         use ErrorAction as Action;
         use GenerationErrorCode as Code;
         let (code, message, action) = match kind {
@@ -195,7 +194,7 @@ impl Answer {
 
     /// Whose model answers.
     async fn provider(&self) -> Option<ProviderName> {
-        self.row.provider.parse::<crate::ai::Provider>().ok().map(Into::into)
+        self.row.provider.parse::<Provider>().ok().map(Into::into)
     }
 
     /// The model that answers.

@@ -1,15 +1,18 @@
 //! What people do with chats.
 
-use async_graphql::{Context, Enum, InputObject, MaybeUndefined, Object, SimpleObject};
+use async_graphql::{ComplexObject, Context, Enum, InputObject, MaybeUndefined, Object, SimpleObject};
 
 use super::chat::MarkReadInput;
 use super::generation::Answer;
-use crate::chat::chat::{self, Chat, ChatChange, NewChat};
+use crate::chat::change::{self, ChatChange};
+use crate::chat::chat::Chat;
+use crate::chat::create::{self, NewChat};
 use crate::chat::message::Message;
 use crate::chat::read;
 use crate::chat::send::{self, NewMessage};
 use crate::context::RequestContext;
 use crate::error::{Result, UserError, payload};
+use crate::event;
 use crate::id::{ChatId, GenerationId};
 use crate::vault::api::ProviderName;
 
@@ -131,15 +134,26 @@ pub struct SendMessageInput {
 
 /// The result of `sendMessage`.
 #[derive(Debug, SimpleObject)]
+#[graphql(complex)]
 pub struct SendMessagePayload {
     /// The message.
     message: Option<Message>,
     /// The answer that it started; follow it with `generationEvents`.
     generation: Option<Answer>,
-    /// A position in the event log after all events of this send.
-    cursor: Option<String>,
     /// What was refused; nothing is stored then.
     errors: Vec<UserError>,
+}
+
+#[ComplexObject]
+impl SendMessagePayload {
+    /// A position in the event log after all events of this send.
+    async fn cursor(&self, context: &Context<'_>) -> Result<Option<String>> {
+        if self.message.is_none() {
+            return Ok(None);
+        }
+        let cursor = event::current(&mut *context.app().connection().await?).await?;
+        Ok(Some(cursor.to_string()))
+    }
 }
 
 /// Which answer to stop.
@@ -193,7 +207,7 @@ impl ChatMutation {
             model,
             idempotency_key,
         };
-        let (chat, errors) = payload(chat::create(context.app(), who.user_id, wanted).await)?;
+        let (chat, errors) = payload(create::create(context.app(), who.user_id, wanted).await)?;
         Ok(CreateChatPayload { chat, errors })
     }
 
@@ -211,7 +225,7 @@ impl ChatMutation {
             pinned: input.pinned,
             archived: input.archived,
         };
-        let (chat, errors) = payload(chat::update(context.app(), who.user_id, input.chat_id, change).await)?;
+        let (chat, errors) = payload(change::update(context.app(), who.user_id, input.chat_id, change).await)?;
         Ok(UpdateChatPayload { chat, errors })
     }
 
@@ -222,7 +236,7 @@ impl ChatMutation {
         #[graphql(desc = "Which chat.")] input: DeleteChatInput,
     ) -> Result<DeleteChatPayload> {
         let who = context.signed_in()?;
-        let (deleted_chat_id, errors) = payload(chat::delete(context.app(), who.user_id, input.chat_id).await)?;
+        let (deleted_chat_id, errors) = payload(change::delete(context.app(), who.user_id, input.chat_id).await)?;
         Ok(DeleteChatPayload {
             deleted_chat_id,
             errors,
@@ -236,7 +250,7 @@ impl ChatMutation {
         #[graphql(desc = "Which chat.")] input: ClearHistoryInput,
     ) -> Result<ClearHistoryPayload> {
         let who = context.signed_in()?;
-        let (chat, errors) = payload(chat::clear_history(context.app(), who.user_id, input.chat_id).await)?;
+        let (chat, errors) = payload(change::clear_history(context.app(), who.user_id, input.chat_id).await)?;
         Ok(ClearHistoryPayload { chat, errors })
     }
 
@@ -262,15 +276,12 @@ impl ChatMutation {
             return Ok(SendMessagePayload {
                 message: None,
                 generation: None,
-                cursor: None,
                 errors,
             });
         };
-        let cursor = Some(sent.cursor.to_string());
         Ok(SendMessagePayload {
             message: Some(sent.message),
             generation: sent.generation.map(Answer::from),
-            cursor,
             errors,
         })
     }

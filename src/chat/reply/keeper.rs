@@ -9,7 +9,8 @@ use diesel_async::RunQueryDsl;
 use tokio::time::{Interval, MissedTickBehavior};
 
 use super::Engine;
-use super::generation::{self, LEASE_SECONDS, Outcome};
+use super::closing::{self, Outcome};
+use super::generation::{self, LEASE_SECONDS};
 use super::live::Ending;
 use crate::app::App;
 use crate::error::Result;
@@ -79,13 +80,10 @@ async fn store(engine: &Engine, app: &App) -> Result<()> {
         return Ok(());
     }
     let ids: Vec<GenerationId> = unstored.iter().map(|(live, _)| live.id).collect();
-    let texts: Vec<String> = unstored
-        .iter()
-        .map(|(_, progress)| progress.text.replace('\0', "\u{FFFD}"))
-        .collect();
+    let texts: Vec<String> = unstored.iter().map(|(_, progress)| progress.text.clone()).collect();
     let reasonings: Vec<String> = unstored
         .iter()
-        .map(|(_, progress)| progress.reasoning.replace('\0', "\u{FFFD}"))
+        .map(|(_, progress)| progress.reasoning.clone())
         .collect();
     let sequences: Vec<i32> = unstored.iter().map(|(_, progress)| progress.sequence).collect();
     let first_tokens: Vec<Option<DateTime<Utc>>> =
@@ -147,7 +145,7 @@ async fn recover_all(engine: &Engine, app: &App) -> Result<()> {
     let mut connection = app.connection().await?;
     for id in generation::abandoned(&mut connection).await? {
         // Our own are late, not dead: Postgres was away.
-        if engine.live(id).is_none() && generation::finish(&mut connection, id, &Outcome::Interrupted, None).await? {
+        if engine.live(id).is_none() && closing::finish(&mut connection, id, &Outcome::Interrupted, None).await? {
             tracing::warn!(generation = %id, "an answer was interrupted: the process that wrote it is gone");
             app.log().wake();
         }

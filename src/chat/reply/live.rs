@@ -11,7 +11,8 @@ use chrono::{DateTime, Utc};
 use tokio::sync::watch;
 use tokio_util::sync::CancellationToken;
 
-use super::generation::{Generation, Progress};
+use super::closing::Progress;
+use super::generation::Generation;
 use crate::ai::Usage;
 use crate::id::{ChatId, GenerationId, MessageId, UserId};
 
@@ -97,12 +98,14 @@ impl Live {
         if delta.is_empty() {
             return;
         }
+        // Postgres has no NUL. It is replaced here, so that what is shown is what will be stored.
+        let delta = delta.replace('\0', "\u{FFFD}");
         let mut state = self.lock();
         let text = match channel {
             Channel::Answer => &mut state.progress.text,
             Channel::Reasoning => &mut state.progress.reasoning,
         };
-        text.push_str(delta);
+        text.push_str(&delta);
         let end = text.len();
         state.marks.push(Mark { channel, end });
         state.progress.sequence += 1;

@@ -90,7 +90,7 @@ pub async fn resolve(connection: &mut Connection, app: &App, user_id: UserId, wi
     if development && wanted.is_none() && wish.model.is_none() {
         return Ok(scripted(None));
     }
-    let name = display_name(wanted.unwrap_or(Provider::OpenAi));
+    let name = wanted.unwrap_or(Provider::OpenAi).title();
     let message = format!("No API key configured. Please add your {name} API key in profile settings.");
     Err(Error::rejected(ErrorCode::KeyMissing, &[], message))
 }
@@ -104,14 +104,5 @@ fn scripted(model: Option<String>) -> Payer {
         model,
         source: KeySource::None,
         api_key_id: None,
-    }
-}
-
-/// What a provider is called among people.
-pub fn display_name(provider: Provider) -> &'static str {
-    match provider {
-        Provider::OpenAi => "OpenAI",
-        Provider::OpenAiCompatible => "OpenAI-compatible",
-        Provider::Scripted => "scripted",
     }
 }

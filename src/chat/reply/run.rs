@@ -6,7 +6,7 @@ use std::time::Duration;
 use chrono::Utc;
 use futures_util::StreamExt;
 
-use super::generation::{self, Outcome};
+use super::closing::{self, Outcome};
 use super::live::{Channel, Ending, Live};
 use super::payer::Payer;
 use super::prompt;
@@ -94,7 +94,7 @@ async fn close(app: &App, live: &Live, outcome: &Outcome) {
     loop {
         let stored = async {
             let mut connection = app.connection().await?;
-            generation::finish(&mut connection, live.id, outcome, Some(&progress)).await
+            closing::finish(&mut connection, live.id, outcome, Some(&progress)).await
         };
         match stored.await {
             Ok(_) => break,

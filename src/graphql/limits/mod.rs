@@ -15,7 +15,7 @@ use async_graphql::parser::parse_query;
 use async_graphql::parser::types::{ExecutableDocument, OperationType};
 use async_graphql::{ErrorExtensionValues, Pos, Request, ServerError, ServerResult};
 
-pub use operation::select;
+pub use operation::{root_fields, select};
 
 /// The most bytes in a document.
 pub const SOURCE_BYTES: usize = 16 * 1024;

@@ -1,9 +1,11 @@
 //! Which operation of a document is meant, and whether its variables are there.
 
-use async_graphql::parser::types::{DocumentOperations, ExecutableDocument, OperationDefinition};
+use async_graphql::parser::types::{
+    DocumentOperations, ExecutableDocument, OperationDefinition, Selection, SelectionSet,
+};
 use async_graphql::{Positioned, ServerResult, Value, Variables};
 
-use super::{OPERATION_NAME_BYTES, VARIABLE_VALUES, exceeded, refused};
+use super::{DEPTH, OPERATION_NAME_BYTES, VARIABLE_VALUES, exceeded, refused};
 
 /// The operation that a request means.
 ///
@@ -89,4 +91,29 @@ fn check_value(value: &Value, values: &mut usize) -> bool {
             .all(|(name, value)| !name.contains('\0') && check_value(value, values)),
         _ => true,
     }
+}
+
+/// How many root fields an operation has, those in fragments counted. Called on documents within the limits, which
+/// bound the work.
+pub fn root_fields(document: &ExecutableDocument, name: Option<&str>) -> u32 {
+    select(document, name).map_or(1, |operation| {
+        count(document, &operation.node.selection_set.node, DEPTH)
+    })
+}
+
+fn count(document: &ExecutableDocument, set: &SelectionSet, depth: usize) -> u32 {
+    if depth == 0 {
+        return 0;
+    }
+    let fields = set.items.iter().map(|selection| match &selection.node {
+        Selection::Field(_) => 1,
+        Selection::InlineFragment(fragment) => count(document, &fragment.node.selection_set.node, depth - 1),
+        Selection::FragmentSpread(spread) => document
+            .fragments
+            .get(&spread.node.fragment_name.node)
+            .map_or(0, |fragment| {
+                count(document, &fragment.node.selection_set.node, depth - 1)
+            }),
+    });
+    fields.sum()
 }

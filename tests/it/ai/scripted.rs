@@ -62,7 +62,7 @@ async fn every_failure_at_any_word() {
         }
     }
     let heard = play("scripted:cut=4").await;
-    assert_eq!(heard.text.split(' ').count(), 4);
+    assert_eq!(heard.text.split_whitespace().count(), 4);
     assert!(heard.failure().broke_off());
     let started = Instant::now();
     let heard = play("scripted:stall=4").await;

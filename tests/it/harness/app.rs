@@ -1,6 +1,6 @@
 //! A Parlor of a test's own: a database, an app, and a client that speaks to its doors in memory or over a socket.
 
-use std::net::SocketAddr;
+use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::path::Path;
 use std::sync::atomic::{AtomicU64, Ordering};
 
@@ -9,7 +9,7 @@ use axum::body::Body;
 use clap::Parser;
 use http::{Request, StatusCode, header};
 use http_body_util::BodyExt;
-use parlor::app::App;
+use parlor::app::{App, StartError};
 use parlor::config::Settings;
 use parlor::server::Peer;
 use parlor::server::doors::{DoorSettings, Doors};
@@ -19,10 +19,15 @@ use serde_json::{Value, json};
 use tokio::net::TcpListener;
 use tower::ServiceExt;
 
+use super::cluster;
 use super::database::{TestDatabase, version_of};
 
 /// A password that nobody guesses.
 pub const PASSWORD: &str = "seven tall giraffes whisper";
+/// What access tokens are signed with.
+pub const JWT_SECRET: &str = "Zk3uQ8mXv1LrT6yWc9NbHs4JdPe7RgAo2KfVi5TxEzM";
+/// What provider keys are sealed with.
+pub const MASTER_KEY: &str = "qIQjxIA2in58jJtCDC0t8UgQaf31esp1gavOZ+iF3uA=";
 
 #[derive(Parser)]
 struct Cli {
@@ -77,40 +82,40 @@ impl TestApp {
 
     /// Another server on the same database, as a second node would be.
     pub async fn sibling(&self) -> Sibling {
-        let app = App::start(config(&self.flags), &self.database.url)
-            .await
-            .expect("the app starts");
-        Sibling {
+        self.sibling_with(&[]).await.expect("the app starts")
+    }
+
+    /// Another server on the same database with more flags, which take the place of those of the same name.
+    ///
+    /// # Errors
+    /// Why it does not start.
+    pub async fn sibling_with(&self, flags: &[&str]) -> Result<Sibling, StartError> {
+        let name = |flag: &str| flag.split('=').next().unwrap_or_default().to_owned();
+        let kept = self
+            .flags
+            .iter()
+            .filter(|old| flags.iter().all(|new| name(new) != name(old)));
+        let flags: Vec<String> = kept.cloned().chain(flags.iter().map(ToString::to_string)).collect();
+        let app = App::start(config(&flags), &self.database.url).await?;
+        Ok(Sibling {
             router: router(&app),
             app,
-        }
+        })
     }
 
     /// A client that nobody is signed in on.
     pub fn anonymous(&self) -> Client {
-        Client {
-            router: self.router.clone(),
-            token: None,
-        }
+        Client::new(self.router.clone())
     }
 
     /// A new account and a client that is signed in to it.
     pub async fn user(&self, username: &str) -> User {
-        let client = self.anonymous();
-        let input = json!({ "username": username, "email": format!("{username}@example.com"), "password": PASSWORD });
-        let query = "mutation ($input: RegisterInput!) { register(input: $input) { tokens { accessToken refreshToken } viewer { id } errors { message } } }";
-        let answer = client.ok(query, json!({ "input": input })).await;
-        let register = &answer["register"];
-        assert_eq!(register["errors"], json!([]), "{username} can register");
-        let token = register["tokens"]["accessToken"].as_str().expect("a token").to_owned();
-        User {
-            id: register["viewer"]["id"].as_str().expect("an id").to_owned(),
-            refresh_token: register["tokens"]["refreshToken"].as_str().expect("a token").to_owned(),
-            client: Client {
-                router: self.router.clone(),
-                token: Some(token),
-            },
-        }
+        self.anonymous().register(username).await
+    }
+
+    /// A session of its own with the test's database, for what the API does not show.
+    pub async fn sql(&self) -> tokio_postgres::Client {
+        cluster::open(&self.database.url).await.expect("a connection")
     }
 
     /// Serves on a free port of the loopback until the test ends; for clients that need a socket.
@@ -138,21 +143,31 @@ impl Sibling {
     pub fn client_of(&self, user: &User) -> Client {
         Client {
             router: self.router.clone(),
-            token: user.client.token.clone(),
+            ..user.client.clone()
         }
+    }
+
+    /// A client of this server that nobody is signed in on.
+    pub fn anonymous(&self) -> Client {
+        Client::new(self.router.clone())
     }
 }
 
 fn config(flags: &[String]) -> parlor::config::Config {
     // A folder of its own in the temp dir would be one more thing to clean: the secrets are given instead.
+    let jwt_secret = format!("--jwt-secret={JWT_SECRET}");
+    let master_key = format!("--master-key={MASTER_KEY}");
     let secrets = [
         "parlor",
-        "--jwt-secret=Zk3uQ8mXv1LrT6yWc9NbHs4JdPe7RgAo2KfVi5TxEzM",
-        "--master-key=qIQjxIA2in58jJtCDC0t8UgQaf31esp1gavOZ+iF3uA=",
+        &jwt_secret,
+        &master_key,
         "--data-dir=/nonexistent",
         "--database-connections=5",
     ];
-    let arguments = secrets.iter().map(ToString::to_string).chain(flags.iter().cloned());
+    let name = |flag: &str| flag.split('=').next().unwrap_or_default().to_owned();
+    let given = |secret: &&&str| flags.iter().any(|flag| name(flag) == name(secret));
+    let secrets = secrets.iter().filter(|secret| !given(secret)).map(ToString::to_string);
+    let arguments = secrets.chain(flags.iter().cloned());
     Cli::parse_from(arguments).settings.resolve().expect("good settings")
 }
 
@@ -189,25 +204,69 @@ pub struct Client {
     pub(super) router: Router,
     /// The access token, if anybody is signed in.
     pub token: Option<String>,
+    pub(super) address: IpAddr,
 }
 
 impl Client {
+    pub(super) fn new(router: Router) -> Client {
+        Client {
+            router,
+            token: None,
+            address: Ipv4Addr::LOCALHOST.into(),
+        }
+    }
+
     /// The same client with another token.
     pub fn with_token(&self, token: &str) -> Client {
         Client {
-            router: self.router.clone(),
             token: Some(token.to_owned()),
+            ..self.clone()
         }
+    }
+
+    /// The same client at another address.
+    pub fn at(&self, address: &str) -> Client {
+        Client {
+            address: address.parse().expect("an IP address"),
+            ..self.clone()
+        }
+    }
+
+    /// A new account, signed in to through the same doors.
+    pub async fn register(&self, username: &str) -> User {
+        let input = json!({ "username": username, "email": format!("{username}@example.com"), "password": PASSWORD });
+        let query = "mutation ($input: RegisterInput!) { register(input: $input) { tokens { accessToken refreshToken } viewer { id } errors { message } } }";
+        let answer = self.ok(query, json!({ "input": input })).await;
+        let register = &answer["register"];
+        assert_eq!(register["errors"], json!([]), "{username} can register");
+        let token = register["tokens"]["accessToken"].as_str().expect("a token");
+        User {
+            id: register["viewer"]["id"].as_str().expect("an id").to_owned(),
+            refresh_token: register["tokens"]["refreshToken"].as_str().expect("a token").to_owned(),
+            client: self.with_token(token),
+        }
+    }
+
+    /// Another session of an account that [`Client::register`] made, as on a second device.
+    pub async fn second_device(&self, username: &str) -> Client {
+        let input = json!({ "identifier": username, "password": PASSWORD });
+        let payload = self.mutate("login", input, "tokens { accessToken }").await;
+        self.with_token(payload["tokens"]["accessToken"].as_str().expect("a token"))
     }
 
     /// What the doors answer to this body.
     pub async fn post(&self, body: Value) -> (StatusCode, Value) {
+        self.post_text(body.to_string()).await
+    }
+
+    /// What the doors answer to this body, which need not be JSON.
+    pub async fn post_text(&self, body: String) -> (StatusCode, Value) {
         let mut request = Request::post("/graphql").header(header::CONTENT_TYPE, "application/json");
         if let Some(token) = &self.token {
             request = request.header(header::AUTHORIZATION, format!("Bearer {token}"));
         }
-        let mut request = request.body(Body::from(body.to_string())).expect("a request");
-        request.extensions_mut().insert(Peer(([127, 0, 0, 1], 40_000).into()));
+        let mut request = request.body(Body::from(body)).expect("a request");
+        request.extensions_mut().insert(Peer((self.address, 40_000).into()));
         let response = self.router.clone().oneshot(request).await.expect("an answer");
         let status = response.status();
         let bytes = response.into_body().collect().await.expect("a body").to_bytes();
@@ -261,4 +320,9 @@ impl Client {
 pub fn new_key() -> String {
     static NEXT: AtomicU64 = AtomicU64::new(0);
     format!("key-{}-{}", std::process::id(), NEXT.fetch_add(1, Ordering::Relaxed))
+}
+
+/// The UUID in an id of the API, as the database has it.
+pub fn uuid(id: &str) -> &str {
+    id.split_once('_').expect("a typed id").1
 }

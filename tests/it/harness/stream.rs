@@ -26,7 +26,7 @@ impl Client {
             request = request.header(header::AUTHORIZATION, format!("Bearer {token}"));
         }
         let mut request = request.body(Body::from(body)).expect("a request");
-        request.extensions_mut().insert(Peer(([127, 0, 0, 1], 40_000).into()));
+        request.extensions_mut().insert(Peer((self.address, 40_000).into()));
         let response = self.router.clone().oneshot(request).await.expect("an answer");
         Subscription {
             body: response.into_body().into_data_stream(),

@@ -1,0 +1,178 @@
+//! Changing, clearing and deleting chats.
+
+use chrono::{DateTime, Utc};
+use diesel::dsl::now;
+use diesel::prelude::*;
+use diesel_async::{AsyncConnection, RunQueryDsl};
+
+use super::chat::Chat;
+use super::create::{checked_model, checked_title};
+use super::event;
+use super::member::Membership;
+use crate::ai::Provider;
+use crate::app::App;
+use crate::db::Connection;
+use crate::db::schema::{chat_members, chats, generations, messages};
+use crate::error::{Error, ErrorCode, Result};
+use crate::event::append;
+use crate::id::{ChatId, GenerationId, UserId};
+
+/// What to change; none leaves it as it is.
+#[derive(Debug, Default)]
+pub struct ChatChange {
+    /// A new title, or an empty one to have none.
+    pub title: Option<String>,
+    /// Whose model answers, or none for whichever key there is.
+    pub provider: Option<Option<Provider>>,
+    /// The model, or an empty one for the default.
+    pub model: Option<String>,
+    /// Keep it on top.
+    pub pinned: Option<bool>,
+    /// Put it away.
+    pub archived: Option<bool>,
+}
+
+#[derive(AsChangeset, Default)]
+#[diesel(table_name = chats)]
+struct ChatColumns {
+    title: Option<Option<String>>,
+    title_source: Option<Option<String>>,
+    provider: Option<Option<String>>,
+    model: Option<Option<String>>,
+}
+
+#[derive(AsChangeset, Default)]
+#[diesel(table_name = chat_members)]
+struct MemberColumns {
+    pinned_at: Option<Option<DateTime<Utc>>>,
+    archived_at: Option<Option<DateTime<Utc>>>,
+}
+
+/// Changes a chat, or how it looks to the person who asks.
+///
+/// # Errors
+/// NOT_FOUND, or a refused title or model.
+pub async fn update(app: &App, user_id: UserId, chat_id: ChatId, change: ChatChange) -> Result<Chat> {
+    let mut columns = ChatColumns::default();
+    if let Some(title) = change.title {
+        let title = checked_title(Some(&title))?;
+        columns.title_source = Some(title.as_ref().map(|_| "USER".to_owned()));
+        columns.title = Some(title);
+    }
+    if let Some(model) = change.model {
+        columns.model = Some(checked_model(app, Some(model))?);
+    }
+    columns.provider = change
+        .provider
+        .map(|provider| provider.map(|provider| provider.name().to_owned()));
+    let member = MemberColumns {
+        pinned_at: change.pinned.map(|pinned| pinned.then(Utc::now)),
+        archived_at: change.archived.map(|archived| archived.then(Utc::now)),
+    };
+    let for_all = columns.title.is_some() || columns.model.is_some() || columns.provider.is_some();
+    let for_one = member.pinned_at.is_some() || member.archived_at.is_some();
+    let mut connection = app.connection().await?;
+    let chat = connection
+        .transaction(async |connection| {
+            let Membership { chat, .. } = Membership::lock(connection, user_id, chat_id).await?;
+            if for_one {
+                diesel::update(chat_members::table.find((chat_id, user_id)))
+                    .set(member)
+                    .execute(connection)
+                    .await?;
+            }
+            if !for_all && !for_one {
+                return Ok::<_, Error>(chat);
+            }
+            if for_all {
+                diesel::update(chats::table.find(chat_id))
+                    .set(columns)
+                    .execute(connection)
+                    .await?;
+                append(connection, &[event::chat_upserted(chat_id)]).await?;
+            } else {
+                append(connection, &[event::chat_upserted_for(chat_id, user_id)]).await?;
+            }
+            let version = (chats::version.eq(chats::version + 1), chats::updated_at.eq(now));
+            Ok(diesel::update(chats::table.find(chat_id))
+                .set(version)
+                .returning(Chat::as_returning())
+                .get_result(connection)
+                .await?)
+        })
+        .await?;
+    app.log().wake();
+    Ok(chat)
+}
+
+/// Deletes a chat and all that was said in it; answers that are being written are stopped first.
+///
+/// # Errors
+/// NOT_FOUND, or [`ErrorCode::InvalidState`] for the always-there chat.
+pub async fn delete(app: &App, user_id: UserId, chat_id: ChatId) -> Result<ChatId> {
+    let mut connection = app.connection().await?;
+    let running = connection
+        .transaction(async |connection| {
+            let Membership { chat, .. } = Membership::lock(connection, user_id, chat_id).await?;
+            if chat.is_default {
+                let message = "This chat is always there and cannot be deleted. Clear its history instead.";
+                return Err(Error::rejected(ErrorCode::InvalidState, &["chatId"], message));
+            }
+            let running = lock_running(connection, chat_id).await?;
+            append(connection, &[event::chat_removed(chat_id, user_id)]).await?;
+            diesel::delete(chats::table.find(chat_id)).execute(connection).await?;
+            Ok(running)
+        })
+        .await?;
+    app.engine().abandon(&running);
+    app.log().wake();
+    Ok(chat_id)
+}
+
+/// Removes all messages of a chat; answers that are being written are stopped first.
+///
+/// # Errors
+/// NOT_FOUND.
+pub async fn clear_history(app: &App, user_id: UserId, chat_id: ChatId) -> Result<Chat> {
+    let mut connection = app.connection().await?;
+    let (chat, running) = connection
+        .transaction(async |connection| {
+            let Membership { chat, .. } = Membership::lock(connection, user_id, chat_id).await?;
+            let running = lock_running(connection, chat_id).await?;
+            diesel::delete(messages::table.filter(messages::chat_id.eq(chat_id)))
+                .execute(connection)
+                .await?;
+            let events = [
+                event::history_cleared(chat_id, chat.last_sequence),
+                event::chat_upserted(chat_id),
+            ];
+            append(connection, &events).await?;
+            let changes = (
+                chats::cleared_sequence.eq(chats::last_sequence),
+                chats::version.eq(chats::version + 1),
+                chats::updated_at.eq(now),
+            );
+            let chat = diesel::update(chats::table.find(chat_id))
+                .set(changes)
+                .returning(Chat::as_returning())
+                .get_result(connection)
+                .await?;
+            Ok::<(Chat, Vec<GenerationId>), Error>((chat, running))
+        })
+        .await?;
+    app.engine().abandon(&running);
+    app.log().wake();
+    Ok(chat)
+}
+
+/// Locks the chat's running answers before their messages, the order in which checkpoints take them.
+async fn lock_running(connection: &mut Connection, chat_id: ChatId) -> QueryResult<Vec<GenerationId>> {
+    generations::table
+        .filter(generations::chat_id.eq(chat_id))
+        .filter(generations::finished_at.is_null())
+        .select(generations::id)
+        .order(generations::id)
+        .for_update()
+        .load(connection)
+        .await
+}

@@ -1,0 +1,183 @@
+//! The end of an answer: its outcome, and the one transaction that stores it.
+
+use chrono::{DateTime, Utc};
+use diesel::dsl::now;
+use diesel::prelude::*;
+use diesel_async::{AsyncConnection, RunQueryDsl};
+
+use super::generation::GenerationStatus;
+use crate::ai::{Failure, FailureKind, FinishReason, Usage};
+use crate::chat::event;
+use crate::db::Connection;
+use crate::db::schema::{chats, generations, messages};
+use crate::error::{Result, whole_seconds};
+use crate::event::append;
+use crate::id::{ChatId, GenerationId, MessageId};
+
+/// How an answer ended.
+#[derive(Debug, Clone)]
+pub enum Outcome {
+    /// The model said that it is done.
+    Completed(FinishReason),
+    /// The provider refused or failed, or broke off.
+    Failed(Failure),
+    /// Somebody stopped it.
+    Stopped,
+    /// The process that ran it ended.
+    Interrupted,
+}
+
+/// What an answer has come to.
+#[derive(Debug, Clone, Default)]
+pub struct Progress {
+    /// The text.
+    pub text: String,
+    /// What the model showed of its thinking.
+    pub reasoning: String,
+    /// The number of the last delta in both.
+    pub sequence: i32,
+    /// When the first one came.
+    pub first_token_at: Option<DateTime<Utc>>,
+    /// What the provider says it used.
+    pub usage: Option<Usage>,
+    /// The provider's own id for the call.
+    pub provider_request_id: Option<String>,
+}
+
+#[derive(AsChangeset)]
+#[diesel(table_name = generations)]
+struct Final {
+    status: GenerationStatus,
+    sequence: Option<i32>,
+    reasoning: Option<String>,
+    finish_reason: Option<String>,
+    error_code: Option<String>,
+    error_retry_after_seconds: Option<i32>,
+    provider_request_id: Option<String>,
+    input_tokens: Option<i64>,
+    cached_input_tokens: Option<i64>,
+    output_tokens: Option<i64>,
+    reasoning_tokens: Option<i64>,
+    raw_usage: Option<serde_json::Value>,
+    first_token_at: Option<DateTime<Utc>>,
+    finished_at: DateTime<Utc>,
+}
+
+impl Final {
+    fn new(outcome: &Outcome, progress: Option<&Progress>) -> Self {
+        let (status, finish_reason, error, retry_after) = match outcome {
+            Outcome::Completed(reason) => (GenerationStatus::Completed, Some(reason.name()), None, None),
+            Outcome::Stopped => (GenerationStatus::Stopped, None, None, None),
+            Outcome::Interrupted => (
+                GenerationStatus::Interrupted,
+                None,
+                Some(FailureKind::Interrupted),
+                None,
+            ),
+            Outcome::Failed(failure) if failure.broke_off() => {
+                (GenerationStatus::Interrupted, None, Some(failure.kind), None)
+            }
+            Outcome::Failed(failure) => (GenerationStatus::Failed, None, Some(failure.kind), failure.retry_after),
+        };
+        let usage = progress.and_then(|progress| progress.usage.as_ref());
+        let count = |of: fn(&Usage) -> u64| usage.map(|usage| i64::try_from(of(usage)).unwrap_or(i64::MAX));
+        Final {
+            status,
+            sequence: progress.map(|progress| progress.sequence),
+            reasoning: progress
+                .map(|progress| progress.reasoning.clone())
+                .filter(|reasoning| !reasoning.is_empty()),
+            finish_reason: finish_reason.map(str::to_uppercase),
+            error_code: error.map(|kind| kind.name().to_uppercase()),
+            error_retry_after_seconds: retry_after.map(|wait| whole_seconds(wait).try_into().unwrap_or(i32::MAX)),
+            provider_request_id: progress.and_then(|progress| progress.provider_request_id.clone()),
+            input_tokens: count(|usage| usage.input_tokens),
+            cached_input_tokens: count(|usage| usage.cached_input_tokens),
+            output_tokens: count(|usage| usage.output_tokens),
+            reasoning_tokens: count(|usage| usage.reasoning_tokens),
+            raw_usage: usage.map(|usage| usage.raw.clone()),
+            first_token_at: progress.and_then(|progress| progress.first_token_at),
+            finished_at: Utc::now(),
+        }
+    }
+}
+
+/// Ends an answer, with its text and its event, in one transaction. Returns false when it had ended before or is
+/// gone. Without `progress` (a dead process' answer) what was stored last is kept; then it is ended only if its lease
+/// is still out.
+///
+/// # Errors
+/// When Postgres fails.
+pub async fn finish(
+    connection: &mut Connection,
+    id: GenerationId,
+    outcome: &Outcome,
+    progress: Option<&Progress>,
+) -> Result<bool> {
+    let changes = Final::new(outcome, progress);
+    connection
+        .transaction(async |connection| {
+            let chat: Option<ChatId> = generations::table
+                .find(id)
+                .select(generations::chat_id)
+                .first(connection)
+                .await
+                .optional()?;
+            let Some(chat_id) = chat else { return Ok(false) };
+            // The chat's lock first: it orders the event.
+            let chat: Option<ChatId> = chats::table
+                .find(chat_id)
+                .select(chats::id)
+                .for_no_key_update()
+                .first(connection)
+                .await
+                .optional()?;
+            if chat.is_none() {
+                return Ok(false);
+            }
+            let mut open = diesel::update(generations::table)
+                .filter(generations::id.eq(id))
+                .filter(generations::finished_at.is_null())
+                .into_boxed();
+            if progress.is_none() {
+                open = open.filter(generations::lease_expires_at.lt(now));
+            }
+            let message_id: Option<MessageId> = open
+                .set(changes)
+                .returning(generations::message_id)
+                .get_result(connection)
+                .await
+                .optional()?;
+            let Some(message_id) = message_id else { return Ok(false) };
+            let message = diesel::update(messages::table.find(message_id));
+            match progress {
+                Some(progress) => {
+                    message
+                        .set((
+                            messages::content.eq(&progress.text),
+                            messages::version.eq(messages::version + 1),
+                        ))
+                        .execute(connection)
+                        .await?
+                }
+                None => {
+                    message
+                        .set(messages::version.eq(messages::version + 1))
+                        .execute(connection)
+                        .await?
+                }
+            };
+
+            diesel::update(chats::table.find(chat_id))
+                .set(chats::version.eq(chats::version + 1))
+                .execute(connection)
+                .await?;
+            let events = [
+                event::message_updated(chat_id, message_id, &["CONTENT", "GENERATION"]),
+                event::chat_upserted(chat_id),
+            ];
+            append(connection, &events).await?;
+            Ok(true)
+        })
+        .await
+}
