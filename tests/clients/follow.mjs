@@ -2,7 +2,7 @@
 import { ApolloClient, ApolloLink, HttpLink, InMemoryCache, gql } from '@apollo/client';
 import { Client, fetchExchange } from '@urql/core';
 import { createClient } from 'graphql-ws';
-import { pipe, subscribe, takeWhile } from 'wonka';
+import { pipe, subscribe } from 'wonka';
 import WebSocket from 'ws';
 import { resumeLink } from './resume-apollo.mjs';
 import { subscribeAndResume } from './resume-graphql-ws.mjs';
@@ -36,16 +36,14 @@ async function overUrql(base, token, generationId, onEvent) {
     exchanges: [...resumeExchanges, fetchExchange],
   });
   await new Promise((resolve, reject) => {
-    let finished = false;
-    pipe(
+    const { unsubscribe } = pipe(
       client.subscription(WATCH, { generationId }),
-      // The terminal event ends the answer; urql would wait for whatever comes after.
-      takeWhile(() => !finished),
       subscribe(({ data, error }) => {
         if (error) return reject(error);
         onEvent(data.generationEvents);
+        // The terminal event ends the answer; a cable that is cut right after it is no reason to come back.
         if (data.generationEvents.__typename === 'GenerationFinished') {
-          finished = true;
+          unsubscribe();
           resolve();
         }
       }),
