@@ -43,8 +43,9 @@ async function overUrql(base, token, generationId, onEvent) {
         onEvent(data.generationEvents);
         // The terminal event ends the answer; a cable that is cut right after it is no reason to come back.
         if (data.generationEvents.__typename === 'GenerationFinished') {
-          unsubscribe();
           resolve();
+          // Not from within an event: urql's reader would be left with a rejection that nobody handles.
+          setTimeout(unsubscribe);
         }
       }),
     );
