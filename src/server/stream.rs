@@ -149,7 +149,13 @@ fn body(mut queue: mpsc::Receiver<String>, mut ending: oneshot::Receiver<End>) -
                 },
                 piece = queue.recv() => match piece {
                     Some(piece) => yield Ok(piece.into()),
-                    None => break,
+                    None => {
+                        // The end and the closing of the queue may both have come since `ending` was looked at.
+                        if may_overtake && let Ok(end) = (&mut ending).await {
+                            yield end;
+                        }
+                        break;
+                    }
                 },
             }
         }
@@ -222,4 +228,28 @@ fn last_error(why: Over) -> Response {
             Over::Expired => "The access token has expired. Refresh the session and subscribe again.",
         },
     )
+}
+
+#[cfg(test)]
+mod tests {
+    use std::pin::pin;
+
+    use super::*;
+
+    #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+    async fn an_end_is_told_whenever_it_comes() {
+        for _ in 0..20_000 {
+            let (pieces, queue) = mpsc::channel::<String>(1);
+            let (end, ending) = oneshot::channel();
+            let producer = tokio::spawn(async move {
+                end.send(Ok(Bytes::from_static(b"over"))).expect("the reader is there");
+                drop(pieces);
+            });
+            let mut body = pin!(body(queue, ending));
+            let last = body.next().await.expect("the end").expect("not cut");
+            assert_eq!(last, "over");
+            assert!(body.next().await.is_none());
+            producer.await.expect("no panic");
+        }
+    }
 }
