@@ -65,7 +65,7 @@ pub struct Settings {
     )]
     pub environment: Environment,
 
-    /// Web origins that may call the API from a browser, separated by commas, such as https://chat.example.com; `*` allows all.
+    /// Web origins that may call the API from a browser, separated by commas, such as `https://chat.example.com`; `*` allows all.
     /// In development, pages served from localhost are always allowed.
     #[arg(
         long,
@@ -251,7 +251,7 @@ pub struct Settings {
     pub openai_model: String,
 
     /// Base URLs that people may give with their own keys besides the well-known providers: origins separated by commas,
-    /// such as http://127.0.0.1:11434 for Ollama; `*` allows every public https address.
+    /// such as `http://127.0.0.1:11434` for Ollama; `*` allows every public https address.
     #[arg(
         long,
         env = "PARLOR_BASE_URLS",

@@ -83,8 +83,9 @@ async fn answer(Json(request): Json<Value>) -> axum::response::Response {
     let tokens = stream::iter(0..tokens).then(move |number| {
         let token = token.clone();
         async move {
-            if rate > 0 {
-                tokio::time::sleep_until(start + Duration::from_micros(number * 1_000_000 / rate)).await;
+            // At rate 0 all of them at once.
+            if let Some(after) = (number * 1_000_000).checked_div(rate) {
+                tokio::time::sleep_until(start + Duration::from_micros(after)).await;
             }
             Ok::<_, Infallible>(token)
         }

@@ -1,5 +1,5 @@
 //! GraphQL over HTTP: POST with JSON, GET for queries, batches, and by `Accept` the streams of
-//! [`sse`](super::sse) and [`multipart`](super::multipart).
+//! [`sse`] and [`multipart`].
 
 use async_graphql::parser::types::OperationType;
 use axum::body::{Body, Bytes};

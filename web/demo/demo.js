@@ -113,7 +113,7 @@ function list() {
   const order = [always, ...[...chats.keys()].filter((id) => id !== always).reverse()];
   const name = (id) => chats.get(id)?.title || (id === always ? 'Assistant' : 'New chat');
   $('chats').replaceChildren(...order.map((id) => {
-    const button = make('button', '', name(id));
+    const button = Object.assign(make('button', '', name(id)), { title: name(id) });
     if (id === open) button.setAttribute('aria-current', 'true');
     button.onclick = () => show(id);
     return button;
