@@ -177,9 +177,14 @@ impl Answer {
                     reasoning,
                 })
             }
-            None => load_one(context, TextOf(self.row.id))
+            // Removed since its row was read: an event will say so, and this one need not fail for it.
+            None => Ok(load_one(context, TextOf(self.row.id))
                 .await?
-                .ok_or_else(|| Error::not_found(&[], "generation")),
+                .unwrap_or_else(|| StoredText {
+                    sequence: self.row.sequence,
+                    text: String::new(),
+                    reasoning: self.row.reasoning.clone(),
+                })),
         };
         self.text.get_or_try_init(read).await
     }

@@ -18,6 +18,7 @@ use super::event::{
     ResyncReason, ResyncRequired, StreamReady,
 };
 use super::generation::GenerationEvent;
+use super::loader::{ChatLoader, loader};
 use crate::app::App;
 use crate::chat::member::Membership;
 use crate::chat::reply::watch;
@@ -55,7 +56,7 @@ impl ChatSubscription {
                 "Name at most {MOST_CHATS} chats, or none for all."
             )));
         }
-        Follower::new(context.app(), who.user_id, chat_ids).stream(after)
+        Follower::new(context, who.user_id, chat_ids)?.stream(after)
     }
 
     /// The same for one chat.
@@ -73,7 +74,7 @@ impl ChatSubscription {
         if membership.is_none() && after.is_none() {
             return Err(Error::not_found(&["chatId"], "chat"));
         }
-        Follower::new(context.app(), who.user_id, Some(vec![chat_id])).stream(after)
+        Follower::new(context, who.user_id, Some(vec![chat_id]))?.stream(after)
     }
 
     /// The tokens of one answer, as they come. Begins with a `GenerationSnapshot`, unless `after` can be continued;
@@ -93,17 +94,19 @@ impl ChatSubscription {
 /// One client's way through the log.
 struct Follower {
     app: App,
+    loader: ChatLoader,
     user_id: UserId,
     chats: Option<Vec<ChatId>>,
 }
 
 impl Follower {
-    fn new(app: &App, user_id: UserId, chats: Option<Vec<ChatId>>) -> Self {
-        Follower {
-            app: app.clone(),
+    fn new(context: &Context<'_>, user_id: UserId, chats: Option<Vec<ChatId>>) -> Result<Self> {
+        Ok(Follower {
+            app: context.app().clone(),
+            loader: loader(context)?.loader().clone(),
             user_id,
             chats,
-        }
+        })
     }
 
     fn stream(self, after: Option<String>) -> Result<impl Stream<Item = Result<Event>> + 'static> {
@@ -286,6 +289,8 @@ impl Follower {
             };
             (event, at.clone())
         });
-        Ok(shown.collect())
+        let shown = shown.collect();
+        self.loader.keep(chats);
+        Ok(shown)
     }
 }
