@@ -60,7 +60,7 @@ pub async fn update(app: &App, user_id: UserId, chat_id: ChatId, change: ChatCha
         columns.title = Some(title);
     }
     if let Some(model) = change.model {
-        columns.model = Some(checked_model(app, Some(model))?);
+        columns.model = Some(checked_model(app, &["model"], Some(model))?);
     }
     columns.provider = change
         .provider

@@ -125,21 +125,27 @@ pub async fn current(connection: &mut Connection) -> Result<Cursor> {
     })
 }
 
-/// Starts a new log when this one was moved here from another Postgres, whose transaction numbers mean nothing
-/// here: then some are from the future. Called at start.
+/// Starts a new log when this one was moved here from another Postgres, another timeline of it (a restore to a point in
+/// time) or another database: transaction ids from there mean nothing here. Called at start.
 ///
 /// # Errors
 /// When Postgres fails.
 pub async fn adopt(connection: &mut Connection) -> Result<bool> {
-    let moved = "WITH moved AS (SELECT 1 FROM events WHERE xid >= pg_snapshot_xmax(pg_current_snapshot()) LIMIT 1) \
-        UPDATE event_log SET epoch = gen_random_uuid(), trimmed_xid = '0' WHERE EXISTS (SELECT FROM moved) \
-        OR trimmed_xid >= pg_snapshot_xmax(pg_current_snapshot())";
+    let home = "concat_ws('/', (SELECT system_identifier FROM pg_control_system()), \
+        (SELECT timeline_id FROM pg_control_checkpoint()), (SELECT oid FROM pg_database WHERE datname = current_database()))";
+    let moved = format!(
+        "UPDATE event_log SET epoch = gen_random_uuid(), trimmed_xid = '0', home = {home} \
+         WHERE (home IS NOT NULL AND home <> {home}) OR trimmed_xid >= pg_snapshot_xmax(pg_current_snapshot()) \
+         OR EXISTS (SELECT FROM events WHERE xid >= pg_snapshot_xmax(pg_current_snapshot()))"
+    );
+    let settled = format!("UPDATE event_log SET home = {home} WHERE home IS NULL");
     let adopted = connection
         .transaction(async |connection| {
             let moved = diesel::sql_query(moved).execute(connection).await? > 0;
             if moved {
                 diesel::delete(events::table).execute(connection).await?;
             }
+            diesel::sql_query(settled).execute(connection).await?;
             Ok::<_, Error>(moved)
         })
         .await?;

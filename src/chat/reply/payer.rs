@@ -90,6 +90,10 @@ pub async fn resolve(connection: &mut Connection, app: &App, user_id: UserId, wi
     if development && wanted.is_none() && wish.model.is_none() {
         return Ok(scripted(None));
     }
+    if wanted == Some(Provider::Scripted) {
+        let message = "The scripted provider answers in development only. Choose another provider.";
+        return Err(Error::rejected(ErrorCode::Invalid, &["reply", "provider"], message));
+    }
     let name = wanted.unwrap_or(Provider::OpenAi).title();
     let message = format!("No API key configured. Please add your {name} API key in profile settings.");
     Err(Error::rejected(ErrorCode::KeyMissing, &[], message))

@@ -103,7 +103,7 @@ impl Deeds {
 async fn obeyed(seed: u64) {
     let app = TestApp::start().await;
     let laptop = app.user("ada").await.client.clone();
-    let phone = laptop.login("ada").await;
+    let phone = laptop.second_device("ada").await;
     let mut deeds = Deeds::default();
     let mut dice = Dice::new(seed);
     for _ in 0..8 {
