@@ -5,22 +5,27 @@ use std::collections::HashMap;
 use async_graphql::parser::types::{
     Directive, ExecutableDocument, Field, OperationDefinition, OperationType, Selection, SelectionSet,
 };
-use async_graphql::{Name, Positioned, ServerResult, Value, Variables};
+use async_graphql::{Name, Pos, Positioned, ServerResult, Value, Variables};
 use async_graphql_value::Value as Literal;
 
-use super::{ALIASES, COST, DEPTH, DIRECTIVES, FIELDS, INTROSPECTION_LISTS, ROOT_MUTATIONS, exceeded, refused, spoken};
+use super::{
+    ALIASES, COST, DEPTH, DIRECTIVES, FIELDS, INTROSPECTION_LISTS, ROOT_MUTATIONS, SELECTIONS, exceeded, refused,
+    spoken,
+};
 
 /// What a selection set comes to. Fragments count as often as they are spread.
 #[derive(Debug, Clone, Copy, Default)]
 struct Size {
     /// Fields on the level of the selection set itself.
     level: usize,
-    /// Fields on all levels.
+    /// Fields and fragments on all levels. Fragments count because walking them is work, whatever they hold.
     fields: usize,
     /// Fields with the sizes of pages multiplied in.
     cost: usize,
     /// Levels of fields.
     depth: usize,
+    /// Levels of selection sets.
+    selections: usize,
     /// Lists inside lists of the schema's description.
     lists: usize,
     aliases: usize,
@@ -38,13 +43,14 @@ impl Size {
         self.aliases = self.aliases.saturating_add(other.aliases);
         self.directives = self.directives.saturating_add(other.directives);
         self.introspects |= other.introspects;
+        self.selections = self.selections.max(other.selections);
     }
 
     fn check(&self, operation: &Positioned<OperationDefinition>) -> ServerResult<()> {
         let limits = [
             (
                 "QUERY_TOO_COMPLEX",
-                "fields with all fragments expanded",
+                "fields and fragments with all fragments expanded",
                 self.fields,
                 FIELDS,
             ),
@@ -124,9 +130,9 @@ pub(super) fn check_expansion(document: &ExecutableDocument) -> ServerResult<Siz
         total.check(operation)?;
     }
     // Fragments that nothing spreads are invalid, but validation walks them to find that out.
-    for name in document.fragments.keys() {
+    for (name, definition) in &document.fragments {
         let unused = !measure.fragments.contains_key(name);
-        let size = measure.fragment(name)?;
+        let size = measure.fragment(&Positioned::new(name.clone(), definition.pos))?;
         if unused {
             total.add(size);
         }
@@ -149,6 +155,8 @@ struct Measure<'a> {
     variables: Option<(&'a OperationDefinition, &'a Variables)>,
     /// The sizes of fragments; None while one is being measured.
     fragments: HashMap<&'a Name, Option<Size>>,
+    /// In how many selection sets the one being measured stands.
+    around: usize,
 }
 
 impl<'a> Measure<'a> {
@@ -157,23 +165,35 @@ impl<'a> Measure<'a> {
             document,
             variables: None,
             fragments: HashMap::new(),
+            around: 0,
         }
     }
 
     fn selection_set(&mut self, set: &'a SelectionSet) -> ServerResult<Size> {
+        let Some(first) = set.items.first() else {
+            return Ok(Size::default());
+        };
+        // On the way in for the sake of the stack, on the way out because fragments are entered only once.
+        check_selections(self.around, first.pos)?;
+        self.around += 1;
         let mut total = Size::default();
         for selection in &set.items {
             match &selection.node {
                 Selection::Field(field) => total.add(self.field(&field.node)?),
                 Selection::FragmentSpread(spread) => {
-                    total.add(self.fragment(&spread.node.fragment_name.node)?);
+                    total.add(self.fragment(&spread.node.fragment_name)?);
+                    total.fields = total.fields.saturating_add(1);
                 }
                 Selection::InlineFragment(fragment) => {
                     total.add(self.selection_set(&fragment.node.selection_set.node)?);
+                    total.fields = total.fields.saturating_add(1);
                 }
             }
             total.add(self.directives(selection.node.directives())?);
         }
+        self.around -= 1;
+        check_selections(total.selections, first.pos)?;
+        total.selections += 1;
         Ok(total)
     }
 
@@ -199,13 +219,15 @@ impl<'a> Measure<'a> {
             aliases: inner.aliases.saturating_add(usize::from(field.alias.is_some())),
             directives: inner.directives,
             introspects: introspects || inner.introspects,
+            selections: inner.selections,
         })
     }
 
-    fn fragment(&mut self, name: &'a Name) -> ServerResult<Size> {
-        let Some((name, definition)) = self.document.fragments.get_key_value(name) else {
-            // An unknown fragment is validation's to explain.
-            return Ok(Size::default());
+    fn fragment(&mut self, spread: &Positioned<Name>) -> ServerResult<Size> {
+        let Some((name, definition)) = self.document.fragments.get_key_value(&spread.node) else {
+            // Left to validation, it would be looked for wherever it is spread.
+            let message = format!("Unknown fragment \"{}\".", spread.node);
+            return Err(refused("GRAPHQL_VALIDATION_FAILED", message, Some(spread.pos)));
         };
         match self.fragments.get(name) {
             Some(Some(size)) => return Ok(*size),
@@ -284,6 +306,15 @@ impl<'a> Measure<'a> {
 /// Whether a field is one of the schema's description, which take no pages; `fields` of ours would.
 fn is_bare(field: &Field) -> bool {
     field.arguments.iter().all(|(name, _)| name.node == "includeDeprecated")
+}
+
+/// Checks how many selection sets stand around another, or inside it.
+fn check_selections(measured: usize, position: Pos) -> ServerResult<()> {
+    if measured > SELECTIONS {
+        let what = "levels of selections with all fragments expanded";
+        return Err(exceeded("QUERY_TOO_DEEP", what, measured, SELECTIONS, Some(position)));
+    }
+    Ok(())
 }
 
 fn has_nul(value: &Literal) -> bool {
