@@ -9,8 +9,8 @@ use async_graphql::{Name, Pos, Positioned, ServerResult, Value, Variables};
 use async_graphql_value::Value as Literal;
 
 use super::{
-    ALIASES, COST, DEPTH, DIRECTIVES, FIELDS, INTROSPECTION_LISTS, ROOT_MUTATIONS, SELECTIONS, exceeded, refused,
-    spoken,
+    ALIASES, COST, DEPTH, DIRECTIVES, FIELDS, INTROSPECTION_LISTS, PAGE, PAGE_AT_MOST, ROOT_MUTATIONS, SELECTIONS,
+    exceeded, refused, spoken,
 };
 
 /// What a selection set comes to. Fragments count as often as they are spread.
@@ -31,6 +31,8 @@ struct Size {
     aliases: usize,
     directives: usize,
     introspects: bool,
+    /// Whether the selection set is one of a page.
+    is_page: bool,
 }
 
 impl Size {
@@ -44,6 +46,7 @@ impl Size {
         self.directives = self.directives.saturating_add(other.directives);
         self.introspects |= other.introspects;
         self.selections = self.selections.max(other.selections);
+        self.is_page |= other.is_page;
     }
 
     fn check(&self, operation: &Positioned<OperationDefinition>) -> ServerResult<()> {
@@ -208,7 +211,10 @@ impl<'a> Measure<'a> {
         Ok(Size {
             level: 1,
             fields: inner.fields.saturating_add(1),
-            cost: inner.cost.saturating_mul(self.page_size(field)).saturating_add(1),
+            cost: inner
+                .cost
+                .saturating_mul(self.items(field, inner.is_page))
+                .saturating_add(1),
             // The description of a type is as deep as its wrappers, which tools ask for nine levels down.
             depth: if introspects { 1 } else { inner.depth + 1 },
             lists: if introspects {
@@ -220,6 +226,7 @@ impl<'a> Measure<'a> {
             directives: inner.directives,
             introspects: introspects || inner.introspects,
             selections: inner.selections,
+            is_page: matches!(field.name.node.as_str(), "nodes" | "edges"),
         })
     }
 
@@ -270,14 +277,22 @@ impl<'a> Measure<'a> {
         Ok(())
     }
 
-    /// How many items a field asks for, where it says so; more than a page holds is refused by the field itself.
-    fn page_size(&self, field: &Field) -> usize {
+    /// How many items a field brings: what it asks for, or as many as it may. More than a page holds is refused by
+    /// the field itself.
+    fn items(&self, field: &Field, is_page: bool) -> usize {
         let asked = ["first", "last"]
             .into_iter()
             .filter_map(|name| field.get_argument(name))
             .filter_map(|value| self.integer(&value.node))
             .max();
-        asked.unwrap_or(1).clamp(1, 100).try_into().unwrap_or(1)
+        match (asked, field.name.node.as_str()) {
+            (Some(asked), _) => usize::try_from(asked).unwrap_or(0).clamp(1, PAGE_AT_MOST),
+            // Lists without pages; what caps them is a rule of their own rooms.
+            (None, "activeGenerations") => 16,
+            (None, "sessions") => 100,
+            (None, _) if is_page => PAGE,
+            (None, _) => 1,
+        }
     }
 
     fn integer(&self, value: &Literal) -> Option<i64> {

@@ -39,6 +39,10 @@ pub const ROOT_MUTATIONS: usize = 10;
 pub const FIELDS: usize = 1_000;
 /// The most fields that can be resolved, with the sizes of pages multiplied in.
 pub const COST: usize = 50_000;
+/// How many items a page counts for when its size is not asked for.
+pub const PAGE: usize = 50;
+/// How many items a page counts for at most.
+pub const PAGE_AT_MOST: usize = 100;
 /// The most values in the variables, counting those inside lists and objects.
 pub const VARIABLE_VALUES: usize = 5_000;
 /// The most bytes in the name of an operation.

@@ -114,6 +114,64 @@ fn root_fields_are_counted_without_expanding_fragments() {
     assert!(started.elapsed().as_millis() < 100, "{:?}", started.elapsed());
 }
 
+#[test]
+fn pages_that_say_no_size_count_as_full_ones() {
+    let paged = |page: &str| {
+        format!(
+            "query($n: Int){{viewer{{chats{page}{{nodes{{messages{page}{{edges{{node{{chat{{messages{page}{{...P}}}}}}}}}}}}}}}}}} \
+             fragment P on MessageConnection{{...{{nodes{{chat{{messages{page}{{nodes{{content}}}}}}}}}}}}"
+        )
+    };
+    let long = "{viewer{chats{nodes{messages{nodes{chat{messages{nodes{chat{messages{nodes{chat{messages{nodes\
+        {content}}}}}}}}}}}}}}}";
+    let generations = "{chat(id:1){activeGenerations{message{chat{activeGenerations{message{chat{activeGenerations{message\
+        {chat{activeGenerations{message{id}}}}}}}}}}}}}";
+    let sessions = "{viewer{a:sessions{b:sessions{c:sessions{id}}}}}";
+    for query in [
+        long,
+        generations,
+        sessions,
+        &paged(""),
+        &paged("(first: $n)"),
+        &paged("(last: $n)"),
+    ] {
+        for variables in [json!({}), json!({ "n": null })] {
+            assert_eq!(
+                refusal(query, variables).as_deref(),
+                Some("QUERY_TOO_COMPLEX"),
+                "{query}"
+            );
+        }
+    }
+    assert_eq!(refusal(&paged("(first: $n)"), json!({ "n": 5 })), None);
+    assert_eq!(refusal(&paged("(last: 5)"), json!({})), None);
+}
+
+#[test]
+fn what_our_own_pages_and_the_readme_ask_passes() {
+    let demo = [
+        "{viewer{syncCursor user{displayName} apiKeys{id} chats(first: 50){nodes{id title model}} assistantChat{id title model}}}",
+        "query Page($id: ID!, $before: String){viewer{id} chat(id: $id){messages(last: 50, before: $before){nodes{...M} pageInfo\
+         {hasPreviousPage startCursor}}}} fragment M on Message{id role content sequence version idempotencyKey chat{id} \
+         generation{...G}} fragment G on Generation{id status model text reasoning sequence error{code message}}",
+        "{viewer{chats{nodes{id messages{nodes{id content generation{status}}} activeGenerations{id}}} sessions{id}}}",
+    ];
+    for query in demo {
+        assert_eq!(refusal(query, json!({ "id": "x" })), None, "{query}");
+    }
+    let readme = include_str!("../../../README.md");
+    let asked: Vec<_> = readme
+        .split("\"query\": \"")
+        .skip(1)
+        .filter_map(|rest| rest.split('"').next())
+        .collect();
+    assert!(asked.len() > 5, "{asked:?}");
+    for query in asked {
+        let variables = json!({ "input": {}, "id": "x" });
+        assert_eq!(refusal(query, variables), None, "{query}");
+    }
+}
+
 #[tokio::test]
 async fn each_limit_has_its_code() {
     let door = Door::open().await;
