@@ -31,6 +31,10 @@ pub struct Seen {
     pub go_on: Arc<Notify>,
     /// How many slow mutations came to their end.
     pub finished: Arc<AtomicUsize>,
+    /// How many crowd the field of that name now.
+    pub inside: Arc<AtomicUsize>,
+    /// The most that ever did.
+    pub most_inside: Arc<AtomicUsize>,
 }
 
 /// The toy house.
@@ -153,6 +157,16 @@ impl Query {
 
     async fn slow(&self, context: &Context<'_>) -> i32 {
         wait(context).await
+    }
+
+    /// Counts who is inside while it gives way to the others once.
+    async fn crowd(&self, context: &Context<'_>, number: i32) -> i32 {
+        let seen = context.data_unchecked::<Seen>();
+        let inside = seen.inside.fetch_add(1, Ordering::SeqCst) + 1;
+        seen.most_inside.fetch_max(inside, Ordering::SeqCst);
+        tokio::task::yield_now().await;
+        seen.inside.fetch_sub(1, Ordering::SeqCst);
+        number
     }
 
     async fn never(&self) -> i32 {
