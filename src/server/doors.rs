@@ -31,6 +31,8 @@ pub struct DoorSettings {
     pub head_timeout: Duration,
     /// How long a client may take to send a request's body.
     pub body_timeout: Duration,
+    /// How long finding out who sends a request may take.
+    pub authentication_timeout: Duration,
     /// How long a query or mutation may run.
     pub execution_timeout: Duration,
     /// How long a socket may stay open without `connection_init`.
@@ -59,6 +61,7 @@ impl Default for DoorSettings {
             grace: Duration::from_secs(25),
             head_timeout: Duration::from_secs(30),
             body_timeout: Duration::from_secs(30),
+            authentication_timeout: Duration::from_secs(5),
             execution_timeout: Duration::from_secs(30),
             init_timeout: Duration::from_secs(10),
             ping_every: Duration::from_secs(25),

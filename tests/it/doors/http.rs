@@ -205,6 +205,19 @@ async fn few_of_a_batch_run_at_once() {
 }
 
 #[tokio::test]
+async fn a_token_that_takes_too_long_to_look_up_is_told() {
+    let door = Door::with(DoorSettings {
+        authentication_timeout: Duration::from_millis(50),
+        ..DoorSettings::default()
+    })
+    .await;
+    let request = door.post(&json!({ "query": "{ me }" })).bearer_auth("stuck");
+    let response = soon(request.send()).await.expect("an answer");
+    assert_eq!(response.status(), StatusCode::SERVICE_UNAVAILABLE);
+    assert_eq!(code(&body(response).await), "SERVICE_UNAVAILABLE");
+}
+
+#[tokio::test]
 async fn a_token_makes_a_viewer_and_a_bad_one_makes_nobody() {
     let door = Door::open().await;
     let me = async |token: &str| {

@@ -53,11 +53,12 @@ impl Toy {
 }
 
 impl House for Toy {
-    /// `user-7` is user 7 for an hour, `brief` for 200 ms; the other words are the errors.
+    /// `user-7` is user 7 for an hour, `brief` for 200 ms; `stuck` is never decided; the other words are the errors.
     fn authenticate<'a>(&'a self, token: &'a str) -> BoxFuture<'a, Result<SignedIn, TokenError>> {
         let (number, lifetime) = match token {
             "expired" => return async { Err(TokenError::Expired) }.boxed(),
             "ended" => return async { Err(TokenError::Ended) }.boxed(),
+            "stuck" => return std::future::pending().boxed(),
             "away" => return async { Err(TokenError::Unavailable) }.boxed(),
             "brief" => (1, Duration::from_millis(200)),
             token => match token.strip_prefix("user-").and_then(|number| number.parse().ok()) {
