@@ -171,23 +171,39 @@ struct Producer {
 }
 
 impl Producer {
-    async fn run(self, mut answers: BoxStream<'static, Response>, mut over: impl Future<Output = Over> + Unpin) {
+    async fn run(self, answers: BoxStream<'static, Response>, mut over: impl Future<Output = Over> + Unpin) {
+        // Beside everything, also beside waiting for room: an end must not wait for a slow client.
+        let end = tokio::select! {
+            biased;
+            end = self.early_end(&mut over) => end,
+            () = self.produce(answers) => return,
+        };
+        if self.end.send(end).is_err() {
+            tracing::debug!("a stream's client was gone before its end");
+        }
+    }
+
+    async fn early_end(&self, over: &mut (impl Future<Output = Over> + Unpin)) -> End {
+        // Queries and mutations are finished, also while the server stops.
+        let is_subscription = self.operation == OperationType::Subscription;
+        tokio::select! {
+            biased;
+            () = self.doors.shutdown().cancelled(), if is_subscription => Err(Cut),
+            why = over => Ok((self.encoding.over)(&Answer(&last_error(why)).to_json(), why).into()),
+        }
+    }
+
+    /// Sends the answers until the last one, or until the client is gone or too slow.
+    async fn produce(&self, mut answers: BoxStream<'static, Response>) {
         let encoding = self.encoding;
         if !encoding.opening.is_empty() && self.send(encoding.opening.to_owned()).await.is_none() {
             return;
         }
-        let is_subscription = self.operation == OperationType::Subscription;
         let mut heartbeat = tokio::time::interval(self.doors.settings().heartbeat_every);
         heartbeat.reset();
         loop {
             let piece = tokio::select! {
                 biased;
-                // Queries and mutations are finished, also while the server stops.
-                () = self.doors.shutdown().cancelled(), if is_subscription => return self.finish(Err(Cut)),
-                why = &mut over => {
-                    let last = (encoding.over)(&Answer(&last_error(why)).to_json(), why);
-                    return self.finish(Ok(last.into()));
-                }
                 () = self.pieces.closed() => return,
                 answer = answers.next() => match answer {
                     Some(answer) => (encoding.answer)(&Answer(&answer).to_json()),
@@ -211,12 +227,6 @@ impl Producer {
             .send_timeout(piece, self.doors.settings().write_timeout)
             .await
             .ok()
-    }
-
-    fn finish(self, end: End) {
-        if self.end.send(end).is_err() {
-            tracing::debug!("a stream's client was gone before its end");
-        }
     }
 }
 
