@@ -19,6 +19,9 @@ use crate::error::Result;
 use crate::event::{self, Log};
 use crate::vault::Vault;
 
+/// How many connections are kept apart for what must go on while requests use up the others.
+const UPKEEP_CONNECTIONS: usize = 4;
+
 /// How often old sessions, events and throttles are cleared away.
 const TIDY_EVERY: Duration = Duration::from_secs(600);
 
@@ -29,6 +32,7 @@ pub struct App(Arc<Inner>);
 struct Inner {
     config: Config,
     pool: Pool,
+    upkeep: Pool,
     hasher: Hasher,
     signer: Signer,
     throttle: Throttle,
@@ -71,16 +75,29 @@ pub enum StartError {
 }
 
 impl App {
-    /// Connects, migrates, checks the keys, and starts what runs in the background.
+    /// Starts a server: all that [`App::open`] does, the first administrator of the settings, and what runs in the
+    /// background.
     ///
     /// # Errors
     /// A [`StartError`] that says what to do.
     pub async fn start(config: Config, database_url: &str) -> Result<Self, StartError> {
+        let app = App::open(config, database_url).await?;
+        app.first_admin().await?;
+        app.spawn_tasks();
+        Ok(app)
+    }
+
+    /// Connects, migrates and checks the keys: enough for a command beside a running server.
+    ///
+    /// # Errors
+    /// A [`StartError`] that says what to do.
+    pub async fn open(config: Config, database_url: &str) -> Result<Self, StartError> {
         let migrated = db::migrate(db::connect(database_url).await?).await?;
         if !migrated.is_empty() {
             tracing::info!(migrations = migrated.len(), "the database is up to date");
         }
         let pool = db::pool(database_url, config.settings.database_connections.into())?;
+        let upkeep = db::pool(database_url, UPKEEP_CONNECTIONS)?;
         let mut connection = db::connect(database_url).await?;
         if event::adopt(&mut connection).await? {
             tracing::warn!("the database was moved here from another Postgres: clients will read everything anew");
@@ -107,10 +124,9 @@ impl App {
             shutdown: CancellationToken::new(),
             stopped: CancellationToken::new(),
             pool,
+            upkeep,
             config,
         }));
-        app.first_admin().await?;
-        app.spawn_tasks();
         Ok(app)
     }
 
@@ -162,7 +178,8 @@ impl App {
             .drain(Duration::from_secs(self.config().settings.shutdown_grace_seconds))
             .await;
         self.stopped().cancel();
-        self.tasks().wait().await;
+        // What waits for a Postgres that does not answer is left behind.
+        drop(tokio::time::timeout(Duration::from_secs(2), self.tasks().wait()).await);
     }
 
     /// Whether requests can be served; if not, why.
@@ -189,6 +206,33 @@ impl App {
     /// [`crate::error::Error::Unavailable`] after three seconds without one.
     pub async fn connection(&self) -> Result<PooledConnection> {
         Ok(self.0.pool.get().await?)
+    }
+
+    /// A connection for what must go on while requests use up the others: checkpoints, leases, the log, revocation.
+    ///
+    /// # Errors
+    /// As [`App::connection`].
+    pub async fn upkeep_connection(&self) -> Result<PooledConnection> {
+        Ok(self.0.upkeep.get().await?)
+    }
+
+    /// Does what a stream needs of Postgres again and again while Postgres is away: a stream that ended with an error
+    /// would not be opened again by its client, and nobody would know what it missed.
+    ///
+    /// # Errors
+    /// Whatever is not [`crate::error::Error::Unavailable`], and that too once the server stops.
+    pub async fn patiently<T, F: Future<Output = Result<T>>>(&self, work: impl Fn() -> F) -> Result<T> {
+        let mut pause = Duration::from_millis(250);
+        loop {
+            match work().await {
+                Err(crate::error::Error::Unavailable(reason)) if !self.shutdown().is_cancelled() => {
+                    tracing::warn!(%reason, "a stream waits for Postgres");
+                    tokio::time::sleep(pause).await;
+                    pause = (pause * 2).min(Duration::from_secs(2));
+                }
+                done => return done,
+            }
+        }
     }
 
     /// The settings.

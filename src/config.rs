@@ -1,6 +1,7 @@
 //! Every setting, as a flag and as an environment variable of the same meaning. This is the only file that
 //! reads the environment.
 
+mod proxies;
 mod secret;
 
 use std::net::SocketAddr;
@@ -8,10 +9,10 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use clap::{Args, ValueEnum};
-use ipnet::IpNet;
-use secrecy::{ExposeSecret, SecretString};
+use secrecy::SecretString;
 
-use self::secret::{JWT_SECRET, MASTER_KEY};
+use self::proxies::Networks;
+use self::secret::{JWT_SECRET, MASTER_KEY, is_blank};
 
 /// What kind of place this server runs in.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
@@ -80,11 +81,13 @@ pub struct Settings {
     #[arg(
         long,
         env = "PARLOR_TRUSTED_PROXIES",
-        value_delimiter = ',',
+        value_parser = proxies::parse,
+        default_value = "",
+        hide_default_value = true,
         global = true,
         help_heading = "Server"
     )]
-    pub trusted_proxies: Vec<IpNet>,
+    pub trusted_proxies: Networks,
 
     /// Seconds that running answers get to finish after SIGTERM before they are marked interrupted.
     #[arg(
@@ -374,18 +377,13 @@ impl Settings {
         let mut notices = Vec::new();
         let jwt_secret = JWT_SECRET.find(&self, self.jwt_secret.as_ref(), &mut notices)?;
         let master_key = MASTER_KEY.find(&self, self.master_key.as_ref(), &mut notices)?;
-        let jwt_secrets: Vec<_> = std::iter::once(jwt_secret)
-            .chain(self.jwt_secret_previous.clone())
-            .collect();
+        let former_secret = self.jwt_secret_previous.iter().filter(|secret| !is_blank(secret));
+        let jwt_secrets: Vec<_> = std::iter::once(jwt_secret).chain(former_secret.cloned()).collect();
         for secret in &jwt_secrets {
             JWT_SECRET.check(secret)?;
         }
-        let previous = self
-            .master_key_previous
-            .iter()
-            .filter(|key| !key.expose_secret().trim().is_empty())
-            .cloned();
-        let master_keys: Vec<_> = std::iter::once(master_key).chain(previous).collect();
+        let former_keys = self.master_key_previous.iter().filter(|key| !is_blank(key));
+        let master_keys: Vec<_> = std::iter::once(master_key).chain(former_keys.cloned()).collect();
         for secret in &master_keys {
             MASTER_KEY.check(secret)?;
         }

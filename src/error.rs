@@ -134,7 +134,8 @@ impl From<diesel::result::Error> for Error {
 }
 
 fn is_temporary(message: &str) -> bool {
-    const TEMPORARY: [&str; 9] = [
+    const TEMPORARY: [&str; 10] = [
+        "deadlock detected",
         "canceling statement due to",
         "terminating connection",
         "the database system is",

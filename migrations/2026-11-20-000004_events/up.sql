@@ -24,10 +24,12 @@ COMMENT ON COLUMN events.occurred_at IS 'When its transaction began.';
 CREATE TABLE event_log (
     singleton boolean PRIMARY KEY DEFAULT true CHECK (singleton),
     epoch uuid NOT NULL DEFAULT gen_random_uuid(),
-    trimmed_xid xid8 NOT NULL DEFAULT '0'
+    trimmed_xid xid8 NOT NULL DEFAULT '0',
+    home text
 );
 INSERT INTO event_log DEFAULT VALUES;
 COMMENT ON TABLE event_log IS 'The one row about the event log as a whole.';
 COMMENT ON COLUMN event_log.singleton IS 'Always true: there is one row.';
 COMMENT ON COLUMN event_log.epoch IS 'Part of every cursor: changes when the log is moved to another Postgres, whose transaction ids mean nothing here.';
+COMMENT ON COLUMN event_log.home IS 'Which Postgres, timeline and database the transaction ids are of; null before the first start.';
 COMMENT ON COLUMN event_log.trimmed_xid IS 'Events of transactions up to this one may have been removed.';

@@ -185,7 +185,7 @@ pub async fn ensure_first_admin(app: &App, email: &str, secret: SecretString) ->
         drop(connection);
         password::check_strength(&["password"], &secret, &[&user.username, email])
             .map_err(|error| Error::Rejected(vec![error]))?;
-        profile::set_password(app, user.id, secret, None, Actor::default()).await?;
+        profile::set_password(app, user.id, None, secret, None, Actor::default()).await?;
         set_active(app, Actor::default(), user.id, true).await?;
         return set_role(app, Actor::default(), user.id, Role::Admin).await.map(Some);
     }

@@ -104,7 +104,7 @@ impl LiveSessions {
         if here.is_empty() {
             return Ok(());
         }
-        let mut connection = app.connection().await?;
+        let mut connection = app.upkeep_connection().await?;
         let living: HashMap<SessionId, Role> = sessions::table
             .inner_join(users::table)
             .filter(sessions::id.eq_any(&here))

@@ -33,13 +33,18 @@ pub async fn login(app: &App, identifier: &str, password: SecretString, client: 
     let matches = app.hasher().verify(password, hash).await?;
     let mut connection = app.connection().await?;
     match found {
-        Some((user, _)) if matches => {
+        Some((user, hash)) if matches => {
             if user.deactivated_at.is_some() {
                 let message =
                     "This account was deactivated by an administrator. Please contact whoever runs this server.";
                 return Err(Error::rejected(ErrorCode::AccountDeactivated, &["identifier"], message));
             }
-            session::start(&mut connection, user, client, app.config().settings.session_days).await
+            // The password may have been changed while this one was being verified.
+            let days = app.config().settings.session_days;
+            match session::start(&mut connection, user, Some(hash), client, days).await? {
+                Some(granted) => Ok(granted),
+                None => Err(wrong_credentials()),
+            }
         }
         found => {
             let target = found.map(|(user, _)| user.id.to_string());
@@ -51,10 +56,14 @@ pub async fn login(app: &App, identifier: &str, password: SecretString, client: 
                 json!({}),
             )
             .await?;
-            let message = "The user name, e-mail address or password is wrong.";
-            Err(Error::rejected(ErrorCode::WrongCredentials, &["password"], message))
+            Err(wrong_credentials())
         }
     }
+}
+
+fn wrong_credentials() -> Error {
+    let message = "The user name, e-mail address or password is wrong.";
+    Error::rejected(ErrorCode::WrongCredentials, &["password"], message)
 }
 
 async fn find(app: &App, identifier: &str, client: &Client) -> Result<Option<(User, String)>> {
@@ -73,16 +82,33 @@ async fn find(app: &App, identifier: &str, client: &Client) -> Result<Option<(Us
     Ok(Some((user, hash)))
 }
 
-/// Has a signed-in person prove their password again, before something that a stolen token must not do.
+/// Has a signed-in person prove their password again, before something that a stolen token must not do. Gives the
+/// stored hash that it was proved against; a failure is audited.
 ///
 /// # Errors
 /// [`ErrorCode::WrongCredentials`] for `field`, or [`Error::RateLimited`].
-pub async fn prove_password(app: &App, who: &SignedIn, field: &str, password: SecretString) -> Result<()> {
+pub async fn prove_password(
+    app: &App,
+    who: &SignedIn,
+    client: &Client,
+    field: &str,
+    password: SecretString,
+) -> Result<String> {
     app.throttle().password(who.user_id)?;
     let hash = stored_hash(app, who.user_id).await?;
-    if app.hasher().verify(password, hash).await? {
-        return Ok(());
+    if app.hasher().verify(password, hash.clone()).await? {
+        return hash.ok_or(Error::Unauthenticated);
     }
+    let target = Some(who.user_id.to_string());
+    let actor = Actor::signed_in(who, client);
+    audit::record(
+        &mut *app.connection().await?,
+        actor,
+        "password.failed",
+        target,
+        json!({}),
+    )
+    .await?;
     Err(Error::rejected(
         ErrorCode::WrongCredentials,
         &[field],

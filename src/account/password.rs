@@ -66,7 +66,11 @@ impl Hasher {
         .await
     }
 
-    async fn run<T: Send + 'static>(&self, work: impl FnOnce() -> Result<T> + Send + 'static) -> Result<T> {
+    /// Runs work that costs processor time on a thread of its own, when it is its turn.
+    ///
+    /// # Errors
+    /// [`Error::RateLimited`] when too much of it waits, and what the work says.
+    pub async fn run<T: Send + 'static>(&self, work: impl FnOnce() -> Result<T> + Send + 'static) -> Result<T> {
         let turn = tokio::time::timeout(WAIT, Arc::clone(&self.turns).acquire_owned())
             .await
             .map_err(|_| Error::RateLimited { retry_after: WAIT })?

@@ -13,7 +13,7 @@ use super::{login, password};
 use crate::app::App;
 use crate::db::Connection;
 use crate::db::schema::users;
-use crate::error::{Error, Result};
+use crate::error::{Error, ErrorCode, Result};
 use crate::id::UserId;
 use crate::input;
 
@@ -76,32 +76,51 @@ pub async fn change_password(
     let user = User::find(&mut *app.connection().await?, who.user_id)
         .await?
         .ok_or(Error::Unauthenticated)?;
-    password::check_strength(&["newPassword"], &new, &[&user.username, &user.email, "parlor"])
-        .map_err(|error| Error::Rejected(vec![error]))?;
-    login::prove_password(app, who, "currentPassword", current).await?;
-    set_password(app, who.user_id, new, Some(who), Actor::signed_in(who, client)).await
+    let candidate = new.clone();
+    let check = move || {
+        let own_words = [user.username.as_str(), user.email.as_str(), "parlor"];
+        password::check_strength(&["newPassword"], &candidate, &own_words).map_err(|error| Error::Rejected(vec![error]))
+    };
+    app.hasher().run(check).await?;
+    let proved = login::prove_password(app, who, client, "currentPassword", current).await?;
+    let actor = Actor::signed_in(who, client);
+    if set_password(app, who.user_id, Some(proved), new, Some(who), actor).await? {
+        return Ok(());
+    }
+    let message = "The password was changed a moment ago. Please sign in again.";
+    Err(Error::rejected(
+        ErrorCode::WrongCredentials,
+        &["currentPassword"],
+        message,
+    ))
 }
 
-/// Stores a new password and ends the sessions of its owner, but for the one that `keeps` it.
+/// Stores a new password and ends the sessions of its owner, but for the one that `keeps` it. With the `expected` hash
+/// only if that is still the stored one; says whether it was.
 ///
 /// # Errors
 /// When Postgres fails.
 pub async fn set_password(
     app: &App,
     user_id: UserId,
+    expected: Option<String>,
     new: SecretString,
     keeps: Option<&SignedIn>,
     actor: Actor,
-) -> Result<()> {
+) -> Result<bool> {
     let hash = app.hasher().hash(new).await?;
     let kept = keeps.map(|who| who.session_id);
     let mut connection = app.connection().await?;
     let ended = connection
         .transaction(async |connection| {
-            diesel::update(users::table.find(user_id))
-                .set((users::password_hash.eq(hash), users::updated_at.eq(diesel::dsl::now)))
-                .execute(connection)
-                .await?;
+            let mut stored = diesel::update(users::table).filter(users::id.eq(user_id)).into_boxed();
+            if let Some(expected) = expected {
+                stored = stored.filter(users::password_hash.eq(expected));
+            }
+            let changes = (users::password_hash.eq(hash), users::updated_at.eq(diesel::dsl::now));
+            if stored.set(changes).execute(connection).await? == 0 {
+                return Ok(None);
+            }
             audit::record(
                 connection,
                 actor,
@@ -110,11 +129,13 @@ pub async fn set_password(
                 json!({}),
             )
             .await?;
-            session::end_all(connection, user_id, kept, Ending::PasswordChanged).await
+            let ended = session::end_all(connection, user_id, kept, Ending::PasswordChanged).await?;
+            Ok::<_, Error>(Some(ended))
         })
         .await?;
-    for session_id in ended {
+    let changed = ended.is_some();
+    for session_id in ended.into_iter().flatten() {
         app.live_sessions().end(session_id);
     }
-    Ok(())
+    Ok(changed)
 }

@@ -14,8 +14,9 @@ use aws_lc_rs::rand::{SecureRandom, SystemRandom};
 use base64::Engine;
 use base64::prelude::BASE64_URL_SAFE_NO_PAD;
 use chrono::{DateTime, TimeDelta, Utc};
-use diesel::dsl::now;
+use diesel::dsl::{IntervalDsl, now};
 use diesel::prelude::*;
+use diesel::sql_types::Timestamptz;
 use diesel_async::{AsyncConnection, RunQueryDsl};
 use secrecy::{ExposeSecret, SecretString};
 
@@ -74,41 +75,57 @@ pub struct Granted {
     pub refresh_token: SecretString,
 }
 
-/// Begins a session for `user`.
+/// Begins a session for `user`, unless the account was deactivated or its password is no longer the one with the hash
+/// that was `proved`.
 ///
 /// # Errors
 /// When Postgres fails.
-pub async fn start(connection: &mut Connection, user: User, client: &Client, days: u64) -> Result<Granted> {
+pub async fn start(
+    connection: &mut Connection,
+    user: User,
+    proved: Option<String>,
+    client: &Client,
+    days: u64,
+) -> Result<Option<Granted>> {
     let session_id = SessionId::new();
     let agent = client.user_agent.as_deref().map(|agent| {
-        agent
-            .chars()
-            .filter(|character| !character.is_control())
-            .take(256)
-            .collect::<String>()
+        let shown = agent.chars().filter(|character| !character.is_control());
+        shown.take(256).collect::<String>()
     });
     let refresh_token = new_token()?;
-    connection
+    let started = connection
         .transaction(async |connection| {
+            // The lock makes a change of password wait, or us for it.
+            let active = users::table.find(user.id).filter(users::deactivated_at.is_null());
+            let stored: Option<String> = active
+                .select(users::password_hash)
+                .for_share()
+                .first(connection)
+                .await
+                .optional()?;
+            if stored.is_none() || (proved.is_some() && proved != stored) {
+                return Ok::<_, Error>(false);
+            }
             let row = (
                 sessions::id.eq(session_id),
                 sessions::user_id.eq(user.id),
                 sessions::user_agent.eq(agent),
                 sessions::address.eq(client.address.to_string()),
-                sessions::expires_at.eq(Utc::now() + lifetime(days)),
+                sessions::expires_at.eq(now.into_sql::<Timestamptz>() + whole_days(days).days()),
             );
             diesel::insert_into(sessions::table)
                 .values(row)
                 .execute(connection)
                 .await?;
-            insert_token(connection, session_id, 0, &refresh_token).await
+            insert_token(connection, session_id, 0, &refresh_token).await?;
+            Ok(true)
         })
         .await?;
-    Ok(Granted {
+    Ok(started.then_some(Granted {
         user,
         session_id,
         refresh_token,
-    })
+    }))
 }
 
 /// What became of a refresh token that was shown to us.
@@ -160,8 +177,15 @@ async fn exchange(connection: &mut Connection, hash: Vec<u8>, child: &SecretStri
         return Ok(Shown::Refused(OVER));
     };
     // The session's row lock makes two exchanges of one token take turns.
-    type SessionRow = (UserId, i32, DateTime<Utc>, DateTime<Utc>, Option<DateTime<Utc>>);
-    let (user_id, newest, last_used_at, expires_at, revoked_at): SessionRow = sessions::table
+    type SessionRow = (
+        UserId,
+        i32,
+        DateTime<Utc>,
+        DateTime<Utc>,
+        Option<DateTime<Utc>>,
+        DateTime<Utc>,
+    );
+    let (user_id, newest, last_used_at, expires_at, revoked_at, time): SessionRow = sessions::table
         .find(session_id)
         .select((
             sessions::user_id,
@@ -169,6 +193,8 @@ async fn exchange(connection: &mut Connection, hash: Vec<u8>, child: &SecretStri
             sessions::last_used_at,
             sessions::expires_at,
             sessions::revoked_at,
+            // One clock for all comparisons: the one that wrote them.
+            now.into_sql::<Timestamptz>(),
         ))
         .for_update()
         .first(connection)
@@ -183,13 +209,13 @@ async fn exchange(connection: &mut Connection, hash: Vec<u8>, child: &SecretStri
         .select(User::as_select())
         .first(connection)
         .await?;
-    if revoked_at.is_some() || expires_at <= Utc::now() || user.deactivated_at.is_some() {
+    if revoked_at.is_some() || expires_at <= time || user.deactivated_at.is_some() {
         return Ok(Shown::Refused(OVER));
     }
     // An unused token that is not the newest has a sibling, born in the grace, that went on without it: two hold
     // tokens of this session then, and one of them should not.
     let replaced_at = used_at.unwrap_or(last_used_at);
-    let in_grace = generation == newest - 1 && Utc::now() - replaced_at < GRACE;
+    let in_grace = generation == newest - 1 && time - replaced_at < GRACE;
     if (used_at.is_some() || generation < newest) && !in_grace {
         end(connection, session_id, Ending::Reuse).await?;
         return Ok(Shown::Reused(session_id));
@@ -206,12 +232,12 @@ async fn exchange(connection: &mut Connection, hash: Vec<u8>, child: &SecretStri
         .set((
             sessions::generation.eq(generation + 1),
             sessions::last_used_at.eq(now),
-            sessions::expires_at.eq(Utc::now() + lifetime(days)),
+            sessions::expires_at.eq(time + lifetime(days)),
         ))
         .execute(connection)
         .await?;
     insert_token(connection, session_id, generation + 1, child).await?;
-    let forgotten = Utc::now() - lifetime(days);
+    let forgotten = time - lifetime(days);
     diesel::delete(
         refresh_tokens::table
             .filter(refresh_tokens::session_id.eq(session_id))
@@ -335,5 +361,9 @@ fn hash(token: &str) -> Vec<u8> {
 }
 
 fn lifetime(days: u64) -> TimeDelta {
-    TimeDelta::days(i64::try_from(days).unwrap_or(30))
+    TimeDelta::days(whole_days(days).into())
+}
+
+fn whole_days(days: u64) -> i32 {
+    days.try_into().unwrap_or(30)
 }

@@ -60,7 +60,7 @@ pub async fn update(app: &App, user_id: UserId, chat_id: ChatId, change: ChatCha
         columns.title = Some(title);
     }
     if let Some(model) = change.model {
-        columns.model = Some(checked_model(app, Some(model))?);
+        columns.model = Some(checked_model(app, &["model"], Some(model))?);
     }
     columns.provider = change
         .provider
@@ -119,6 +119,7 @@ pub async fn delete(app: &App, user_id: UserId, chat_id: ChatId) -> Result<ChatI
                 return Err(Error::rejected(ErrorCode::InvalidState, &["chatId"], message));
             }
             let running = lock_running(connection, chat_id).await?;
+            diesel::sql_query(LONG_WORK).execute(connection).await?;
             append(connection, &[event::chat_removed(chat_id, user_id)]).await?;
             diesel::delete(chats::table.find(chat_id)).execute(connection).await?;
             Ok(running)
@@ -139,6 +140,7 @@ pub async fn clear_history(app: &App, user_id: UserId, chat_id: ChatId) -> Resul
         .transaction(async |connection| {
             let Membership { chat, .. } = Membership::lock(connection, user_id, chat_id).await?;
             let running = lock_running(connection, chat_id).await?;
+            diesel::sql_query(LONG_WORK).execute(connection).await?;
             diesel::delete(messages::table.filter(messages::chat_id.eq(chat_id)))
                 .execute(connection)
                 .await?;
@@ -164,6 +166,9 @@ pub async fn clear_history(app: &App, user_id: UserId, chat_id: ChatId) -> Resul
     app.log().wake();
     Ok(chat)
 }
+
+/// A long history takes longer than a request's statements may.
+const LONG_WORK: &str = "SET LOCAL statement_timeout = '10min'";
 
 /// Locks the chat's running answers before their messages, the order in which checkpoints take them.
 async fn lock_running(connection: &mut Connection, chat_id: ChatId) -> QueryResult<Vec<GenerationId>> {

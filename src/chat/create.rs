@@ -37,7 +37,7 @@ pub struct NewChat {
 /// Refused titles and models; [`ErrorCode::Conflict`] for a key that made another chat.
 pub async fn create(app: &App, user_id: UserId, wanted: NewChat) -> Result<Chat> {
     let title = checked_title(wanted.title.as_deref())?;
-    let model = checked_model(app, wanted.model)?;
+    let model = checked_model(app, &["model"], wanted.model)?;
     let key = wanted
         .idempotency_key
         .map(|key| input::idempotency_key(&key))
@@ -173,15 +173,15 @@ pub(super) fn checked_title(title: Option<&str>) -> Result<Option<String>> {
 /// Checks a model's name; a script for the scripted provider has to make sense where it is played.
 ///
 /// # Errors
-/// [`ErrorCode::Invalid`] on the field `model`.
-pub fn checked_model(app: &App, model: Option<String>) -> Result<Option<String>> {
+/// [`ErrorCode::Invalid`] on `field`.
+pub fn checked_model(app: &App, field: &[&str], model: Option<String>) -> Result<Option<String>> {
     let Some(model) = model.filter(|model| !model.trim().is_empty()) else {
         return Ok(None);
     };
-    let model = input::line(&["model"], "The model", &model, 200).map_err(|error| Error::Rejected(vec![error]))?;
+    let model = input::line(field, "The model", &model, 200).map_err(|error| Error::Rejected(vec![error]))?;
     if app.config().is_development() && super::reply::payer::is_script(&model) {
         let script = model.parse::<crate::ai::scripted::Script>();
-        script.map_err(|error| Error::rejected(ErrorCode::Invalid, &["model"], error.to_string()))?;
+        script.map_err(|error| Error::rejected(ErrorCode::Invalid, field, error.to_string()))?;
     }
     Ok(Some(model))
 }

@@ -73,7 +73,7 @@ pub async fn send(app: &App, user_id: UserId, new: NewMessage) -> Result<Sent> {
     if app.shutdown().is_cancelled() {
         return Err(Error::unavailable("shutting down"));
     }
-    let model = super::create::checked_model(app, new.model)?;
+    let model = super::create::checked_model(app, &["reply", "model"], new.model)?;
     let chat = Membership::of(&mut connection, user_id, new.chat_id)
         .await?
         .ok_or_else(|| Error::not_found(&["chatId"], "chat"))?

@@ -75,14 +75,11 @@ pub enum Command {
 /// # Errors
 /// What was refused, in words.
 pub fn run(settings: Settings, command: Command) -> Outcome {
-    let mut config = prepare(settings, false)?;
-    // This is not the place to make the first administrator of the settings.
-    config.settings.admin_password = None;
+    let config = prepare(settings, false)?;
     block_on(async {
         let database = Database::open(&config).await?;
-        let app = App::start(config, &database.url).await?;
+        let app = App::open(config, &database.url).await?;
         let done = act(&app, command).await;
-        app.stop().await;
         drop(app);
         database.close().await;
         done
@@ -126,7 +123,7 @@ async fn act(app: &App, command: Command) -> Outcome {
             let new = read_password()?;
             password::check_strength(&["password"], &new, &[&user.username, &user.email])
                 .map_err(|error| error.message)?;
-            profile::set_password(app, user.id, new, None, Actor::default())
+            profile::set_password(app, user.id, None, new, None, Actor::default())
                 .await
                 .map_err(in_words)?;
             println!(

@@ -40,7 +40,7 @@ impl Secret {
         given: Option<&SecretString>,
         notices: &mut Vec<String>,
     ) -> Result<SecretString, ConfigError> {
-        match given.filter(|given| !given.expose_secret().trim().is_empty()) {
+        match given.filter(|given| !is_blank(given)) {
             Some(given) => Ok(given.expose_secret().trim().into()),
             None if settings.environment == Environment::Production => Err(ConfigError::Missing {
                 variable: self.variable,
@@ -85,6 +85,11 @@ impl Secret {
     }
 }
 
+/// Whether a variable was given without a value, as files of variables do.
+pub(super) fn is_blank(value: &SecretString) -> bool {
+    value.expose_secret().trim().is_empty()
+}
+
 /// The secret kept in `path`, and whether it was made just now. Two servers that start at once end with the
 /// same one: the file appears whole, under its name, only for whoever links it first.
 fn read_or_generate(path: &Path, bytes: usize) -> std::io::Result<(SecretString, bool)> {
@@ -123,5 +128,36 @@ fn read_secret(path: &Path) -> std::io::Result<Option<SecretString>> {
         Ok(text) => Ok(Some(text.trim().into())),
         Err(error) if error.kind() == std::io::ErrorKind::NotFound => Ok(None),
         Err(error) => Err(error),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use clap::Parser;
+
+    use super::*;
+
+    #[derive(Parser)]
+    struct Line {
+        #[command(flatten)]
+        settings: Settings,
+    }
+
+    #[test]
+    fn blank_former_secrets_are_none() {
+        let [current, former] = [
+            "Zk3J9xQ7vT2mZ8pL4rW6yB1nC5dF0gHsA=",
+            "7xWq2ZtY8uI4oP6aS1dF3gH5jK9lQ0eRn=",
+        ];
+        let given = |previous: &str| {
+            let arguments = ["parlor", "--jwt-secret", current, "--master-key", current];
+            let previous = ["--jwt-secret-previous", previous, "--master-key-previous", previous];
+            let line = Line::try_parse_from(arguments.into_iter().chain(previous)).expect("they are good");
+            let config = line.settings.resolve().expect("they are good");
+            (config.jwt_secrets.len(), config.master_keys.len())
+        };
+        assert_eq!(given(" "), (1, 1));
+        assert_eq!(given(""), (1, 1));
+        assert_eq!(given(former), (2, 2));
     }
 }

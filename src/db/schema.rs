@@ -123,6 +123,8 @@ diesel::table! {
         epoch -> Uuid,
         /// Events of transactions up to this one may have been removed.
         trimmed_xid -> Xid8,
+        /// Which Postgres, timeline and database the transaction ids are of; null before the first start.
+        home -> Nullable<Text>,
     }
 }
 

@@ -125,21 +125,27 @@ pub async fn current(connection: &mut Connection) -> Result<Cursor> {
     })
 }
 
-/// Starts a new log when this one was moved here from another Postgres, whose transaction numbers mean nothing
-/// here: then some are from the future. Called at start.
+/// Starts a new log when this one was moved here from another Postgres, another timeline of it (a restore to a point in
+/// time) or another database: transaction ids from there mean nothing here. Called at start.
 ///
 /// # Errors
 /// When Postgres fails.
 pub async fn adopt(connection: &mut Connection) -> Result<bool> {
-    let moved = "WITH moved AS (SELECT 1 FROM events WHERE xid >= pg_snapshot_xmax(pg_current_snapshot()) LIMIT 1) \
-        UPDATE event_log SET epoch = gen_random_uuid(), trimmed_xid = '0' WHERE EXISTS (SELECT FROM moved) \
-        OR trimmed_xid >= pg_snapshot_xmax(pg_current_snapshot())";
+    let home = "concat_ws('/', (SELECT system_identifier FROM pg_control_system()), \
+        (SELECT timeline_id FROM pg_control_checkpoint()), (SELECT oid FROM pg_database WHERE datname = current_database()))";
+    let moved = format!(
+        "UPDATE event_log SET epoch = gen_random_uuid(), trimmed_xid = '0', home = {home} \
+         WHERE (home IS NOT NULL AND home <> {home}) OR trimmed_xid >= pg_snapshot_xmax(pg_current_snapshot()) \
+         OR EXISTS (SELECT FROM events WHERE xid >= pg_snapshot_xmax(pg_current_snapshot()))"
+    );
+    let settled = format!("UPDATE event_log SET home = {home} WHERE home IS NULL");
     let adopted = connection
         .transaction(async |connection| {
             let moved = diesel::sql_query(moved).execute(connection).await? > 0;
             if moved {
                 diesel::delete(events::table).execute(connection).await?;
             }
+            diesel::sql_query(settled).execute(connection).await?;
             Ok::<_, Error>(moved)
         })
         .await?;
@@ -199,16 +205,16 @@ pub async fn read(
     (seen, upto, after_id): (&Snapshot, &Snapshot, i64),
     limit: i32,
 ) -> Result<Vec<LoggedEvent>> {
-    // Two arms, each on an index of its own.
+    // Two arms, each on an index of its own; `id + 0` keeps Postgres from walking all ids from the beginning instead.
     let query = format!(
         "SELECT * FROM (\
            (SELECT {COLUMNS} FROM events WHERE user_id = $1 \
               AND xid >= $2::text::xid8 AND NOT pg_visible_in_snapshot(xid, $3::pg_snapshot) AND pg_visible_in_snapshot(xid, $4::pg_snapshot) AND id > $5 \
-              AND ($6 IS NULL OR (payload->>'chatId')::uuid = ANY ($6)) ORDER BY id LIMIT $7) \
+              AND ($6 IS NULL OR (payload->>'chatId')::uuid = ANY ($6)) ORDER BY id + 0 LIMIT $7) \
            UNION ALL \
            (SELECT {COLUMNS} FROM events WHERE chat_id IN (SELECT chat_id FROM chat_members WHERE user_id = $1 AND ($6 IS NULL OR chat_id = ANY ($6))) \
               AND xid >= $2::text::xid8 AND NOT pg_visible_in_snapshot(xid, $3::pg_snapshot) AND pg_visible_in_snapshot(xid, $4::pg_snapshot) AND id > $5 \
-              ORDER BY id LIMIT $7)) AS missed \
+              ORDER BY id + 0 LIMIT $7)) AS missed \
          ORDER BY id LIMIT $7"
     );
     let rows = diesel::sql_query(query)
@@ -238,10 +244,11 @@ pub(super) async fn read_all(
         #[diesel(sql_type = Nullable<Jsonb>)]
         rows: Option<serde_json::Value>,
     }
-    // One statement, so that the snapshot is the very one that the events were read with.
+    // One statement, so that the snapshot is the very one that the events were read with. The limit is taken on the
+    // index that finds them.
     let query = format!(
         "SELECT pg_current_snapshot()::text AS now, (SELECT jsonb_agg(new ORDER BY id) FROM (SELECT {COLUMNS} FROM events \
-         WHERE xid >= $1::text::xid8 AND NOT pg_visible_in_snapshot(xid, $2::pg_snapshot) ORDER BY id LIMIT $3) AS new) AS rows"
+         WHERE xid >= $1::text::xid8 AND NOT pg_visible_in_snapshot(xid, $2::pg_snapshot) ORDER BY xid LIMIT $3) AS new) AS rows"
     );
     let row: Row = diesel::sql_query(query)
         .bind::<Text, _>(seen.xmin.to_string())
@@ -292,18 +299,29 @@ impl From<WireEvent> for LoggedEvent {
     }
 }
 
-/// Removes events older than `days`, and remembers up to which transaction.
+/// How many events one round of trimming removes.
+const TRIM: i32 = 5_000;
+
+/// Removes events older than `days`, some thousands at a time, and remembers up to which transaction. Says how many
+/// rounds it took.
 ///
 /// # Errors
-/// When Postgres fails.
+/// When Postgres fails; what was removed before stays removed.
 pub async fn trim(connection: &mut Connection, days: u16) -> Result<usize> {
-    let query = "WITH removed AS (DELETE FROM events WHERE occurred_at < now() - make_interval(days => $1) RETURNING xid), \
+    let query = "WITH removed AS (DELETE FROM events WHERE id IN (SELECT id FROM events \
+            WHERE occurred_at < now() - make_interval(days => $1) ORDER BY occurred_at LIMIT $2) RETURNING xid), \
          newest AS (SELECT xid FROM removed ORDER BY xid DESC LIMIT 1) \
          UPDATE event_log SET trimmed_xid = greatest(trimmed_xid, newest.xid) FROM newest";
-    Ok(diesel::sql_query(query)
-        .bind::<Integer, _>(i32::from(days))
-        .execute(connection)
-        .await?)
+    let mut rounds = 0;
+    loop {
+        let round = diesel::sql_query(query)
+            .bind::<Integer, _>(i32::from(days))
+            .bind::<Integer, _>(TRIM);
+        if round.execute(connection).await? == 0 {
+            return Ok(rounds);
+        }
+        rounds += 1;
+    }
 }
 
 fn parse(snapshot: &str) -> Result<Snapshot> {

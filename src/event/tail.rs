@@ -141,9 +141,9 @@ impl Log {
 
     async fn advance(&self, app: &App) -> Result<()> {
         let seen = self.lock().reached.clone();
-        let mut connection = app.connection().await?;
+        let mut connection = app.upkeep_connection().await?;
         let (now, rows) = log::read_all(&mut connection, &seen, BURST).await?;
-        let here: Vec<UserId> = self.lock().streams.keys().copied().collect();
+        let here: HashSet<UserId> = self.lock().streams.keys().copied().collect();
         let members = members(&mut connection, &rows, &here).await?;
         drop(connection);
         let overflow = rows.len() >= usize::try_from(BURST).unwrap_or(usize::MAX);
@@ -172,7 +172,7 @@ impl Log {
 async fn members(
     connection: &mut Connection,
     rows: &[LoggedEvent],
-    here: &[UserId],
+    here: &HashSet<UserId>,
 ) -> Result<HashMap<ChatId, Vec<UserId>>> {
     let chats: HashSet<ChatId> = rows
         .iter()
@@ -190,12 +190,11 @@ async fn members(
     let chats: Vec<ChatId> = chats.into_iter().collect();
     let pairs: Vec<(ChatId, UserId)> = chat_members::table
         .filter(chat_members::chat_id.eq_any(&chats))
-        .filter(chat_members::user_id.eq_any(here))
         .select((chat_members::chat_id, chat_members::user_id))
         .load(connection)
         .await?;
     let mut members: HashMap<ChatId, Vec<UserId>> = HashMap::new();
-    for (chat_id, user_id) in pairs {
+    for (chat_id, user_id) in pairs.into_iter().filter(|(_, user_id)| here.contains(user_id)) {
         members.entry(chat_id).or_default().push(user_id);
     }
     Ok(members)
@@ -238,9 +237,11 @@ impl State {
 }
 
 impl Feed {
-    /// The next event; none when this feed was cut off and the log has to be read instead.
-    pub async fn next(&mut self) -> Option<Delivery> {
-        self.deliveries.recv().await
+    /// The next events, as many as have come; none when this feed was cut off and the log has to be read instead.
+    pub async fn next(&mut self) -> Vec<Delivery> {
+        let mut waiting = Vec::new();
+        self.deliveries.recv_many(&mut waiting, QUEUE).await;
+        waiting
     }
 }
 

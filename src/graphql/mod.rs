@@ -94,10 +94,7 @@ pub async fn prepare(app: &App, request: Request, viewer: Viewer, client: Client
         request = request.data(cursor);
     }
     if let Viewer::SignedIn(who) = &viewer {
-        let loader = ChatLoader {
-            app: app.clone(),
-            viewer: who.user_id,
-        };
+        let loader = ChatLoader::new(app.clone(), who.user_id);
         request = request.data(DataLoader::new(loader, tokio::spawn));
     }
     Ok(request.data(viewer).data(client))

@@ -11,7 +11,7 @@ use ipnet::IpNet;
 
 /// The client's address.
 pub fn of(peer: IpAddr, headers: &HeaderMap, trusted: &[IpNet]) -> IpAddr {
-    let is_trusted = |address: IpAddr| trusted.iter().any(|network| network.contains(&address));
+    let is_trusted = |address: IpAddr| is_among(address, trusted);
     let mut address = peer.to_canonical();
     if !is_trusted(address) {
         return address;
@@ -25,6 +25,12 @@ pub fn of(peer: IpAddr, headers: &HeaderMap, trusted: &[IpNet]) -> IpAddr {
         }
     }
     address
+}
+
+/// Whether an address is in one of the networks.
+pub fn is_among(address: IpAddr, networks: &[IpNet]) -> bool {
+    let address = address.to_canonical();
+    networks.iter().any(|network| network.contains(&address))
 }
 
 fn hops(headers: &HeaderMap) -> Vec<Option<IpAddr>> {

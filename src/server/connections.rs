@@ -1,17 +1,19 @@
-//! How many sockets and streams an address and an account have open, and the caps on both.
+//! How many connections, sockets and streams an address and an account have open, and the caps on them.
 
 use std::collections::HashMap;
 use std::hash::Hash;
 use std::net::IpAddr;
 use std::sync::{Arc, Mutex, PoisonError};
 
+use super::doors::DoorSettings;
 use crate::id::UserId;
 
-/// Who has sockets and streams open.
+/// Who has connections, sockets and streams open.
 #[derive(Debug)]
 pub struct Connections {
     users: Counts<UserId>,
     addresses: Counts<IpAddr>,
+    peers: Counts<IpAddr>,
 }
 
 /// A place among the open connections; leaves on drop.
@@ -22,20 +24,26 @@ pub struct Place<K: Eq + Hash + Copy> {
 }
 
 impl Connections {
-    /// Nobody yet, and at most so many each.
-    pub fn new(per_user: usize, per_address: usize) -> Self {
+    /// Nobody yet, and at most as many each as the settings say.
+    pub fn new(settings: &DoorSettings) -> Self {
         Connections {
-            users: Counts::new(per_user),
-            addresses: Counts::new(per_address),
+            users: Counts::new(settings.streams_per_user),
+            addresses: Counts::new(settings.streams_per_address),
+            peers: Counts::new(settings.connections_per_address),
         }
     }
 
-    /// A place for one more connection of this account, or None when it has too many.
+    /// A place for one more HTTP connection from this end, or None when it has too many.
+    pub fn of_peer(&self, peer: IpAddr) -> Option<Place<IpAddr>> {
+        self.peers.enter(network(peer))
+    }
+
+    /// A place for one more socket or stream of this account, or None when it has too many.
     pub fn of_user(&self, user: UserId) -> Option<Place<UserId>> {
         self.users.enter(user)
     }
 
-    /// A place for one more connection from this address, or None when it has too many.
+    /// A place for one more socket or stream from this address, or None when it has too many.
     pub fn of_address(&self, address: IpAddr) -> Option<Place<IpAddr>> {
         self.addresses.enter(network(address))
     }
@@ -99,9 +107,16 @@ impl<K: Eq + Hash + Copy> Drop for Place<K> {
 mod tests {
     use super::*;
 
+    fn connections(streams_per_address: usize) -> Connections {
+        Connections::new(&DoorSettings {
+            streams_per_address,
+            ..DoorSettings::default()
+        })
+    }
+
     #[test]
     fn places_are_given_back() {
-        let connections = Connections::new(1, 2);
+        let connections = connections(2);
         let address: IpAddr = "10.0.0.1".parse().expect("an address");
         let mapped: IpAddr = "::ffff:10.0.0.1".parse().expect("an address");
         let first = connections.of_address(address);
@@ -114,7 +129,7 @@ mod tests {
 
     #[test]
     fn a_household_is_one_ipv6_network() {
-        let connections = Connections::new(1, 1);
+        let connections = connections(1);
         let _first = connections.of_address("2001:db8::1".parse().expect("an address"));
         assert!(
             connections

@@ -24,10 +24,11 @@ pub async fn viewer(doors: &Doors, headers: &HeaderMap) -> Result<Viewer, Refusa
     let Some(token) = bearer(headers) else {
         return Ok(Viewer::Anonymous);
     };
-    match doors.house().authenticate(token).await {
-        Ok(signed_in) => Ok(Viewer::SignedIn(signed_in)),
-        Err(TokenError::Expired | TokenError::Invalid | TokenError::Ended) => Ok(Viewer::Anonymous),
-        Err(TokenError::Unavailable) => Err(Refusal::unavailable()),
+    let limit = doors.settings().authentication_timeout;
+    match tokio::time::timeout(limit, doors.house().authenticate(token)).await {
+        Ok(Ok(signed_in)) => Ok(Viewer::SignedIn(signed_in)),
+        Ok(Err(TokenError::Expired | TokenError::Invalid | TokenError::Ended)) => Ok(Viewer::Anonymous),
+        Ok(Err(TokenError::Unavailable)) | Err(_) => Err(Refusal::unavailable()),
     }
 }
 

@@ -31,6 +31,8 @@ pub struct DoorSettings {
     pub head_timeout: Duration,
     /// How long a client may take to send a request's body.
     pub body_timeout: Duration,
+    /// How long finding out who sends a request may take.
+    pub authentication_timeout: Duration,
     /// How long a query or mutation may run.
     pub execution_timeout: Duration,
     /// How long a socket may stay open without `connection_init`.
@@ -47,6 +49,10 @@ pub struct DoorSettings {
     pub streams_per_address: usize,
     /// The most running operations of one socket.
     pub operations_per_socket: usize,
+    /// The most HTTP connections of one address; trusted proxies may have as many as there is room for.
+    pub connections_per_address: usize,
+    /// The most HTTP connections in all; more wait outside. Open sockets are not among them any more.
+    pub connections: usize,
 }
 
 impl Default for DoorSettings {
@@ -59,6 +65,7 @@ impl Default for DoorSettings {
             grace: Duration::from_secs(25),
             head_timeout: Duration::from_secs(30),
             body_timeout: Duration::from_secs(30),
+            authentication_timeout: Duration::from_secs(5),
             execution_timeout: Duration::from_secs(30),
             init_timeout: Duration::from_secs(10),
             ping_every: Duration::from_secs(25),
@@ -67,6 +74,8 @@ impl Default for DoorSettings {
             streams_per_user: 20,
             streams_per_address: 100,
             operations_per_socket: 64,
+            connections_per_address: 1_000,
+            connections: 10_000,
         }
     }
 }
@@ -101,7 +110,7 @@ struct Inner {
 impl Doors {
     /// Doors to a house, which close when `shutdown` is cancelled.
     pub fn new(house: impl House, settings: DoorSettings, shutdown: CancellationToken) -> Self {
-        let connections = Connections::new(settings.streams_per_user, settings.streams_per_address);
+        let connections = Connections::new(&settings);
         let types = FieldTypes::from_sdl(&house.sdl()).unwrap_or_else(|error| {
             tracing::error!(%error, "the schema cannot be read back; failed fields will be missing instead of null");
             FieldTypes::default()

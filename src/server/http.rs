@@ -5,7 +5,7 @@ use async_graphql::parser::types::OperationType;
 use axum::body::{Body, Bytes};
 use axum::extract::{Request, State};
 use axum::response::{IntoResponse, Response};
-use futures_util::future::join_all;
+use futures_util::stream::{self, StreamExt};
 use http::request::Parts;
 use http::{Method, StatusCode, header};
 use http_body_util::{BodyExt, LengthLimitError, Limited};
@@ -19,6 +19,8 @@ use crate::account::viewer::{Client, Viewer};
 
 /// The most bytes in a request's body.
 pub const BODY_BYTES: usize = 256 * 1024;
+/// How many requests of a batch run at once; each may hold a connection to Postgres.
+const BATCH_AT_ONCE: usize = 4;
 
 /// Answers everything that is sent to `/graphql`.
 pub async fn graphql(State(doors): State<Doors>, request: Request) -> Response {
@@ -87,7 +89,8 @@ async fn answer(doors: &Doors, parts: &Parts, asked: Asked) -> Result<Response, 
             let runs = requests
                 .into_iter()
                 .map(|request| one_of_batch(doors, request, viewer.clone(), client.clone()));
-            Ok(answer::respond_batch(&join_all(runs).await, form))
+            let answers: Vec<_> = stream::iter(runs).buffered(BATCH_AT_ONCE).collect().await;
+            Ok(answer::respond_batch(&answers, form))
         }
     }
 }

@@ -4,6 +4,7 @@
 
 use std::convert::Infallible;
 use std::net::SocketAddr;
+use std::sync::Arc;
 use std::time::Duration;
 
 use axum::Router;
@@ -14,27 +15,51 @@ use hyper::server::conn::http1;
 use hyper::service::service_fn;
 use hyper_util::rt::{TokioIo, TokioTimer};
 use tokio::net::{TcpListener, TcpStream};
+use tokio::sync::{OwnedSemaphorePermit, Semaphore};
+use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 use tower::ServiceExt;
 
 use super::Peer;
+use super::client_address;
 use super::doors::Doors;
+use super::write_deadline::WriteDeadline;
+
+/// How often the log tells that there is no room.
+const WARN_EVERY: Duration = Duration::from_secs(60);
 
 /// Serves connections until the doors' shutdown is cancelled, then until the last request is answered and the
 /// last stream is closed, or the grace is over.
 pub async fn serve(doors: &Doors, router: Router, listener: TcpListener) {
     let cut = CancellationToken::new();
+    let mut warned: Option<Instant> = None;
+    let room = Arc::new(Semaphore::new(doors.settings().connections));
     loop {
+        if room.available_permits() == 0 && warned.is_none_or(|at| at.elapsed() > WARN_EVERY) {
+            warned = Some(Instant::now());
+            tracing::warn!(
+                limit = doors.settings().connections,
+                "all connections are taken; more wait"
+            );
+        }
         let accepted = tokio::select! {
             biased;
             () = doors.shutdown().cancelled() => break,
-            accepted = listener.accept() => accepted,
+            accepted = accept(&listener, &room) => accepted,
         };
         match accepted {
-            Ok((stream, peer)) => {
-                doors
-                    .tasks()
-                    .spawn(connection(doors.clone(), router.clone(), stream, peer, cut.clone()));
+            Ok((stream, peer, seat)) => {
+                let is_proxy = client_address::is_among(peer.ip(), &doors.settings().trusted_proxies);
+                let place = doors.connections().of_peer(peer.ip());
+                if place.is_none() && !is_proxy {
+                    tracing::debug!(%peer, "an address has too many connections");
+                    continue;
+                }
+                let connection = connection(doors.clone(), router.clone(), stream, peer, cut.clone());
+                doors.tasks().spawn(async move {
+                    let _held = (seat, place);
+                    connection.await;
+                });
             }
             Err(error) => {
                 tracing::warn!(%error, "cannot accept a connection");
@@ -57,6 +82,16 @@ pub async fn serve(doors: &Doors, router: Router, listener: TcpListener) {
     }
 }
 
+/// Accepts a connection once there is room for it.
+async fn accept(
+    listener: &TcpListener,
+    room: &Arc<Semaphore>,
+) -> std::io::Result<(TcpStream, SocketAddr, OwnedSemaphorePermit)> {
+    let seat = room.clone().acquire_owned().await.map_err(std::io::Error::other)?;
+    let (stream, peer) = listener.accept().await?;
+    Ok((stream, peer, seat))
+}
+
 async fn connection(doors: Doors, router: Router, stream: TcpStream, peer: SocketAddr, cut: CancellationToken) {
     if let Err(error) = stream.set_nodelay(true) {
         tracing::debug!(%error, "a connection was gone at once");
@@ -72,6 +107,7 @@ async fn connection(doors: Doors, router: Router, stream: TcpStream, peer: Socke
                 .map_err(|never: Infallible| match never {})
         }
     });
+    let stream = WriteDeadline::new(stream, doors.settings().write_timeout);
     let mut builder = http1::Builder::new();
     builder
         .timer(TokioTimer::new())

@@ -23,6 +23,7 @@ pub mod refusal;
 pub mod session;
 pub mod sse;
 pub mod stream;
+pub mod write_deadline;
 pub mod ws;
 
 use std::any::Any;

@@ -149,7 +149,13 @@ fn body(mut queue: mpsc::Receiver<String>, mut ending: oneshot::Receiver<End>) -
                 },
                 piece = queue.recv() => match piece {
                     Some(piece) => yield Ok(piece.into()),
-                    None => break,
+                    None => {
+                        // The end and the closing of the queue may both have come since `ending` was looked at.
+                        if may_overtake && let Ok(end) = (&mut ending).await {
+                            yield end;
+                        }
+                        break;
+                    }
                 },
             }
         }
@@ -165,23 +171,39 @@ struct Producer {
 }
 
 impl Producer {
-    async fn run(self, mut answers: BoxStream<'static, Response>, mut over: impl Future<Output = Over> + Unpin) {
+    async fn run(self, answers: BoxStream<'static, Response>, mut over: impl Future<Output = Over> + Unpin) {
+        // Beside everything, also beside waiting for room: an end must not wait for a slow client.
+        let end = tokio::select! {
+            biased;
+            end = self.early_end(&mut over) => end,
+            () = self.produce(answers) => return,
+        };
+        if self.end.send(end).is_err() {
+            tracing::debug!("a stream's client was gone before its end");
+        }
+    }
+
+    async fn early_end(&self, over: &mut (impl Future<Output = Over> + Unpin)) -> End {
+        // Queries and mutations are finished, also while the server stops.
+        let is_subscription = self.operation == OperationType::Subscription;
+        tokio::select! {
+            biased;
+            () = self.doors.shutdown().cancelled(), if is_subscription => Err(Cut),
+            why = over => Ok((self.encoding.over)(&Answer(&last_error(why)).to_json(), why).into()),
+        }
+    }
+
+    /// Sends the answers until the last one, or until the client is gone or too slow.
+    async fn produce(&self, mut answers: BoxStream<'static, Response>) {
         let encoding = self.encoding;
         if !encoding.opening.is_empty() && self.send(encoding.opening.to_owned()).await.is_none() {
             return;
         }
-        let is_subscription = self.operation == OperationType::Subscription;
         let mut heartbeat = tokio::time::interval(self.doors.settings().heartbeat_every);
         heartbeat.reset();
         loop {
             let piece = tokio::select! {
                 biased;
-                // Queries and mutations are finished, also while the server stops.
-                () = self.doors.shutdown().cancelled(), if is_subscription => return self.finish(Err(Cut)),
-                why = &mut over => {
-                    let last = (encoding.over)(&Answer(&last_error(why)).to_json(), why);
-                    return self.finish(Ok(last.into()));
-                }
                 () = self.pieces.closed() => return,
                 answer = answers.next() => match answer {
                     Some(answer) => (encoding.answer)(&Answer(&answer).to_json()),
@@ -206,12 +228,6 @@ impl Producer {
             .await
             .ok()
     }
-
-    fn finish(self, end: End) {
-        if self.end.send(end).is_err() {
-            tracing::debug!("a stream's client was gone before its end");
-        }
-    }
 }
 
 fn last_error(why: Over) -> Response {
@@ -222,4 +238,28 @@ fn last_error(why: Over) -> Response {
             Over::Expired => "The access token has expired. Refresh the session and subscribe again.",
         },
     )
+}
+
+#[cfg(test)]
+mod tests {
+    use std::pin::pin;
+
+    use super::*;
+
+    #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+    async fn an_end_is_told_whenever_it_comes() {
+        for _ in 0..20_000 {
+            let (pieces, queue) = mpsc::channel::<String>(1);
+            let (end, ending) = oneshot::channel();
+            let producer = tokio::spawn(async move {
+                end.send(Ok(Bytes::from_static(b"over"))).expect("the reader is there");
+                drop(pieces);
+            });
+            let mut body = pin!(body(queue, ending));
+            let last = body.next().await.expect("the end").expect("not cut");
+            assert_eq!(last, "over");
+            assert!(body.next().await.is_none());
+            producer.await.expect("no panic");
+        }
+    }
 }

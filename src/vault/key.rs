@@ -70,6 +70,14 @@ impl StoredKey {
         binding(self.id, self.user_id, self.provider())
     }
 
+    /// This key, for what an answer shows of it.
+    pub fn used(&self) -> UsedKey {
+        UsedKey {
+            id: self.id,
+            fingerprint: self.fingerprint.clone(),
+        }
+    }
+
     /// The sealed bytes.
     pub fn sealed(&self) -> &[u8] {
         &self.sealed
@@ -141,7 +149,7 @@ pub async fn reveal(
     id: ApiKeyId,
     password: SecretString,
 ) -> Result<SecretString> {
-    login::prove_password(app, who, "password", password).await?;
+    login::prove_password(app, who, client, "password", password).await?;
     let mut connection = app.connection().await?;
     let key = find(&mut connection, who.user_id, id)
         .await?
@@ -157,46 +165,70 @@ pub async fn reveal(
     app.vault().reveal(&key)
 }
 
-/// Notes what an answer has shown of a key: that it was used, and whether it was refused.
+/// Which key an answer was made with: the row, and the key that was in it then.
+#[derive(Debug, Clone)]
+pub struct UsedKey {
+    /// The row.
+    pub id: ApiKeyId,
+    /// The key that was in it.
+    pub fingerprint: String,
+}
+
+/// What an answer has shown of its key.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Verdict {
+    /// The provider answered.
+    Accepted,
+    /// The provider refused, for this reason.
+    Refused(FailureKind),
+    /// The provider did not get to say.
+    Unknown,
+}
+
+/// Notes what an answer has shown of its key, unless the key was replaced meanwhile.
 ///
 /// # Errors
 /// When Postgres fails.
-pub async fn note_health(connection: &mut Connection, id: ApiKeyId, refusal: Option<FailureKind>) -> Result<()> {
-    diesel::update(api_keys::table.find(id))
+pub async fn note_health(connection: &mut Connection, used: &UsedKey, verdict: Verdict) -> Result<()> {
+    let row = api_keys::table
+        .find(used.id)
+        .filter(api_keys::fingerprint.eq(&used.fingerprint));
+    diesel::update(row)
         .set(api_keys::last_used_at.eq(now))
         .execute(connection)
         .await?;
-    match refusal {
-        Some(
-            kind @ (FailureKind::KeyInvalid
-            | FailureKind::KeyMissing
-            | FailureKind::QuotaExceeded
-            | FailureKind::RateLimited),
-        ) => note_refusal(connection, id, kind).await,
-        Some(_) => Ok(()),
-        None => {
+    match verdict {
+        Verdict::Accepted => {
             let accepted = (
                 api_keys::last_verified_at.eq(now),
                 api_keys::last_error_code.eq(None::<String>),
                 api_keys::last_error_at.eq(None::<DateTime<Utc>>),
             );
-            diesel::update(api_keys::table.find(id))
-                .set(accepted)
-                .execute(connection)
-                .await?;
+            diesel::update(row).set(accepted).execute(connection).await?;
             Ok(())
         }
+        Verdict::Refused(kind) if speaks_of_the_key(kind) => note_refusal(connection, used, kind).await,
+        Verdict::Refused(_) | Verdict::Unknown => Ok(()),
     }
 }
 
-pub(super) async fn note_refusal(connection: &mut Connection, id: ApiKeyId, kind: FailureKind) -> Result<()> {
+fn speaks_of_the_key(kind: FailureKind) -> bool {
+    use FailureKind::{KeyInvalid, KeyMissing, QuotaExceeded, RateLimited};
+    matches!(kind, KeyInvalid | KeyMissing | QuotaExceeded | RateLimited)
+}
+
+async fn note_refusal(connection: &mut Connection, used: &UsedKey, kind: FailureKind) -> Result<()> {
     let refused = (
         api_keys::last_error_code.eq(kind.name().to_uppercase()),
         api_keys::last_error_at.eq(now),
     );
-    diesel::update(api_keys::table.find(id))
-        .set(refused)
-        .execute(connection)
-        .await?;
+    diesel::update(
+        api_keys::table
+            .find(used.id)
+            .filter(api_keys::fingerprint.eq(&used.fingerprint)),
+    )
+    .set(refused)
+    .execute(connection)
+    .await?;
     Ok(())
 }

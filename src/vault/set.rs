@@ -9,7 +9,7 @@ use serde_json::json;
 use url::Url;
 
 use super::envelope;
-use super::key::{StoredKey, binding, find, note_refusal};
+use super::key::{StoredKey, Verdict, binding, find, note_health};
 use crate::account::audit::{self, Actor};
 use crate::account::viewer::{Client, SignedIn};
 use crate::ai::{Endpoint, Failure, FailureKind, Provider, Reach};
@@ -281,22 +281,11 @@ pub async fn verify(app: &App, who: &SignedIn, id: ApiKeyId) -> Result<StoredKey
     };
     let verified = app.ai().verify(&endpoint).await;
     let mut connection = app.connection().await?;
-    match verified {
-        Ok(()) => {
-            let accepted = (
-                api_keys::last_verified_at.eq(now),
-                api_keys::last_error_code.eq(None::<String>),
-                api_keys::last_error_at.eq(None::<DateTime<Utc>>),
-            );
-            diesel::update(api_keys::table.find(id))
-                .set(accepted)
-                .execute(&mut connection)
-                .await?;
-        }
-        Err(failure) => {
-            note_refusal(&mut connection, id, failure.kind).await?;
-            return Err(refusal(key.provider(), &failure));
-        }
-    }
+    let verdict = match &verified {
+        Ok(()) => Verdict::Accepted,
+        Err(failure) => Verdict::Refused(failure.kind),
+    };
+    note_health(&mut connection, &key.used(), verdict).await?;
+    verified.map_err(|failure| refusal(key.provider(), &failure))?;
     find(&mut connection, who.user_id, id).await?.ok_or_else(not_found)
 }

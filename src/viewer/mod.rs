@@ -277,15 +277,11 @@ async fn register_and_start(app: &App, client: &viewer::Client, input: RegisterI
         email,
         password: SecretString::from(password),
         display_name,
-    }
-    .check()?;
+    };
     app.throttle().registration(client.address)?;
-    let user = register::create(app, new, Role::User).await?;
-    session::start(
-        &mut *app.connection().await?,
-        user,
-        client,
-        app.config().settings.session_days,
-    )
-    .await
+    let checked = app.hasher().run(move || new.check()).await?;
+    let user = register::create(app, checked, Role::User).await?;
+    let days = app.config().settings.session_days;
+    let started = session::start(&mut *app.connection().await?, user, None, client, days).await?;
+    started.ok_or_else(|| Error::internal("a new account that is not active"))
 }

@@ -244,6 +244,8 @@ async fn what_they_read_and_do_is_written_down() {
     let entry = |action: &str, target: &str, detail: Value| json!({ "actor": who, "action": action, "target": target, "address": address, "detail": detail });
     let expected = [
         entry("admin.read_chats", &ada.id, json!({})),
+        // The last message of a listed chat, and then the page of messages.
+        entry("admin.read_messages", &chat, json!({})),
         entry("admin.read_messages", &chat, json!({})),
         entry("admin.set_role", &ada.id, json!({ "from": "USER", "to": "ADMIN" })),
         entry("admin.set_active", &ada.id, json!({ "active": false })),
@@ -255,7 +257,10 @@ async fn what_they_read_and_do_is_written_down() {
     assert_eq!(first["nodes"][0]["action"], "admin.set_active", "newest first");
     let after = json!({ "after": first["pageInfo"]["endCursor"] });
     let rest = root.ok(page, after).await["admin"]["auditLog"].take();
-    assert_eq!(rest["nodes"], json!([{ "action": "admin.read_chats" }]));
+    assert_eq!(
+        rest["nodes"],
+        json!([{ "action": "admin.read_messages" }, { "action": "admin.read_chats" }])
+    );
     assert_eq!(rest["pageInfo"]["hasNextPage"], false);
 }
 

@@ -11,6 +11,7 @@ mod databases;
 mod doors;
 mod embedded;
 mod envelope;
+mod events;
 mod generation;
 mod harness;
 mod history;

@@ -6,6 +6,8 @@ use chrono::{DateTime, Utc};
 use super::generation::Answer;
 use super::loader::{LastOf, RunningIn, StateOf, UnreadOf, load_one};
 use super::message::Assistant;
+use crate::account::audit::{self, Actor};
+use crate::account::user::Role;
 use crate::chat::chat::{self, Chat, ChatFilter, ChatKey, ChatKind};
 use crate::chat::message::{self, Message};
 use crate::context::RequestContext;
@@ -81,6 +83,26 @@ pub async fn message_page(
     Ok(window.connection(rows, |message| message.sequence))
 }
 
+/// Writes it into the audit log when an administrator looks at what is said in a chat that they are not in. Nobody else
+/// comes to hold such a chat.
+async fn audit_foreign_look(context: &Context<'_>, chat_id: ChatId) -> Result<()> {
+    let who = context.signed_in()?;
+    if who.role != Role::Admin || load_one(context, StateOf(chat_id)).await?.is_some() {
+        return Ok(());
+    }
+    let actor = Actor::signed_in(who, context.client());
+    let mut connection = context.app().connection().await?;
+    let target = Some(chat_id.to_string());
+    audit::record(
+        &mut connection,
+        actor,
+        "admin.read_messages",
+        target,
+        serde_json::json!({}),
+    )
+    .await
+}
+
 /// How a chat looks to the one who asks.
 #[derive(Debug, SimpleObject)]
 pub struct ChatViewerState {
@@ -144,6 +166,7 @@ impl Chat {
         #[graphql(desc = "How many from the end, at most 100.")] last: Option<i32>,
         #[graphql(desc = "Only messages before this cursor.")] before: Option<String>,
     ) -> Result<MessageConnection> {
+        audit_foreign_look(context, self.id).await?;
         message_page(
             context,
             self.id,
@@ -159,11 +182,13 @@ impl Chat {
 
     /// The newest message.
     async fn last_message(&self, context: &Context<'_>) -> Result<Option<Message>> {
+        audit_foreign_look(context, self.id).await?;
         load_one(context, LastOf(self.id)).await
     }
 
     /// The answers that are being written right now.
     async fn active_generations(&self, context: &Context<'_>) -> Result<Vec<Answer>> {
+        audit_foreign_look(context, self.id).await?;
         let running = load_one(context, RunningIn(self.id)).await?.unwrap_or_default();
         Ok(running.into_iter().map(Answer::from).collect())
     }

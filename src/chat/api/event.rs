@@ -68,7 +68,7 @@ pub struct ResyncRequired {
     pub reason: ResyncReason,
 }
 
-/// A chat appeared or changed: put it in the place of what the client has, if its version is not lower.
+/// A chat appeared or changed: put it in the place of what the client has, if its version is higher.
 #[derive(Debug, SimpleObject)]
 pub struct ChatUpserted {
     /// Where the client stands then.
@@ -104,7 +104,7 @@ pub struct HistoryCleared {
     pub through_sequence: Long,
 }
 
-/// A message was sent: put it in the place of what the client has, if its version is not lower.
+/// A message was sent: put it in the place of what the client has, if its version is higher.
 #[derive(Debug, SimpleObject)]
 pub struct MessageCreated {
     /// Where the client stands then.
@@ -135,7 +135,7 @@ impl MessageChange {
     }
 }
 
-/// A message changed: put it in the place of what the client has, if its version is not lower.
+/// A message changed: put it in the place of what the client has, if its version is higher.
 #[derive(Debug, SimpleObject)]
 pub struct MessageUpdated {
     /// Where the client stands then.

@@ -153,6 +153,19 @@ impl From<Generation> for Answer {
 }
 
 impl Answer {
+    /// An answer whose stored text was read with its row.
+    fn with_text(row: Generation, text: String) -> Self {
+        let stored = StoredText {
+            sequence: row.sequence,
+            reasoning: row.reasoning.clone(),
+            text,
+        };
+        Answer {
+            row,
+            text: OnceCell::new_with(Some(stored)),
+        }
+    }
+
     async fn text_now(&self, context: &Context<'_>) -> Result<&StoredText> {
         let read = async || match context.app().engine().live(self.row.id) {
             Some(live) => {
@@ -164,9 +177,14 @@ impl Answer {
                     reasoning,
                 })
             }
-            None => load_one(context, TextOf(self.row.id))
+            // Removed since its row was read: an event will say so, and this one need not fail for it.
+            None => Ok(load_one(context, TextOf(self.row.id))
                 .await?
-                .ok_or_else(|| Error::not_found(&[], "generation")),
+                .unwrap_or_else(|| StoredText {
+                    sequence: self.row.sequence,
+                    text: String::new(),
+                    reasoning: self.row.reasoning.clone(),
+                })),
         };
         self.text.get_or_try_init(read).await
     }
@@ -355,10 +373,10 @@ impl GenerationEvent {
                 channel: piece.channel,
                 text: piece.text,
             }),
-            Watched::Finished(generation) => GenerationEvent::Finished(GenerationFinished {
+            Watched::Finished { generation, text } => GenerationEvent::Finished(GenerationFinished {
                 generation_id,
                 sequence: generation.sequence,
-                generation: Answer::from(*generation),
+                generation: Answer::with_text(*generation, text),
             }),
         }
     }

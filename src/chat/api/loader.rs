@@ -1,6 +1,7 @@
 //! One query for many: what the fields of chats and messages need, gathered over a whole request.
 
 use std::collections::HashMap;
+use std::sync::{Arc, Mutex, PoisonError};
 
 use async_graphql::Context;
 use async_graphql::dataloader::{DataLoader, Loader};
@@ -20,6 +21,30 @@ pub struct ChatLoader {
     pub app: App,
     /// Whose view it is.
     pub viewer: UserId,
+    /// Chats that events in hand speak of: one that is deleted before its event is written out is still shown on it,
+    /// as the event of the deletion comes only after.
+    in_hand: Arc<Mutex<HashMap<ChatId, Chat>>>,
+}
+
+impl ChatLoader {
+    /// A loader of what this person may see.
+    pub fn new(app: App, viewer: UserId) -> Self {
+        ChatLoader {
+            app,
+            viewer,
+            in_hand: Arc::default(),
+        }
+    }
+
+    /// Keeps the chats of the events in hand, and forgets those of the events before.
+    pub fn keep(&self, chats: HashMap<ChatId, Chat>) {
+        *self.in_hand.lock().unwrap_or_else(PoisonError::into_inner) = chats;
+    }
+
+    fn kept(&self, id: ChatId) -> Option<Chat> {
+        let chats = self.in_hand.lock().unwrap_or_else(PoisonError::into_inner);
+        chats.get(&id).cloned()
+    }
 }
 
 /// The chat's own row; for chats that the viewer was already shown.
@@ -51,7 +76,9 @@ impl Loader<RowOf> for ChatLoader {
 
     async fn load(&self, keys: &[RowOf]) -> Result<HashMap<RowOf, Chat>> {
         let ids: Vec<ChatId> = keys.iter().map(|key| key.0).collect();
-        let found = chat::find_many(&mut *self.app.connection().await?, &ids).await?;
+        let mut found = chat::find_many(&mut *self.app.connection().await?, &ids).await?;
+        let missing: Vec<ChatId> = ids.into_iter().filter(|id| !found.contains_key(id)).collect();
+        found.extend(missing.into_iter().filter_map(|id| Some((id, self.kept(id)?))));
         Ok(found.into_iter().map(|(id, chat)| (RowOf(id), chat)).collect())
     }
 }
@@ -150,9 +177,15 @@ where
     K: Send + Sync + std::hash::Hash + Eq + Clone + 'static,
     ChatLoader: Loader<K, Error = Error>,
 {
+    loader(context)?.load_one(key).await
+}
+
+/// The request's loader.
+///
+/// # Errors
+/// [`Error::Unauthenticated`] when nobody is signed in.
+pub fn loader<'a>(context: &Context<'a>) -> Result<&'a DataLoader<ChatLoader>> {
     context
         .data::<DataLoader<ChatLoader>>()
-        .map_err(|_| Error::Unauthenticated)?
-        .load_one(key)
-        .await
+        .map_err(|_| Error::Unauthenticated)
 }

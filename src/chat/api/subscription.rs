@@ -18,6 +18,7 @@ use super::event::{
     ResyncReason, ResyncRequired, StreamReady,
 };
 use super::generation::GenerationEvent;
+use super::loader::{ChatLoader, loader};
 use crate::app::App;
 use crate::chat::member::Membership;
 use crate::chat::reply::watch;
@@ -55,7 +56,7 @@ impl ChatSubscription {
                 "Name at most {MOST_CHATS} chats, or none for all."
             )));
         }
-        Follower::new(context.app(), who.user_id, chat_ids).stream(after)
+        Follower::new(context, who.user_id, chat_ids)?.stream(after)
     }
 
     /// The same for one chat.
@@ -73,7 +74,7 @@ impl ChatSubscription {
         if membership.is_none() && after.is_none() {
             return Err(Error::not_found(&["chatId"], "chat"));
         }
-        Follower::new(context.app(), who.user_id, Some(vec![chat_id])).stream(after)
+        Follower::new(context, who.user_id, Some(vec![chat_id]))?.stream(after)
     }
 
     /// The tokens of one answer, as they come. Begins with a `GenerationSnapshot`, unless `after` can be continued;
@@ -93,17 +94,19 @@ impl ChatSubscription {
 /// One client's way through the log.
 struct Follower {
     app: App,
+    loader: ChatLoader,
     user_id: UserId,
     chats: Option<Vec<ChatId>>,
 }
 
 impl Follower {
-    fn new(app: &App, user_id: UserId, chats: Option<Vec<ChatId>>) -> Self {
-        Follower {
-            app: app.clone(),
+    fn new(context: &Context<'_>, user_id: UserId, chats: Option<Vec<ChatId>>) -> Result<Self> {
+        Ok(Follower {
+            app: context.app().clone(),
+            loader: loader(context)?.loader().clone(),
             user_id,
             chats,
-        }
+        })
     }
 
     fn stream(self, after: Option<String>) -> Result<impl Stream<Item = Result<Event>> + 'static> {
@@ -112,32 +115,35 @@ impl Follower {
             .transpose()
             .map_err(|error: event::CursorError| Error::BadInput(error.to_string()))?;
         Ok(try_stream! {
-            if let Some(reason) = self.refuses(after.as_ref()).await? {
+            if let Some(reason) = self.app.patiently(|| self.refuses(after.as_ref())).await? {
                 yield Event::ResyncRequired(ResyncRequired { cursor: None, occurred_at: Utc::now(), reason });
                 return;
             }
             let resumed = after.is_some();
             let mut position = match after {
                 Some(cursor) => cursor.position,
-                None => event::current(&mut *self.app.connection().await?).await?.position,
+                None => self.app.patiently(|| self.end()).await?,
             };
             yield Event::StreamReady(StreamReady { cursor: Some(self.cursor(&position)), occurred_at: Utc::now(), resumed });
             loop {
                 let mut feed = self.app.log().follow(self.user_id, position.reaches()).await;
                 while !(position.then.is_none() && position.seen.covers(&feed.reached)) {
-                    let (missed, next) = self.missed(&position, &feed.reached).await?;
-                    for (event, _) in self.hydrate(missed).await? {
+                    let (missed, next) = self.app.patiently(|| self.missed(&position, &feed.reached)).await?;
+                    for (event, _) in self.app.patiently(|| self.hydrate(&missed)).await? {
                         if let Some(event) = event {
                             yield event;
                         }
                     }
                     position = next;
                 }
-                while let Some(delivery) = feed.next().await {
-                    if delivery.event.is_before(&position) || !self.wants(&delivery.event) {
-                        continue;
+                loop {
+                    let deliveries = feed.next().await;
+                    if deliveries.is_empty() {
+                        break;
                     }
-                    for (event, at) in self.hydrate(vec![((*delivery.event).clone(), delivery.position)]).await? {
+                    let new = deliveries.into_iter().filter(|new| !new.event.is_before(&position) && self.wants(&new.event));
+                    let new: Vec<(LoggedEvent, Position)> = new.map(|new| ((*new.event).clone(), new.position)).collect();
+                    for (event, at) in self.app.patiently(|| self.hydrate(&new)).await? {
                         position = at;
                         if let Some(event) = event {
                             yield event;
@@ -158,6 +164,11 @@ impl Follower {
             Resumable::Unknown => ResyncReason::CursorUnknown,
         };
         Ok(Some(reason))
+    }
+
+    /// The log's present end.
+    async fn end(&self) -> Result<Position> {
+        Ok(event::current(&mut *self.app.connection().await?).await?.position)
     }
 
     fn cursor(&self, position: &Position) -> String {
@@ -207,7 +218,7 @@ impl Follower {
     }
 
     /// Loads what events speak of, as it is now. What is gone by now has a later event that says so, and is skipped.
-    async fn hydrate(&self, rows: Vec<(LoggedEvent, Position)>) -> Result<Vec<(Option<Event>, Position)>> {
+    async fn hydrate(&self, rows: &[(LoggedEvent, Position)]) -> Result<Vec<(Option<Event>, Position)>> {
         if rows.is_empty() {
             return Ok(Vec::new());
         }
@@ -224,8 +235,8 @@ impl Follower {
             message::find_many_visible(&mut connection, self.user_id, &message_ids).await?
         };
         drop(connection);
-        let shown = rows.into_iter().zip(payloads).map(|((row, at), payload)| {
-            let (cursor, occurred_at) = (Some(self.cursor(&at)), row.occurred_at);
+        let shown = rows.iter().zip(payloads).map(|((row, at), payload)| {
+            let (cursor, occurred_at) = (Some(self.cursor(at)), row.occurred_at);
             let message = payload.message_id.and_then(|id| messages.get(&id)).cloned();
             let event = match row.kind.as_str() {
                 kinds::CHAT_UPSERTED => chats.get(&payload.chat_id).cloned().map(|chat| {
@@ -276,8 +287,10 @@ impl Follower {
                     None
                 }
             };
-            (event, at)
+            (event, at.clone())
         });
-        Ok(shown.collect())
+        let shown = shown.collect();
+        self.loader.keep(chats);
+        Ok(shown)
     }
 }

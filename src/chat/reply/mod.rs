@@ -114,11 +114,7 @@ impl Engine {
 
     /// Keeps the running answers and looks for those of dead processes, until the server stops.
     pub async fn run(self, app: App) {
-        tokio::join!(
-            keeper::checkpoint(self.clone(), app.clone()),
-            keeper::renew(self.clone(), app.clone()),
-            keeper::recover(self, app)
-        );
+        tokio::join!(keeper::keep(self.clone(), app.clone()), keeper::recover(self, app));
     }
 
     /// Waits for the running answers, then ends the rest as interrupted.

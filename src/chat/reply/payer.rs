@@ -7,8 +7,8 @@ use crate::ai::{Endpoint, Provider, Reach};
 use crate::app::App;
 use crate::db::Connection;
 use crate::error::{Error, ErrorCode, Result};
-use crate::id::{ApiKeyId, UserId};
-use crate::vault::key;
+use crate::id::UserId;
+use crate::vault::key::{self, UsedKey};
 
 /// What the chat or the message asks for.
 #[derive(Debug, Default)]
@@ -29,7 +29,7 @@ pub struct Payer {
     /// Whose key.
     pub source: KeySource,
     /// The person's key, when it is theirs.
-    pub api_key_id: Option<ApiKeyId>,
+    pub key: Option<UsedKey>,
 }
 
 /// Whether a model's name is a script for the scripted provider.
@@ -66,7 +66,7 @@ pub async fn resolve(connection: &mut Connection, app: &App, user_id: UserId, wi
                 },
                 model: wish.model.unwrap_or_else(|| settings.openai_model.clone()),
                 source: KeySource::User,
-                api_key_id: Some(key.id),
+                key: Some(key.used()),
             });
         }
     }
@@ -84,11 +84,15 @@ pub async fn resolve(connection: &mut Connection, app: &App, user_id: UserId, wi
             },
             model: wish.model.unwrap_or_else(|| settings.openai_model.clone()),
             source: KeySource::Server,
-            api_key_id: None,
+            key: None,
         });
     }
     if development && wanted.is_none() && wish.model.is_none() {
         return Ok(scripted(None));
+    }
+    if wanted == Some(Provider::Scripted) {
+        let message = "The scripted provider answers in development only. Choose another provider.";
+        return Err(Error::rejected(ErrorCode::Invalid, &["reply", "provider"], message));
     }
     let name = wanted.unwrap_or(Provider::OpenAi).title();
     let message = format!("No API key configured. Please add your {name} API key in profile settings.");
@@ -103,6 +107,6 @@ fn scripted(model: Option<String>) -> Payer {
         endpoint: Endpoint::scripted(),
         model,
         source: KeySource::None,
-        api_key_id: None,
+        key: None,
     }
 }

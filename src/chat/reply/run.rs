@@ -1,10 +1,11 @@
 //! One answer, from the conversation to its closing transaction.
 
+use std::panic::AssertUnwindSafe;
 use std::sync::Arc;
 use std::time::Duration;
 
 use chrono::Utc;
-use futures_util::StreamExt;
+use futures_util::{FutureExt, StreamExt};
 
 use super::closing::{self, Outcome};
 use super::live::{Channel, Ending, Live};
@@ -13,14 +14,25 @@ use super::prompt;
 use crate::ai::{Delta, Failure, FailureKind, Request};
 use crate::app::App;
 use crate::error::Result;
-use crate::vault::key;
+use crate::vault::key::{self, UsedKey, Verdict};
 
 /// The longest pause between two attempts to store an answer's end.
 const LONGEST_PAUSE: Duration = Duration::from_secs(5);
 
 /// Makes the answer to the message at `sequence`, and stores its end whatever happens.
 pub(super) async fn run(app: App, live: Arc<Live>, sequence: i64, payer: Payer) {
-    let api_key_id = payer.api_key_id;
+    let made = AssertUnwindSafe(make(app.clone(), Arc::clone(&live), sequence, payer))
+        .catch_unwind()
+        .await;
+    if made.is_err() {
+        tracing::error!(generation = %live.id, "the task of an answer panicked");
+        let failure = Failure::new(FailureKind::Internal, "the task panicked");
+        close(&app, &live, &Outcome::Failed(failure)).await;
+    }
+}
+
+async fn make(app: App, live: Arc<Live>, sequence: i64, payer: Payer) {
+    let key = payer.key;
     let outcome = match prompt::conversation(&app, live.chat_id, sequence).await {
         Ok(turns) => {
             let request = Request {
@@ -53,13 +65,13 @@ pub(super) async fn run(app: App, live: Arc<Live>, sequence: i64, payer: Payer) 
         tracing::warn!(generation = %live.id, kind = failure.kind.name(), status = failure.http_status, request = failure.provider_request_id, detail = failure.detail, "an answer failed");
     }
     close(&app, &live, &outcome).await;
-    if let Some(api_key_id) = api_key_id {
-        let refusal = if let Outcome::Failed(failure) = &outcome {
-            Some(failure.kind)
-        } else {
-            None
+    if let Some(key) = key {
+        let verdict = match &outcome {
+            Outcome::Completed(_) => Verdict::Accepted,
+            Outcome::Failed(failure) => Verdict::Refused(failure.kind),
+            Outcome::Stopped | Outcome::Interrupted => Verdict::Unknown,
         };
-        if let Err(error) = note_health(&app, api_key_id, refusal).await {
+        if let Err(error) = note_health(&app, &key, verdict).await {
             tracing::warn!(%error, "cannot note a key's health");
         }
     }
@@ -93,7 +105,7 @@ async fn close(app: &App, live: &Live, outcome: &Outcome) {
     let mut pause = Duration::from_millis(50);
     loop {
         let stored = async {
-            let mut connection = app.connection().await?;
+            let mut connection = app.upkeep_connection().await?;
             closing::finish(&mut connection, live.id, outcome, Some(&progress)).await
         };
         match stored.await {
@@ -110,7 +122,7 @@ async fn close(app: &App, live: &Live, outcome: &Outcome) {
     live.finish();
 }
 
-async fn note_health(app: &App, id: crate::id::ApiKeyId, refusal: Option<FailureKind>) -> Result<()> {
+async fn note_health(app: &App, key: &UsedKey, verdict: Verdict) -> Result<()> {
     let mut connection = app.connection().await?;
-    key::note_health(&mut connection, id, refusal).await
+    key::note_health(&mut connection, key, verdict).await
 }

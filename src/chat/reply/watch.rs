@@ -33,7 +33,12 @@ pub enum Watched {
     /// What comes next.
     Piece(Piece),
     /// The end, whatever it is; nothing comes after it.
-    Finished(Box<Generation>),
+    Finished {
+        /// The answer as it ended.
+        generation: Box<Generation>,
+        /// Its text.
+        text: String,
+    },
 }
 
 /// The events of one answer for somebody who has those up to `after`.
@@ -79,18 +84,18 @@ pub async fn watch(
                     }
                 }
                 after = Some(sequence);
-                row = load(&app, user_id, id).await?;
+                row = app.patiently(|| load(&app, user_id, id)).await?;
             }
             if after != Some(row.0.sequence) {
                 after = Some(row.0.sequence);
                 yield Watched::Snapshot { text: row.1.clone(), reasoning: row.0.reasoning.clone(), sequence: row.0.sequence };
             }
             if row.0.finished_at.is_some() {
-                yield Watched::Finished(Box::new(row.0));
+                yield Watched::Finished { generation: Box::new(row.0), text: row.1 };
                 return;
             }
             tokio::time::sleep(LOOK_EVERY).await;
-            row = load(&app, user_id, id).await?;
+            row = app.patiently(|| load(&app, user_id, id)).await?;
         }
     })
 }

@@ -5,27 +5,34 @@ use std::collections::HashMap;
 use async_graphql::parser::types::{
     Directive, ExecutableDocument, Field, OperationDefinition, OperationType, Selection, SelectionSet,
 };
-use async_graphql::{Name, Positioned, ServerResult, Value, Variables};
+use async_graphql::{Name, Pos, Positioned, ServerResult, Value, Variables};
 use async_graphql_value::Value as Literal;
 
-use super::{ALIASES, COST, DEPTH, DIRECTIVES, FIELDS, INTROSPECTION_LISTS, ROOT_MUTATIONS, exceeded, refused, spoken};
+use super::{
+    ALIASES, COST, DEPTH, DIRECTIVES, FIELDS, INTROSPECTION_LISTS, PAGE, PAGE_AT_MOST, ROOT_MUTATIONS, SELECTIONS,
+    exceeded, refused, spoken,
+};
 
 /// What a selection set comes to. Fragments count as often as they are spread.
 #[derive(Debug, Clone, Copy, Default)]
 struct Size {
     /// Fields on the level of the selection set itself.
     level: usize,
-    /// Fields on all levels.
+    /// Fields and fragments on all levels. Fragments count because walking them is work, whatever they hold.
     fields: usize,
     /// Fields with the sizes of pages multiplied in.
     cost: usize,
     /// Levels of fields.
     depth: usize,
+    /// Levels of selection sets.
+    selections: usize,
     /// Lists inside lists of the schema's description.
     lists: usize,
     aliases: usize,
     directives: usize,
     introspects: bool,
+    /// Whether the selection set is one of a page.
+    is_page: bool,
 }
 
 impl Size {
@@ -38,13 +45,15 @@ impl Size {
         self.aliases = self.aliases.saturating_add(other.aliases);
         self.directives = self.directives.saturating_add(other.directives);
         self.introspects |= other.introspects;
+        self.selections = self.selections.max(other.selections);
+        self.is_page |= other.is_page;
     }
 
     fn check(&self, operation: &Positioned<OperationDefinition>) -> ServerResult<()> {
         let limits = [
             (
                 "QUERY_TOO_COMPLEX",
-                "fields with all fragments expanded",
+                "fields and fragments with all fragments expanded",
                 self.fields,
                 FIELDS,
             ),
@@ -124,9 +133,9 @@ pub(super) fn check_expansion(document: &ExecutableDocument) -> ServerResult<Siz
         total.check(operation)?;
     }
     // Fragments that nothing spreads are invalid, but validation walks them to find that out.
-    for name in document.fragments.keys() {
+    for (name, definition) in &document.fragments {
         let unused = !measure.fragments.contains_key(name);
-        let size = measure.fragment(name)?;
+        let size = measure.fragment(&Positioned::new(name.clone(), definition.pos))?;
         if unused {
             total.add(size);
         }
@@ -149,6 +158,8 @@ struct Measure<'a> {
     variables: Option<(&'a OperationDefinition, &'a Variables)>,
     /// The sizes of fragments; None while one is being measured.
     fragments: HashMap<&'a Name, Option<Size>>,
+    /// In how many selection sets the one being measured stands.
+    around: usize,
 }
 
 impl<'a> Measure<'a> {
@@ -157,23 +168,35 @@ impl<'a> Measure<'a> {
             document,
             variables: None,
             fragments: HashMap::new(),
+            around: 0,
         }
     }
 
     fn selection_set(&mut self, set: &'a SelectionSet) -> ServerResult<Size> {
+        let Some(first) = set.items.first() else {
+            return Ok(Size::default());
+        };
+        // On the way in for the sake of the stack, on the way out because fragments are entered only once.
+        check_selections(self.around, first.pos)?;
+        self.around += 1;
         let mut total = Size::default();
         for selection in &set.items {
             match &selection.node {
                 Selection::Field(field) => total.add(self.field(&field.node)?),
                 Selection::FragmentSpread(spread) => {
-                    total.add(self.fragment(&spread.node.fragment_name.node)?);
+                    total.add(self.fragment(&spread.node.fragment_name)?);
+                    total.fields = total.fields.saturating_add(1);
                 }
                 Selection::InlineFragment(fragment) => {
                     total.add(self.selection_set(&fragment.node.selection_set.node)?);
+                    total.fields = total.fields.saturating_add(1);
                 }
             }
             total.add(self.directives(selection.node.directives())?);
         }
+        self.around -= 1;
+        check_selections(total.selections, first.pos)?;
+        total.selections += 1;
         Ok(total)
     }
 
@@ -188,7 +211,10 @@ impl<'a> Measure<'a> {
         Ok(Size {
             level: 1,
             fields: inner.fields.saturating_add(1),
-            cost: inner.cost.saturating_mul(self.page_size(field)).saturating_add(1),
+            cost: inner
+                .cost
+                .saturating_mul(self.items(field, inner.is_page))
+                .saturating_add(1),
             // The description of a type is as deep as its wrappers, which tools ask for nine levels down.
             depth: if introspects { 1 } else { inner.depth + 1 },
             lists: if introspects {
@@ -199,13 +225,16 @@ impl<'a> Measure<'a> {
             aliases: inner.aliases.saturating_add(usize::from(field.alias.is_some())),
             directives: inner.directives,
             introspects: introspects || inner.introspects,
+            selections: inner.selections,
+            is_page: matches!(field.name.node.as_str(), "nodes" | "edges"),
         })
     }
 
-    fn fragment(&mut self, name: &'a Name) -> ServerResult<Size> {
-        let Some((name, definition)) = self.document.fragments.get_key_value(name) else {
-            // An unknown fragment is validation's to explain.
-            return Ok(Size::default());
+    fn fragment(&mut self, spread: &Positioned<Name>) -> ServerResult<Size> {
+        let Some((name, definition)) = self.document.fragments.get_key_value(&spread.node) else {
+            // Left to validation, it would be looked for wherever it is spread.
+            let message = format!("Unknown fragment \"{}\".", spread.node);
+            return Err(refused("GRAPHQL_VALIDATION_FAILED", message, Some(spread.pos)));
         };
         match self.fragments.get(name) {
             Some(Some(size)) => return Ok(*size),
@@ -248,14 +277,22 @@ impl<'a> Measure<'a> {
         Ok(())
     }
 
-    /// How many items a field asks for, where it says so; more than a page holds is refused by the field itself.
-    fn page_size(&self, field: &Field) -> usize {
+    /// How many items a field brings: what it asks for, or as many as it may. More than a page holds is refused by
+    /// the field itself.
+    fn items(&self, field: &Field, is_page: bool) -> usize {
         let asked = ["first", "last"]
             .into_iter()
             .filter_map(|name| field.get_argument(name))
             .filter_map(|value| self.integer(&value.node))
             .max();
-        asked.unwrap_or(1).clamp(1, 100).try_into().unwrap_or(1)
+        match (asked, field.name.node.as_str()) {
+            (Some(asked), _) => usize::try_from(asked).unwrap_or(0).clamp(1, PAGE_AT_MOST),
+            // Lists without pages; what caps them is a rule of their own rooms.
+            (None, "activeGenerations") => 16,
+            (None, "sessions") => 100,
+            (None, _) if is_page => PAGE,
+            (None, _) => 1,
+        }
     }
 
     fn integer(&self, value: &Literal) -> Option<i64> {
@@ -284,6 +321,15 @@ impl<'a> Measure<'a> {
 /// Whether a field is one of the schema's description, which take no pages; `fields` of ours would.
 fn is_bare(field: &Field) -> bool {
     field.arguments.iter().all(|(name, _)| name.node == "includeDeprecated")
+}
+
+/// Checks how many selection sets stand around another, or inside it.
+fn check_selections(measured: usize, position: Pos) -> ServerResult<()> {
+    if measured > SELECTIONS {
+        let what = "levels of selections with all fragments expanded";
+        return Err(exceeded("QUERY_TOO_DEEP", what, measured, SELECTIONS, Some(position)));
+    }
+    Ok(())
 }
 
 fn has_nul(value: &Literal) -> bool {

@@ -25,6 +25,8 @@ pub const TOKENS: usize = 4_000;
 pub const BRACKETS: usize = 64;
 /// The most fields inside fields.
 pub const DEPTH: usize = 15;
+/// The most selection sets inside selection sets, those of fragments among them: as many as async-graphql allows.
+pub const SELECTIONS: usize = 32;
 /// The most lists inside lists of the schema's description.
 pub const INTROSPECTION_LISTS: usize = 2;
 /// The most aliases.
@@ -33,10 +35,14 @@ pub const ALIASES: usize = 30;
 pub const DIRECTIVES: usize = 50;
 /// The most mutations in one operation.
 pub const ROOT_MUTATIONS: usize = 10;
-/// The most fields once all fragments are expanded.
+/// The most fields and fragments once all fragments are expanded.
 pub const FIELDS: usize = 1_000;
 /// The most fields that can be resolved, with the sizes of pages multiplied in.
 pub const COST: usize = 50_000;
+/// How many items a page counts for when its size is not asked for.
+pub const PAGE: usize = 50;
+/// How many items a page counts for at most.
+pub const PAGE_AT_MOST: usize = 100;
 /// The most values in the variables, counting those inside lists and objects.
 pub const VARIABLE_VALUES: usize = 5_000;
 /// The most bytes in the name of an operation.

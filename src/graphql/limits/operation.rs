@@ -1,11 +1,13 @@
 //! Which operation of a document is meant, and whether its variables are there.
 
+use std::collections::HashMap;
+
 use async_graphql::parser::types::{
     DocumentOperations, ExecutableDocument, OperationDefinition, Selection, SelectionSet,
 };
-use async_graphql::{Positioned, ServerResult, Value, Variables};
+use async_graphql::{Name, Positioned, ServerResult, Value, Variables};
 
-use super::{DEPTH, OPERATION_NAME_BYTES, VARIABLE_VALUES, exceeded, refused};
+use super::{OPERATION_NAME_BYTES, SELECTIONS, VARIABLE_VALUES, exceeded, refused};
 
 /// The operation that a request means.
 ///
@@ -93,27 +95,50 @@ fn check_value(value: &Value, values: &mut usize) -> bool {
     }
 }
 
-/// How many root fields an operation has, those in fragments counted. Called on documents within the limits, which
-/// bound the work.
+/// How many root fields an operation has, those in fragments counted as often as they are spread.
 pub fn root_fields(document: &ExecutableDocument, name: Option<&str>) -> u32 {
     select(document, name).map_or(1, |operation| {
-        count(document, &operation.node.selection_set.node, DEPTH)
+        let mut fragments = HashMap::new();
+        count(
+            document,
+            &operation.node.selection_set.node,
+            SELECTIONS + 1,
+            &mut fragments,
+        )
     })
 }
 
-fn count(document: &ExecutableDocument, set: &SelectionSet, depth: usize) -> u32 {
-    if depth == 0 {
+/// Counts each fragment once. One that spreads itself has no fields there, and what is nested too deep none at all;
+/// such documents are refused before they run.
+fn count<'a>(
+    document: &'a ExecutableDocument,
+    set: &'a SelectionSet,
+    levels: usize,
+    fragments: &mut HashMap<&'a Name, u32>,
+) -> u32 {
+    let Some(levels_below) = levels.checked_sub(1) else {
         return 0;
-    }
-    let fields = set.items.iter().map(|selection| match &selection.node {
-        Selection::Field(_) => 1,
-        Selection::InlineFragment(fragment) => count(document, &fragment.node.selection_set.node, depth - 1),
-        Selection::FragmentSpread(spread) => document
-            .fragments
-            .get(&spread.node.fragment_name.node)
-            .map_or(0, |fragment| {
-                count(document, &fragment.node.selection_set.node, depth - 1)
-            }),
-    });
-    fields.sum()
+    };
+    set.items.iter().fold(0_u32, |total, selection| {
+        let fields = match &selection.node {
+            Selection::Field(_) => 1,
+            Selection::InlineFragment(fragment) => {
+                count(document, &fragment.node.selection_set.node, levels_below, fragments)
+            }
+            Selection::FragmentSpread(spread) => {
+                let name = &spread.node.fragment_name.node;
+                match (fragments.get(name), document.fragments.get(name)) {
+                    (Some(fields), _) => *fields,
+                    (None, None) => 0,
+                    (None, Some(fragment)) => {
+                        fragments.insert(name, 0);
+                        let fields = count(document, &fragment.node.selection_set.node, levels_below, fragments);
+                        fragments.insert(name, fields);
+                        fields
+                    }
+                }
+            }
+        };
+        total.saturating_add(fields)
+    })
 }

@@ -28,6 +28,8 @@ pub(super) const SECOND_INIT: Close = Close::because(4429, "Too many initialisat
 pub(super) const RESTART: Close = Close::because(1012, "Service restart");
 pub(super) const TOO_MANY_SOCKETS: Close =
     Close::because(1013, "Try again later: too many sockets and streams of this account");
+/// Not 4429: clients take that for fatal, and this one may come back when it reads.
+pub(super) const UNHEARD: Close = Close::because(1013, "Try again later: read the answers before asking for more");
 pub(super) const UNAVAILABLE: Close = Close::because(1013, "Try again later: temporarily unavailable");
 
 /// The most bytes in the reason of a close frame (RFC 6455, section 5.5).
@@ -169,6 +171,7 @@ mod tests {
             SECOND_INIT,
             RESTART,
             TOO_MANY_SOCKETS,
+            UNHEARD,
             UNAVAILABLE,
         ] {
             assert!(close.reason.len() <= REASON_BYTES, "{}", close.reason);

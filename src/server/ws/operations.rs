@@ -10,11 +10,15 @@ use futures_util::stream::{BoxStream, StreamExt};
 use tokio::sync::mpsc;
 use tokio::task::{AbortHandle, JoinSet};
 
-use super::message::{Close, Outgoing};
+use super::message::{self, Close, Outgoing};
 use super::writer::Frame;
 use crate::account::viewer::{Client, Viewer};
 use crate::server::doors::Doors;
 use crate::server::{answer, stream};
+
+/// How many tasks may be at their end beside the running operations: refusals and last words, which wait only for a
+/// client that does not read. No limit of rates sees them, so this is what stops a client that goes on asking.
+const ENDING: usize = 128;
 
 /// The operations of one socket. All stop when it is dropped, except mutations, which are finished.
 pub(super) struct Operations {
@@ -38,7 +42,7 @@ impl Operations {
         }
     }
 
-    /// Begins an operation, or says how to close when its id is taken.
+    /// Begins an operation, or says how to close when its id is taken or too many answers wait.
     pub(super) fn start(
         &mut self,
         doors: &Doors,
@@ -47,6 +51,10 @@ impl Operations {
         viewer: Viewer,
         client: Client,
     ) -> Result<(), Close> {
+        let limit = doors.settings().operations_per_socket;
+        if self.tasks.len() >= limit.saturating_add(ENDING) {
+            return Err(message::UNHEARD);
+        }
         let running = lock(&self.running);
         let (is_taken, count) = (running.contains_key(&id), running.len());
         drop(running);
@@ -60,7 +68,6 @@ impl Operations {
             running: self.running.clone(),
             queue: self.queue.clone(),
         };
-        let limit = doors.settings().operations_per_socket;
         if count >= limit {
             let message =
                 format!("This socket runs {limit} operations already. Complete some first, or open another socket.");

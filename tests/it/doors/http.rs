@@ -191,6 +191,33 @@ async fn batches_are_answered_in_order_and_capped() {
 }
 
 #[tokio::test]
+async fn few_of_a_batch_run_at_once() {
+    let door = Door::open().await;
+    let numbers = 0..10;
+    let batch: Vec<_> = numbers
+        .clone()
+        .map(|number| json!({ "query": format!("{{ crowd(number: {number}) }}") }))
+        .collect();
+    let answers = body(door.post(&json!(batch)).send().await.expect("an answer")).await;
+    let expected: Vec<_> = numbers.map(|number| json!({ "data": { "crowd": number } })).collect();
+    assert_eq!(answers, json!(expected));
+    assert_eq!(door.seen.most_inside.load(std::sync::atomic::Ordering::SeqCst), 4);
+}
+
+#[tokio::test]
+async fn a_token_that_takes_too_long_to_look_up_is_told() {
+    let door = Door::with(DoorSettings {
+        authentication_timeout: Duration::from_millis(50),
+        ..DoorSettings::default()
+    })
+    .await;
+    let request = door.post(&json!({ "query": "{ me }" })).bearer_auth("stuck");
+    let response = soon(request.send()).await.expect("an answer");
+    assert_eq!(response.status(), StatusCode::SERVICE_UNAVAILABLE);
+    assert_eq!(code(&body(response).await), "SERVICE_UNAVAILABLE");
+}
+
+#[tokio::test]
 async fn a_token_makes_a_viewer_and_a_bad_one_makes_nobody() {
     let door = Door::open().await;
     let me = async |token: &str| {

@@ -88,3 +88,62 @@ async fn a_body_that_does_not_come_is_given_up() {
     soon(connection.read_exact(&mut beginning)).await.expect("an answer");
     assert_eq!(&beginning, b"HTTP/1.1 408");
 }
+
+#[tokio::test]
+async fn a_client_that_takes_no_bytes_is_given_up() {
+    let door = Door::with(DoorSettings {
+        write_timeout: Duration::from_millis(100),
+        ..DoorSettings::default()
+    })
+    .await;
+    let text = "x".repeat(200_000);
+    let body = json!({ "query": "query($t: String!) { echo(text: $t) }", "variables": { "t": text } }).to_string();
+    let request = format!(
+        "POST /graphql HTTP/1.1\r\nhost: x\r\ncontent-type: application/json\r\ncontent-length: {}\r\n\r\n{body}",
+        body.len()
+    );
+    let mut deaf = TcpStream::connect(door.address).await.expect("a connection");
+    soon(async { while deaf.write_all(request.as_bytes()).await.is_ok() {} }).await;
+}
+
+/// Whether a connection is served.
+async fn is_served(connection: &mut TcpStream) -> bool {
+    let request = b"GET /livez HTTP/1.1\r\nhost: x\r\n\r\n";
+    let mut beginning = [0; 12];
+    connection.write_all(request).await.is_ok()
+        && soon(connection.read_exact(&mut beginning)).await.is_ok()
+        && &beginning == b"HTTP/1.1 200"
+}
+
+#[tokio::test]
+async fn connections_of_an_address_are_capped() {
+    let settings = DoorSettings {
+        connections_per_address: 1,
+        ..DoorSettings::default()
+    };
+    let behind_proxy = DoorSettings {
+        trusted_proxies: vec!["127.0.0.1/32".parse().expect("a network")],
+        ..settings.clone()
+    };
+    for (settings, has_room) in [(settings, false), (behind_proxy, true)] {
+        let door = Door::with(settings).await;
+        let mut first = TcpStream::connect(door.address).await.expect("a connection");
+        let mut second = TcpStream::connect(door.address).await.expect("a connection");
+        assert_eq!(is_served(&mut second).await, has_room);
+        assert!(is_served(&mut first).await);
+    }
+}
+
+#[tokio::test]
+async fn connections_wait_for_room() {
+    let door = Door::with(DoorSettings {
+        connections: 1,
+        ..DoorSettings::default()
+    })
+    .await;
+    let mut first = TcpStream::connect(door.address).await.expect("a connection");
+    let mut second = TcpStream::connect(door.address).await.expect("a connection");
+    assert!(is_served(&mut first).await);
+    drop(first);
+    assert!(is_served(&mut second).await);
+}

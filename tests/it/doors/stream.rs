@@ -2,11 +2,17 @@
 
 use std::time::Duration;
 
-use parlor::server::doors::DoorSettings;
+use async_graphql::Request;
+use axum::body::{Body, to_bytes};
+use parlor::account::viewer::{Client, Viewer};
+use parlor::server::doors::{DoorSettings, Doors};
+use parlor::server::sse;
 use reqwest::header::{ACCEPT, CONTENT_TYPE};
 use reqwest::{Response, StatusCode};
 use serde_json::json;
+use tokio_util::sync::CancellationToken;
 
+use super::toy::{Seen, Toy};
 use super::{Door, soon};
 
 const EVENTS: &str = "text/event-stream";
@@ -112,6 +118,48 @@ async fn a_stream_ends_with_its_session() {
             && told.ends_with("\r\n--graphql--\r\n"),
         "{told}"
     );
+}
+
+/// The body of a stream that nobody has read, whose queue is full.
+async fn full(seen: &Seen, shutdown: &CancellationToken) -> Body {
+    let settings = DoorSettings {
+        write_timeout: Duration::from_secs(3600),
+        ..DoorSettings::default()
+    };
+    let doors = Doors::new(Toy::new(seen.clone()), settings, shutdown.clone());
+    let opened = doors.open(Request::new("subscription { eager(tellAt: 16) }"));
+    let viewer = doors.house().authenticate("user-7").await.expect("a known token");
+    let client = Client {
+        address: std::net::Ipv4Addr::LOCALHOST.into(),
+        user_agent: None,
+    };
+    let response = sse::respond(
+        &doors,
+        opened.expect("it is well formed"),
+        Viewer::SignedIn(viewer),
+        client,
+    );
+    soon(seen.began.notified()).await;
+    response.expect("there is room").into_body()
+}
+
+#[tokio::test]
+async fn an_end_is_noticed_while_the_queue_is_full_and_nothing_follows() {
+    let (seen, shutdown) = (Seen::default(), CancellationToken::new());
+    let revoked = full(&seen, &shutdown).await;
+    seen.revoked.cancel();
+    soon(seen.dropped.notified()).await;
+    let told = to_bytes(revoked, usize::MAX).await.expect("it ends well");
+    let told = std::str::from_utf8(&told).expect("UTF-8");
+    assert!(told.contains("UNAUTHENTICATED") && !told.contains("eager"), "{told}");
+
+    let (seen, shutdown) = (Seen::default(), CancellationToken::new());
+    let stopped = full(&seen, &shutdown).await;
+    shutdown.cancel();
+    soon(seen.dropped.notified()).await;
+    to_bytes(stopped, usize::MAX)
+        .await
+        .expect_err("a cut stream is a network error, not an end");
 }
 
 #[tokio::test]

@@ -31,6 +31,10 @@ pub struct Seen {
     pub go_on: Arc<Notify>,
     /// How many slow mutations came to their end.
     pub finished: Arc<AtomicUsize>,
+    /// How many crowd the field of that name now.
+    pub inside: Arc<AtomicUsize>,
+    /// The most that ever did.
+    pub most_inside: Arc<AtomicUsize>,
 }
 
 /// The toy house.
@@ -49,11 +53,12 @@ impl Toy {
 }
 
 impl House for Toy {
-    /// `user-7` is user 7 for an hour, `brief` for 200 ms; the other words are the errors.
+    /// `user-7` is user 7 for an hour, `brief` for 200 ms; `stuck` is never decided; the other words are the errors.
     fn authenticate<'a>(&'a self, token: &'a str) -> BoxFuture<'a, Result<SignedIn, TokenError>> {
         let (number, lifetime) = match token {
             "expired" => return async { Err(TokenError::Expired) }.boxed(),
             "ended" => return async { Err(TokenError::Ended) }.boxed(),
+            "stuck" => return std::future::pending().boxed(),
             "away" => return async { Err(TokenError::Unavailable) }.boxed(),
             "brief" => (1, Duration::from_millis(200)),
             token => match token.strip_prefix("user-").and_then(|number| number.parse().ok()) {
@@ -153,6 +158,16 @@ impl Query {
 
     async fn slow(&self, context: &Context<'_>) -> i32 {
         wait(context).await
+    }
+
+    /// Counts who is inside while it gives way to the others once.
+    async fn crowd(&self, context: &Context<'_>, number: i32) -> i32 {
+        let seen = context.data_unchecked::<Seen>();
+        let inside = seen.inside.fetch_add(1, Ordering::SeqCst) + 1;
+        seen.most_inside.fetch_max(inside, Ordering::SeqCst);
+        tokio::task::yield_now().await;
+        seen.inside.fetch_sub(1, Ordering::SeqCst);
+        number
     }
 
     async fn never(&self) -> i32 {
@@ -273,6 +288,16 @@ impl Events {
         stream::repeat_with(move || {
             let _keep = &running;
             "x".repeat(bytes)
+        })
+    }
+
+    /// Is always ready, and tells when it is asked for one of its items.
+    async fn eager(&self, context: &Context<'_>, tell_at: i32) -> impl Stream<Item = i32> {
+        let running = Running::new(context);
+        stream::iter(1..).inspect(move |number| {
+            if *number == tell_at {
+                running.0.began.notify_one();
+            }
         })
     }
 

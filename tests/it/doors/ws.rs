@@ -60,6 +60,16 @@ impl Socket {
             .await;
     }
 
+    /// Says something many times without listening, or until the server hangs up.
+    pub(super) async fn flood(&mut self, message: Value, times: usize) {
+        let message = Message::text(message.to_string());
+        for _ in 0..times {
+            if self.0.send(message.clone()).await.is_err() {
+                return;
+            }
+        }
+    }
+
     pub(super) async fn hear(&mut self) -> Value {
         loop {
             match soon(self.0.next()).await.expect("a message").expect("a good message") {

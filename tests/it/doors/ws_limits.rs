@@ -77,6 +77,22 @@ async fn operations_of_a_socket_are_capped() {
 }
 
 #[tokio::test]
+async fn a_client_that_asks_and_does_not_listen_is_closed() {
+    let door = Door::with(DoorSettings {
+        operations_per_socket: 4,
+        write_timeout: Duration::from_secs(3600),
+        ..DoorSettings::default()
+    })
+    .await;
+    let mut socket = Socket::ready(&door, json!(null)).await;
+    socket.subscribe("busy", "subscription { busy(bytes: 300000) }").await;
+    assert_eq!(socket.hear().await["id"], "busy");
+    let malformed = json!({ "type": "subscribe", "id": "a", "payload": { "query": "{" } });
+    socket.flood(malformed, 2_000).await;
+    assert_eq!(soon(socket.closed()).await, 1013);
+}
+
+#[tokio::test]
 async fn sockets_of_an_account_are_capped() {
     let door = Door::with(DoorSettings {
         streams_per_user: 1,

@@ -3,6 +3,7 @@
 pub mod app;
 pub mod cluster;
 pub mod database;
+pub mod law;
 pub mod people;
 pub mod process;
 pub mod stream;

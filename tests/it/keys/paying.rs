@@ -115,16 +115,11 @@ async fn without_any_key_nothing_is_stored() {
         (&payload["message"], &payload["generation"]),
         (&Value::Null, &Value::Null)
     );
-    for script in [
-        json!({ "model": "scripted:words=2" }),
-        json!({ "provider": "SCRIPTED" }),
-    ] {
-        assert_eq!(
-            refusal(&send(script).await).0,
-            "KEY_MISSING",
-            "nothing is scripted in production"
-        );
-    }
+    let script = send(json!({ "model": "scripted:words=2" })).await;
+    assert_eq!(refusal(&script).0, "KEY_MISSING", "nothing is scripted in production");
+    let scripted = send(json!({ "provider": "SCRIPTED" })).await;
+    let words = "The scripted provider answers in development only. Choose another provider.";
+    assert_eq!(refusal(&scripted), ("INVALID", "input.reply.provider".into(), words));
     assert_eq!(counts(&app).await, before);
 }
 

@@ -48,7 +48,7 @@ async fn what_cannot_be_sent_leaves_nothing_behind() {
         (
             with("reply", json!({ "model": "scripted:speed=1" })),
             "INVALID",
-            "model",
+            "reply.model",
             "unknown option `speed` of a scripted model",
         ),
         (
@@ -68,7 +68,7 @@ async fn what_cannot_be_sent_leaves_nothing_behind() {
         let field = if field.is_empty() {
             Value::Null
         } else {
-            json!(["input", field])
+            std::iter::once("input").chain(field.split('.')).collect()
         };
         assert_eq!(
             payload["errors"],

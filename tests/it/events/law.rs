@@ -1,0 +1,148 @@
+//! Two devices do things at random, over connections that break, and hold what is true in the end.
+
+use serde_json::json;
+
+use super::rename;
+use crate::harness::app::{Client, TestApp, new_key};
+use crate::harness::law::{Device, Dice};
+
+const MODELS: [&str; 5] = [
+    "scripted:words=3,first=0,delay=0",
+    "scripted:words=30,first=5,delay=3,reasoning=3",
+    "scripted:fail=unavailable,at=2,first=0,delay=1",
+    "scripted:cut=4,first=0,delay=2",
+    "scripted:words=100000,first=0,delay=5",
+];
+
+/// What the random actions have come to.
+#[derive(Default)]
+struct Deeds {
+    chats: Vec<String>,
+    generations: Vec<String>,
+    made: usize,
+}
+
+impl Deeds {
+    async fn act(&mut self, client: &Client, dice: &mut Dice) {
+        let choice = dice.below(20);
+        if choice < 3 || self.chats.is_empty() {
+            self.made += 1;
+            let input =
+                json!({ "title": (choice > 0).then(|| format!("chat {}", self.made)), "model": dice.pick(&MODELS) });
+            let payload = client.mutate("createChat", input, "chat { id }").await;
+            self.chats
+                .push(payload["chat"]["id"].as_str().expect("an id").to_owned());
+            return;
+        }
+        let index = dice.below(self.chats.len());
+        let chat = self.chats[index].clone();
+        let on = dice.below(2) == 0;
+        match choice {
+            3 => rename(client, &chat, &format!("renamed {}", dice.below(100))).await,
+            4 => drop(
+                client
+                    .mutate("updateChat", json!({ "chatId": chat, "pinned": on }), "")
+                    .await,
+            ),
+            5 => drop(
+                client
+                    .mutate("updateChat", json!({ "chatId": chat, "archived": on }), "")
+                    .await,
+            ),
+            6 => drop(client.mutate("clearHistory", json!({ "chatId": chat }), "").await),
+            7 if self.chats.len() > 2 => {
+                client.mutate("deleteChat", json!({ "chatId": chat }), "").await;
+                self.chats.remove(index);
+            }
+            7..=9 => {
+                let query = "query ($id: ID!) { chat(id: $id) { messages(last: 5) { nodes { id } } } }";
+                let found = client.ok(query, json!({ "id": chat })).await;
+                let nodes = found["chat"]["messages"]["nodes"].as_array().expect("messages").clone();
+                if let Some(message) = dice.pick(&nodes) {
+                    client
+                        .mutate("markRead", json!({ "chatId": chat, "messageId": message["id"] }), "")
+                        .await;
+                }
+            }
+            10..=13 => {
+                if let Some(generation) = dice.pick(&self.generations) {
+                    client
+                        .mutate("stopGeneration", json!({ "generationId": generation }), "")
+                        .await;
+                }
+            }
+            _ => {
+                let input = json!({ "chatId": chat, "content": format!("word {}", dice.below(1000)), "idempotencyKey": new_key() });
+                // Some are refused, because too many answers are running: that is an action, too.
+                let payload = client.mutate("sendMessage", input, "generation { id }").await;
+                self.generations
+                    .extend(payload["generation"]["id"].as_str().map(str::to_owned));
+            }
+        }
+    }
+
+    /// Ends all answers, and then makes the chat that says so.
+    async fn end(&self, client: &Client) {
+        for generation in &self.generations {
+            client
+                .mutate("stopGeneration", json!({ "generationId": generation }), "")
+                .await;
+        }
+        let running =
+            "{ viewer { chats(filter: { archived: null }, first: 100) { nodes { activeGenerations { id } } } } }";
+        let answer = client.ok(running, json!({})).await;
+        let nodes = answer["viewer"]["chats"]["nodes"].as_array().expect("chats").clone();
+        assert!(
+            nodes.iter().all(|chat| chat["activeGenerations"] == json!([])),
+            "all have ended"
+        );
+        client.mutate("createChat", json!({ "title": "the end" }), "").await;
+    }
+}
+
+async fn obeyed(seed: u64) {
+    let app = TestApp::start().await;
+    let laptop = app.user("ada").await.client.clone();
+    let phone = laptop.second_device("ada").await;
+    let mut deeds = Deeds::default();
+    let mut dice = Dice::new(seed);
+    for _ in 0..8 {
+        deeds.act(&laptop, &mut dice).await;
+    }
+    let mut devices = [
+        Device::open(laptop.clone(), seed ^ 1).await,
+        Device::open(phone.clone(), seed ^ 2).await,
+    ];
+    let acting = async {
+        for _ in 0..40 {
+            let client = if dice.below(2) == 0 { &laptop } else { &phone };
+            deeds.act(client, &mut dice).await;
+        }
+        deeds.end(&laptop).await;
+    };
+    let the_end = |event: &serde_json::Value| event["chat"]["title"] == "the end";
+    let [one, other] = &mut devices;
+    tokio::join!(acting, one.follow(the_end), other.follow(the_end));
+    for device in &devices {
+        assert!(device.seen.len() > 30);
+        device.obeys().await;
+    }
+}
+
+/// One test for each seed, so that they run beside each other and the failing one has a name.
+macro_rules! seeds {
+    ($($name:ident: $seed:literal),*) => {
+        $(
+            #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+            async fn $name() {
+                obeyed($seed).await;
+            }
+        )*
+    };
+}
+
+seeds!(
+    snapshot_and_events_are_a_fresh_read_1: 1,
+    snapshot_and_events_are_a_fresh_read_2: 2,
+    snapshot_and_events_are_a_fresh_read_3: 3
+);

@@ -1,0 +1,208 @@
+//! The law of every subscription: a snapshot and the events after it are what a fresh read returns.
+//!
+//! ```text
+//! let mut device = Device::open(client, seed).await;     // viewer.syncCursor and everything, in one request
+//! device.follow(|event| event["chat"]["title"] == "the end").await;
+//! device.obeys().await;                                  // what it holds is what a fresh read returns
+//! ```
+//! A feature that adds events adds its fields to [`CHAT`] or [`MESSAGE`], or a map to [`Held`] and an arm to
+//! [`Held::apply`].
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use serde_json::{Value, json};
+
+use super::app::Client;
+use super::stream::Subscription;
+
+/// What a client keeps of a chat.
+const CHAT: &str = "id title model provider isDefault version createdAt lastActivityAt lastMessage { id } \
+    activeGenerations { id } viewerState { unreadCount lastReadSequence pinned archived }";
+/// What a client keeps of a message.
+const MESSAGE: &str = "id sequence role content version createdAt idempotencyKey chat { id } parent { id } \
+    generation { id status text sequence finishReason finishedAt usage { totalTokens } error { code } }";
+
+/// What a client holds: everything, by id.
+#[derive(Debug, Default, Clone, PartialEq)]
+pub struct Held {
+    /// The chats.
+    pub chats: BTreeMap<String, Value>,
+    /// The messages of all chats.
+    pub messages: BTreeMap<String, Value>,
+}
+
+impl Held {
+    /// Applies an event as the documentation tells clients to.
+    pub fn apply(&mut self, event: &Value) {
+        let removed = event["chatId"].as_str().unwrap_or_default();
+        match event["__typename"].as_str().expect("a name") {
+            "ChatUpserted" => upsert(&mut self.chats, &event["chat"]),
+            "MessageCreated" | "MessageUpdated" => upsert(&mut self.messages, &event["message"]),
+            "ChatRemoved" => {
+                self.chats.remove(removed);
+                self.messages.retain(|_, message| message["chat"]["id"] != removed);
+            }
+            "HistoryCleared" => {
+                let through = event["throughSequence"].as_i64().expect("a number");
+                let stays = |message: &Value| {
+                    message["chat"]["id"] != removed
+                        || message["sequence"].as_i64().is_some_and(|sequence| sequence > through)
+                };
+                self.messages.retain(|_, message| stays(message));
+            }
+            "StreamReady" => {}
+            other => panic!("an event that the law does not know: {other}"),
+        }
+    }
+}
+
+fn upsert(held: &mut BTreeMap<String, Value>, new: &Value) {
+    let id = new["id"].as_str().expect("an id").to_owned();
+    let have = held.get(&id).and_then(|old| old["version"].as_i64());
+    if have <= new["version"].as_i64() {
+        held.insert(id, new.clone());
+    }
+}
+
+/// A device that reads everything once and from then on only follows the events, over a bad connection.
+pub struct Device {
+    client: Client,
+    held: Held,
+    /// Every cursor so far: any of them is good for a resume.
+    cursors: Vec<String>,
+    /// The events as they came.
+    pub seen: Vec<Value>,
+    dice: Dice,
+}
+
+impl Device {
+    /// Reads everything. The seed decides when the connection breaks, and from where it is resumed.
+    pub async fn open(client: Client, seed: u64) -> Self {
+        let (held, cursor) = read(&client).await;
+        Device {
+            client,
+            held,
+            cursors: vec![cursor],
+            seen: Vec::new(),
+            dice: Dice::new(seed),
+        }
+    }
+
+    /// Follows the events until one is `last`. The connection breaks now and then; most resumes are from the newest
+    /// cursor, some from an older one, so that events are repeated.
+    pub async fn follow(&mut self, last: impl Fn(&Value) -> bool) {
+        let mut stream = self.subscribe().await;
+        loop {
+            let event = stream.next().await.expect("a stream without an end");
+            self.held.apply(&event);
+            self.cursors
+                .push(event["cursor"].as_str().expect("a cursor").to_owned());
+            let over = last(&event);
+            self.seen.push(event);
+            if over {
+                return;
+            }
+            if self.dice.below(8) == 0 {
+                drop(stream);
+                if self.dice.below(3) == 0 {
+                    // Not too far, or it would never arrive.
+                    let forgotten = self.dice.below(self.cursors.len().min(12));
+                    self.cursors.truncate(self.cursors.len() - forgotten);
+                }
+                stream = self.subscribe().await;
+            }
+        }
+    }
+
+    async fn subscribe(&self) -> Subscription {
+        let query = format!(
+            "subscription ($after: String) {{ events(after: $after) {{ __typename cursor \
+             ... on ChatUpserted {{ chat {{ {CHAT} }} }} ... on ChatRemoved {{ chatId }} \
+             ... on HistoryCleared {{ chatId throughSequence }} \
+             ... on MessageCreated {{ message {{ {MESSAGE} }} }} ... on MessageUpdated {{ message {{ {MESSAGE} }} }} \
+             ... on ResyncRequired {{ reason }} }} }}"
+        );
+        let mut stream = self
+            .client
+            .subscribe(&query, json!({ "after": self.cursors.last() }))
+            .await;
+        let ready = stream.next().await.expect("a beginning");
+        assert_eq!(ready["__typename"], "StreamReady", "{ready}");
+        stream
+    }
+
+    /// Fails when what this device holds is not what a fresh read returns.
+    pub async fn obeys(&self) {
+        let (fresh, _) = read(&self.client).await;
+        let differing =
+            differing(&self.held.chats, &fresh.chats).chain(differing(&self.held.messages, &fresh.messages));
+        let differing: Vec<_> = differing.collect();
+        assert!(differing.is_empty(), "snapshot + events != fresh read: {differing:#?}");
+    }
+}
+
+/// What is held of each thing that differs, and what is true of it.
+fn differing<'a>(
+    held: &'a BTreeMap<String, Value>,
+    fresh: &'a BTreeMap<String, Value>,
+) -> impl Iterator<Item = Value> + 'a {
+    let ids: BTreeSet<&String> = held.keys().chain(fresh.keys()).collect();
+    let unequal = ids.into_iter().filter(|id| held.get(*id) != fresh.get(*id));
+    unequal.map(|id| json!({ "id": id, "held": held.get(id), "fresh": fresh.get(id) }))
+}
+
+/// Everything there is and the cursor from before it was read, in one request.
+async fn read(client: &Client) -> (Held, String) {
+    let query = format!(
+        "{{ viewer {{ syncCursor chats(filter: {{ archived: null }}, first: 40) {{ pageInfo {{ hasNextPage }} \
+         nodes {{ {CHAT} messages(last: 40) {{ pageInfo {{ hasPreviousPage }} nodes {{ {MESSAGE} }} }} }} }} }} }}"
+    );
+    let mut answer = client.ok(&query, json!({})).await;
+    let chats = answer["viewer"]["chats"].take();
+    assert_eq!(chats["pageInfo"]["hasNextPage"], false, "the law reads one page");
+    let mut held = Held::default();
+    for chat in chats["nodes"].as_array().expect("chats") {
+        assert_eq!(
+            chat["messages"]["pageInfo"]["hasPreviousPage"], false,
+            "the law reads one page"
+        );
+        for message in chat["messages"]["nodes"].as_array().expect("messages") {
+            upsert(&mut held.messages, message);
+        }
+        let mut chat = chat.clone();
+        chat.as_object_mut().expect("a chat").remove("messages");
+        upsert(&mut held.chats, &chat);
+    }
+    (
+        held,
+        answer["viewer"]["syncCursor"].as_str().expect("a cursor").to_owned(),
+    )
+}
+
+/// Chance that a seed repeats: splitmix64.
+pub struct Dice(u64);
+
+impl Dice {
+    /// The dice of this seed.
+    pub fn new(seed: u64) -> Self {
+        Dice(seed)
+    }
+
+    /// A number below `end`.
+    pub fn below(&mut self, end: usize) -> usize {
+        self.0 = self.0.wrapping_add(0x9e37_79b9_7f4a_7c15);
+        let mut mixed = self.0;
+        mixed = (mixed ^ (mixed >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
+        mixed = (mixed ^ (mixed >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
+        let below = (mixed ^ (mixed >> 31)) % end as u64;
+        usize::try_from(below).expect("below a usize")
+    }
+
+    /// One of these.
+    pub fn pick<'a, T>(&mut self, from: &'a [T]) -> Option<&'a T> {
+        if from.is_empty() {
+            return None;
+        }
+        from.get(self.below(from.len()))
+    }
+}
