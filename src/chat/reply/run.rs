@@ -13,7 +13,6 @@ use super::payer::Payer;
 use super::prompt;
 use crate::ai::{Delta, Failure, FailureKind, Request};
 use crate::app::App;
-use crate::error::Result;
 use crate::vault::key::{self, UsedKey, Verdict};
 
 /// The longest pause between two attempts to store an answer's end.
@@ -64,15 +63,19 @@ async fn make(app: App, live: Arc<Live>, sequence: i64, payer: Payer) {
     if let Outcome::Failed(failure) = &outcome {
         tracing::warn!(generation = %live.id, kind = failure.kind.name(), status = failure.http_status, request = failure.provider_request_id, detail = failure.detail, "an answer failed");
     }
-    close(&app, &live, &outcome).await;
-    if let Some(key) = key {
-        let verdict = match &outcome {
-            Outcome::Completed(_) => Verdict::Accepted,
-            Outcome::Failed(failure) => Verdict::Refused(failure.kind),
-            Outcome::Stopped | Outcome::Interrupted => Verdict::Unknown,
-        };
-        if let Err(error) = note_health(&app, &key, verdict).await {
-            tracing::warn!(%error, "cannot note a key's health");
+    match &outcome {
+        // Who hears that a key was refused looks at the key next.
+        Outcome::Failed(failure) => {
+            note_health(&app, key.as_ref(), Verdict::Refused(failure.kind)).await;
+            close(&app, &live, &outcome).await;
+        }
+        Outcome::Completed(_) => {
+            close(&app, &live, &outcome).await;
+            note_health(&app, key.as_ref(), Verdict::Accepted).await;
+        }
+        Outcome::Stopped | Outcome::Interrupted => {
+            close(&app, &live, &outcome).await;
+            note_health(&app, key.as_ref(), Verdict::Unknown).await;
         }
     }
 }
@@ -122,7 +125,13 @@ async fn close(app: &App, live: &Live, outcome: &Outcome) {
     live.finish();
 }
 
-async fn note_health(app: &App, key: &UsedKey, verdict: Verdict) -> Result<()> {
-    let mut connection = app.connection().await?;
-    key::note_health(&mut connection, key, verdict).await
+async fn note_health(app: &App, key: Option<&UsedKey>, verdict: Verdict) {
+    let Some(key) = key else { return };
+    let noted = async {
+        let mut connection = app.connection().await?;
+        key::note_health(&mut connection, key, verdict).await
+    };
+    if let Err(error) = noted.await {
+        tracing::warn!(%error, "cannot note a key's health");
+    }
 }
