@@ -74,7 +74,8 @@ async function beginDemo(options) {
   await page.waitForSelector('#room:not([hidden])');
   if (await page.isVisible('#menu')) await page.click('#menu');
   await page.click('#new-chat');
-  await page.waitForSelector('#empty:not([hidden])');
+  // Until it is open, what is sent goes to the chat that was open before.
+  await page.locator('#title', { hasText: 'New chat' }).waitFor();
   await page.fill('#text', 'What is a parlor, and what happens when the cable is pulled?');
   await page.press('#text', 'Enter');
   await longerThan(page, 40);
