@@ -5,6 +5,7 @@
 //! Its queue is bounded; when it overflows the stream is cut off and starts over from its cursor by reading the log.
 
 use std::collections::{HashMap, HashSet};
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
@@ -40,6 +41,23 @@ struct Inner {
     wake: Notify,
     state: Mutex<State>,
     reached: watch::Sender<Snapshot>,
+    waiting: AtomicUsize,
+}
+
+/// Somebody who waits for the reader to get further; counted as long as it is there.
+struct Waiting<'a>(&'a AtomicUsize);
+
+impl<'a> Waiting<'a> {
+    fn new(count: &'a AtomicUsize) -> Self {
+        count.fetch_add(1, Ordering::SeqCst);
+        Waiting(count)
+    }
+}
+
+impl Drop for Waiting<'_> {
+    fn drop(&mut self) {
+        self.0.fetch_sub(1, Ordering::SeqCst);
+    }
 }
 
 #[derive(Debug)]
@@ -87,6 +105,7 @@ impl Log {
             wake: Notify::new(),
             state: Mutex::new(state),
             reached: watch::Sender::new(reached),
+            waiting: AtomicUsize::new(0),
         };
         Ok(Log { inner: Arc::new(inner) })
     }
@@ -105,6 +124,7 @@ impl Log {
     pub async fn follow(&self, user_id: UserId, snapshot: &Snapshot) -> Feed {
         let mut reached = self.inner.reached.subscribe();
         if !reached.borrow().covers(snapshot) {
+            let _waiting = Waiting::new(&self.inner.waiting);
             self.wake();
             // The sender lives in `self`, so this ends only by reaching the snapshot.
             drop(reached.wait_for(|reached| reached.covers(snapshot)).await);
@@ -114,6 +134,8 @@ impl Log {
         let id = state.next;
         state.next += 1;
         state.streams.entry(user_id).or_default().insert(id, sender);
+        // What was committed while nobody listened was not read.
+        self.wake();
         Feed {
             reached: state.reached.clone(),
             deliveries,
@@ -140,7 +162,14 @@ impl Log {
     }
 
     async fn advance(&self, app: &App) -> Result<()> {
-        let seen = self.lock().reached.clone();
+        let (seen, unheard) = {
+            let state = self.lock();
+            (state.reached.clone(), state.streams.is_empty())
+        };
+        // Nobody listens: whoever comes next has it read then.
+        if unheard && AtomicUsize::load(&self.inner.waiting, Ordering::SeqCst) == 0 {
+            return Ok(());
+        }
         let mut connection = app.upkeep_connection().await?;
         let (now, rows) = log::read_all(&mut connection, &seen, BURST).await?;
         let here: HashSet<UserId> = self.lock().streams.keys().copied().collect();

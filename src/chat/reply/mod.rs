@@ -19,6 +19,7 @@ use std::collections::HashMap;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
+use tokio::sync::{Semaphore, SemaphorePermit};
 use tokio_util::task::TaskTracker;
 use uuid::Uuid;
 
@@ -28,6 +29,10 @@ use self::payer::Payer;
 use crate::app::App;
 use crate::error::{Error, Result};
 use crate::id::{GenerationId, UserId};
+
+/// How many ends are stored at once: fewer than there are connections for upkeep, so that five hundred answers that end
+/// together wait for each other and not for a connection until it times out.
+const CLOSING: usize = 2;
 
 /// How long a request to stop waits for the answer's end to be stored.
 const STOP_WAIT: Duration = Duration::from_secs(5);
@@ -43,6 +48,7 @@ struct Inner {
     node: Uuid,
     live: Mutex<HashMap<GenerationId, Arc<Live>>>,
     answers: TaskTracker,
+    closing: Semaphore,
 }
 
 impl Default for Engine {
@@ -52,6 +58,7 @@ impl Default for Engine {
                 node: Uuid::now_v7(),
                 live: Mutex::default(),
                 answers: TaskTracker::new(),
+                closing: Semaphore::new(CLOSING),
             }),
         }
     }
@@ -134,6 +141,12 @@ impl Engine {
         {
             tracing::error!("some answers could not be closed; they will be marked as interrupted after their lease");
         }
+    }
+
+    /// Waits for a turn to store an end.
+    async fn closing_turn(&self) -> Option<SemaphorePermit<'_>> {
+        // Never closed, so there always is a turn.
+        self.inner.closing.acquire().await.ok()
     }
 
     fn all(&self) -> Vec<Arc<Live>> {

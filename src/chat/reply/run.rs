@@ -108,6 +108,7 @@ async fn close(app: &App, live: &Live, outcome: &Outcome) {
     let mut pause = Duration::from_millis(50);
     loop {
         let stored = async {
+            let _turn = app.engine().closing_turn().await;
             let mut connection = app.upkeep_connection().await?;
             closing::finish(&mut connection, live.id, outcome, Some(&progress)).await
         };
