@@ -89,9 +89,9 @@ pub async fn update(app: &App, user_id: UserId, chat_id: ChatId, change: ChatCha
                     .set(columns)
                     .execute(connection)
                     .await?;
-                append(connection, &[event::chat_upserted(chat_id)]).await?;
+                append(connection, [event::chat_upserted(chat_id)]).await?;
             } else {
-                append(connection, &[event::chat_upserted_for(chat_id, user_id)]).await?;
+                append(connection, [event::chat_upserted_for(chat_id, user_id)]).await?;
             }
             let version = (chats::version.eq(chats::version + 1), chats::updated_at.eq(now));
             Ok(diesel::update(chats::table.find(chat_id))
@@ -120,7 +120,7 @@ pub async fn delete(app: &App, user_id: UserId, chat_id: ChatId) -> Result<ChatI
             }
             let running = lock_running(connection, chat_id).await?;
             diesel::sql_query(LONG_WORK).execute(connection).await?;
-            append(connection, &[event::chat_removed(chat_id, user_id)]).await?;
+            append(connection, [event::chat_removed(chat_id, user_id)]).await?;
             diesel::delete(chats::table.find(chat_id)).execute(connection).await?;
             Ok(running)
         })
@@ -148,7 +148,7 @@ pub async fn clear_history(app: &App, user_id: UserId, chat_id: ChatId) -> Resul
                 event::history_cleared(chat_id, chat.last_sequence),
                 event::chat_upserted(chat_id),
             ];
-            append(connection, &events).await?;
+            append(connection, events).await?;
             let changes = (
                 chats::cleared_sequence.eq(chats::last_sequence),
                 chats::version.eq(chats::version + 1),

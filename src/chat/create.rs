@@ -114,7 +114,7 @@ async fn insert(connection: &mut Connection, user_id: UserId, row: NewRow) -> Re
             .values(member)
             .execute(connection)
             .await?;
-        append(connection, &[event::chat_upserted(chat.id)]).await?;
+        append(connection, [event::chat_upserted(chat.id)]).await?;
         return Ok((chat, true));
     }
     let mine = chats::table

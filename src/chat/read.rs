@@ -27,7 +27,7 @@ pub async fn mark_read(app: &App, user_id: UserId, chat_id: ChatId, message_id: 
             if !member::mark_read(connection, &membership, through).await? {
                 return Ok::<_, Error>(membership.chat);
             }
-            append(connection, &[event::chat_upserted_for(chat_id, user_id)]).await?;
+            append(connection, [event::chat_upserted_for(chat_id, user_id)]).await?;
             Ok(diesel::update(chats::table.find(chat_id))
                 .set(chats::version.eq(chats::version + 1))
                 .returning(Chat::as_returning())

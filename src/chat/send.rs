@@ -118,7 +118,7 @@ struct Draft {
 }
 
 #[derive(Insertable)]
-#[diesel(table_name = messages)]
+#[diesel(table_name = messages, treat_none_as_default_value = false)]
 struct NewRow {
     id: MessageId,
     chat_id: ChatId,
@@ -198,7 +198,7 @@ async fn store(
         idempotency_key: None,
     };
     let inserted: Vec<Message> = diesel::insert_into(messages::table)
-        .values(vec![question, answer])
+        .values([question, answer])
         .returning(Message::as_returning())
         .get_results(connection)
         .await?;
@@ -244,7 +244,7 @@ async fn store(
         event::message_created(chat.id, reply_id),
         event::chat_upserted(chat.id),
     ];
-    append(connection, &events).await?;
+    append(connection, events).await?;
     Ok(Some((message, generation)))
 }
 

@@ -66,7 +66,7 @@ impl LoggedEvent {
 
 /// An event to be written.
 #[derive(Debug, Insertable)]
-#[diesel(table_name = events)]
+#[diesel(table_name = events, treat_none_as_default_value = false)]
 pub struct NewEvent {
     user_id: Option<UserId>,
     chat_id: Option<ChatId>,
@@ -90,12 +90,12 @@ impl NewEvent {
     }
 }
 
-/// Writes events in one statement, to be called in the transaction that makes them true and, for a chat's events, after
+/// Writes events in one statement (an array, so that the statement stays prepared), to be called in the transaction that makes them true and, for a chat's events, after
 /// the chat's row was locked. Whoever commits then calls [`super::Log::wake`].
 ///
 /// # Errors
 /// When Postgres fails.
-pub async fn append(connection: &mut Connection, new: &[NewEvent]) -> QueryResult<()> {
+pub async fn append<const N: usize>(connection: &mut Connection, new: [NewEvent; N]) -> QueryResult<()> {
     diesel::insert_into(events::table)
         .values(new)
         .execute(connection)

@@ -176,7 +176,7 @@ pub async fn finish(
                 event::message_updated(chat_id, message_id, &["CONTENT", "GENERATION"]),
                 event::chat_upserted(chat_id),
             ];
-            append(connection, &events).await?;
+            append(connection, events).await?;
             Ok(true)
         })
         .await
