@@ -17,6 +17,7 @@ use uuid::Uuid;
 use self::envelope::{Binding, MasterKeys};
 use self::key::StoredKey;
 use crate::ai::guard::Allowed;
+use crate::ai::{Endpoint, Reach};
 use crate::config::Config;
 use crate::db::Connection;
 use crate::db::schema::{api_keys, master_keys};
@@ -117,6 +118,21 @@ impl Vault {
         self.masters
             .open(&key.binding(), key.sealed())
             .map_err(|error| Error::internal(format!("{} cannot be opened: {error}", key.id)))
+    }
+
+    /// Where this key is used, with the key itself.
+    ///
+    /// # Errors
+    /// When the row was tampered with.
+    pub fn endpoint(&self, key: &StoredKey) -> Result<Endpoint> {
+        let secret = self.reveal(key)?;
+        Ok(Endpoint {
+            provider: key.provider(),
+            base_url: key.base_url.as_deref().and_then(|url| url.parse().ok()),
+            // A local server may need no key; it is stored all the same, as one space.
+            secret: (!secret.expose_secret().trim().is_empty()).then_some(secret),
+            reach: Reach::User(self.allowed()),
+        })
     }
 
     fn masters(&self) -> &MasterKeys {

@@ -272,13 +272,7 @@ pub async fn verify(app: &App, who: &SignedIn, id: ApiKeyId) -> Result<StoredKey
     let key = find(&mut *app.connection().await?, who.user_id, id)
         .await?
         .ok_or_else(not_found)?;
-    let secret = app.vault().reveal(&key)?;
-    let endpoint = Endpoint {
-        provider: key.provider(),
-        base_url: key.base_url.as_deref().and_then(|url| url.parse().ok()),
-        secret: (!secret.expose_secret().trim().is_empty()).then_some(secret),
-        reach: Reach::User(app.vault().allowed()),
-    };
+    let endpoint = app.vault().endpoint(&key)?;
     let verified = app.ai().verify(&endpoint).await;
     let mut connection = app.connection().await?;
     let verdict = match &verified {

@@ -53,17 +53,8 @@ pub async fn resolve(connection: &mut Connection, app: &App, user_id: UserId, wi
     for key in key::list(connection, user_id).await? {
         let provider = key.provider();
         if wanted.is_none_or(|wanted| wanted == provider) {
-            let secret = app.vault().reveal(&key)?;
-            let base_url = key.base_url.as_deref().and_then(|url| url.parse().ok());
-            // A local server may need no key; it is stored all the same, as one space.
-            let secret = (!secret.expose_secret().trim().is_empty()).then_some(secret);
             return Ok(Payer {
-                endpoint: Endpoint {
-                    provider,
-                    base_url,
-                    secret,
-                    reach: Reach::User(app.vault().allowed()),
-                },
+                endpoint: app.vault().endpoint(&key)?,
                 model: wish.model.unwrap_or_else(|| settings.openai_model.clone()),
                 source: KeySource::User,
                 key: Some(key.used()),
