@@ -10,6 +10,7 @@
 //! - `sse`: bytes to events
 //! - `openai`: the Chat Completions format, spoken by OpenAI and by everyone who imitates it
 //! - `guard`: where a user's key may be sent
+//! - `tokens`: counting them
 //! - `scripted`: a provider without a network, for development and tests
 //!
 //! The order of an answer: `Retrying`*, `Started`, (`Reasoning` | `Text` | `Usage`)*, `Finished`.
@@ -23,6 +24,7 @@ mod openai;
 mod retry;
 pub mod scripted;
 pub mod sse;
+pub mod tokens;
 
 pub use client::{Client, Limits};
 pub use failure::{Failure, FailureKind};
