@@ -12,6 +12,7 @@
 //! | [`viewer`], [`admin`] | what the signed-in person, and what administrators see: they gather from every feature |
 //! | [`account`] | people: passwords, sessions, tokens, roles, the audit log |
 //! | [`chat`] | rooms and messages; [`chat::reply`] is the engine that writes answers |
+//! | [`assistant`] | AIs with instructions and a model of their own, private or shared |
 //! | [`vault`] | provider keys, sealed |
 //! | [`ai`] | talking to models, in neutral words; one folder per wire format |
 //! | [`event`] | the log of what happened, and how clients follow it |
@@ -22,7 +23,7 @@
 //! Imports run one way:
 //!
 //! ```text
-//! command -> server -> graphql -> viewer | admin -> chat -> vault -> account -> event | db | page | input -> id | error | scalar
+//! command -> server -> graphql -> viewer | admin -> chat -> assistant -> vault -> account -> event | db | page | input -> id | error | scalar
 //!                                                    chat -> ai                          (app and context go everywhere)
 //! ```
 //!
@@ -60,6 +61,7 @@ pub mod account;
 pub mod admin;
 pub mod ai;
 pub mod app;
+pub mod assistant;
 pub mod chat;
 pub mod command;
 pub mod config;

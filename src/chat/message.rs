@@ -13,7 +13,7 @@ use super::member::Membership;
 use crate::db::schema::{chat_members, messages};
 use crate::db::{Connection, text_enum};
 use crate::error::Result;
-use crate::id::{ChatId, MessageId, UserId};
+use crate::id::{AssistantId, ChatId, MessageId, UserId};
 use crate::page::Window;
 
 text_enum! {
@@ -58,6 +58,8 @@ pub struct Message {
     pub edited_at: Option<DateTime<Utc>>,
     /// Since when it is a tombstone.
     pub deleted_at: Option<DateTime<Utc>>,
+    /// The assistant that wrote it.
+    pub assistant_id: Option<AssistantId>,
 }
 
 /// A page of a chat's history. Keyset on `(chat_id, sequence)`: as fast at a million messages as at ten.

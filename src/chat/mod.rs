@@ -1,5 +1,6 @@
 //! Rooms and what is said in them.
 
+pub mod answering;
 pub mod api;
 pub mod change;
 #[expect(

@@ -15,6 +15,7 @@ use diesel::dsl::now;
 use diesel::prelude::*;
 use diesel_async::{AsyncConnection, RunQueryDsl};
 
+use super::answering::Answering;
 use super::event;
 use super::member::Membership;
 use super::message::{Message, MessageRole};
@@ -23,11 +24,12 @@ use super::reply::payer::{self, Payer, Wish};
 use super::title;
 use crate::ai::Provider;
 use crate::app::App;
+use crate::assistant::assistant;
 use crate::db::Connection;
 use crate::db::schema::{chat_members, chats, messages, sends, users};
 use crate::error::{Error, ErrorCode, Result};
 use crate::event::append;
-use crate::id::{ChatId, GenerationId, MessageId, UserId};
+use crate::id::{AssistantId, ChatId, GenerationId, MessageId, UserId};
 use crate::input;
 
 /// The most answers that may be written for one person at once.
@@ -78,12 +80,18 @@ pub async fn send(app: &App, user_id: UserId, new: NewMessage) -> Result<Sent> {
         .await?
         .ok_or_else(|| Error::not_found(&["chatId"], "chat"))?
         .chat;
-    let wish = Wish {
-        provider: new
-            .provider
-            .or_else(|| chat.provider.as_deref().and_then(|name| name.parse().ok())),
-        model: model.or(chat.model),
+    let reply = Wish {
+        provider: new.provider,
+        model,
     };
+    let assistants = assistant::of_chat(&mut connection, chat.id, user_id).await?;
+    let assistant = assistants.into_iter().next();
+    let assistant = assistant.ok_or_else(|| Error::internal("there is no default assistant"))?;
+    let Answering {
+        assistant_id,
+        wish,
+        manner,
+    } = Answering::new(&assistant, &chat, reply);
     let payer = payer::resolve(&mut connection, app, user_id, wish).await?;
     let draft = Draft {
         user_id,
@@ -91,6 +99,7 @@ pub async fn send(app: &App, user_id: UserId, new: NewMessage) -> Result<Sent> {
         content,
         key,
         hash,
+        assistant_id,
     };
     let stored = connection
         .transaction(async |connection| store(connection, app, &draft, &payer).await)
@@ -102,7 +111,7 @@ pub async fn send(app: &App, user_id: UserId, new: NewMessage) -> Result<Sent> {
             .ok_or_else(|| Error::internal("a claimed key without a result"));
     };
     app.log().wake();
-    app.engine().start(app, &generation, message.sequence, payer);
+    app.engine().start(app, &generation, message.sequence, payer, manner);
     Ok(Sent {
         message,
         generation: Some(generation),
@@ -115,6 +124,7 @@ struct Draft {
     content: String,
     key: String,
     hash: Vec<u8>,
+    assistant_id: AssistantId,
 }
 
 #[derive(Insertable)]
@@ -128,6 +138,7 @@ struct NewRow {
     content: String,
     parent_id: Option<MessageId>,
     idempotency_key: Option<String>,
+    assistant_id: Option<AssistantId>,
 }
 
 /// A title of the message's own making; none leaves the chat's as it is.
@@ -186,6 +197,7 @@ async fn store(
         content: draft.content.clone(),
         parent_id: None,
         idempotency_key: Some(draft.key.clone()),
+        assistant_id: None,
     };
     let answer = NewRow {
         id: reply_id,
@@ -196,6 +208,7 @@ async fn store(
         content: String::new(),
         parent_id: Some(message_id),
         idempotency_key: None,
+        assistant_id: Some(draft.assistant_id),
     };
     let inserted: Vec<Message> = diesel::insert_into(messages::table)
         .values([question, answer])

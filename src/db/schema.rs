@@ -40,6 +40,41 @@ diesel::table! {
 }
 
 diesel::table! {
+    /// AIs with a personality. The first one is everybody's: it answers where no other was chosen.
+    assistants (id) {
+        id -> Uuid,
+        /// Who made it; null for the server's own.
+        owner_id -> Nullable<Uuid>,
+        /// The name to show to those who can use it.
+        display_name -> Text,
+        /// The name when it was last shared, which others keep seeing on what it wrote; null if it never was.
+        public_name -> Nullable<Text>,
+        /// What it is for, in a few words.
+        description -> Nullable<Text>,
+        /// What it is told before every conversation.
+        instructions -> Text,
+        /// Whose model answers; null for whichever key there is.
+        provider -> Nullable<Text>,
+        /// The model that answers; null for the default.
+        model -> Nullable<Text>,
+        /// How freely it chooses its words; null leaves it to the provider.
+        temperature -> Nullable<Float8>,
+        /// How long an answer may get; null leaves it to the provider.
+        max_output_tokens -> Nullable<Int4>,
+        /// A picture: an https address or a path on this server. Never fetched by the server.
+        avatar_url -> Nullable<Text>,
+        /// PRIVATE is for its owner alone, SHARED for everybody on this server.
+        visibility -> Text,
+        /// Grows with each change.
+        version -> Int4,
+        created_at -> Timestamptz,
+        updated_at -> Timestamptz,
+        /// Since when it is gone but for its name on what it wrote.
+        deleted_at -> Nullable<Timestamptz>,
+    }
+}
+
+diesel::table! {
     /// Who did or read what, where it matters: administration, keys, failed sign-ins.
     audit_log (id) {
         id -> Uuid,
@@ -55,6 +90,18 @@ diesel::table! {
         address -> Nullable<Text>,
         /// What else an administrator needs to know; never a secret or a message text.
         detail -> Jsonb,
+    }
+}
+
+diesel::table! {
+    /// Which assistants were chosen for a chat; the default one where there are none.
+    chat_assistants (chat_id, assistant_id) {
+        /// Where.
+        chat_id -> Uuid,
+        /// Who.
+        assistant_id -> Uuid,
+        /// Their order: the first one that can be used answers.
+        position -> Int2,
     }
 }
 
@@ -138,9 +185,9 @@ diesel::table! {
         id -> Int8,
         /// The writing transaction: a reader has seen an event exactly if its snapshot shows this transaction as done.
         xid -> Xid8,
-        /// The one person it is for, or else it is for a chat's members.
+        /// The one person it is for, if it is for one.
         user_id -> Nullable<Uuid>,
-        /// The chat whose members it is for.
+        /// The chat whose members it is for; it is for everybody when this and the person are null.
         chat_id -> Nullable<Uuid>,
         /// What kind of event it is.
         kind -> Text,
@@ -242,6 +289,8 @@ diesel::table! {
         edited_at -> Nullable<Timestamptz>,
         /// Since when it is a tombstone; its text is gone.
         deleted_at -> Nullable<Timestamptz>,
+        /// The assistant that wrote it; null for people's messages and for answers from before there was a choice. Not a reference.
+        assistant_id -> Nullable<Uuid>,
     }
 }
 
@@ -327,6 +376,9 @@ diesel::table! {
 }
 
 diesel::joinable!(api_keys -> users (user_id));
+diesel::joinable!(assistants -> users (owner_id));
+diesel::joinable!(chat_assistants -> assistants (assistant_id));
+diesel::joinable!(chat_assistants -> chats (chat_id));
 diesel::joinable!(chat_members -> chats (chat_id));
 diesel::joinable!(chat_members -> users (user_id));
 diesel::joinable!(chats -> users (created_by));
@@ -343,7 +395,9 @@ diesel::joinable!(sessions -> users (user_id));
 
 diesel::allow_tables_to_appear_in_same_query!(
     api_keys,
+    assistants,
     audit_log,
+    chat_assistants,
     chat_members,
     chats,
     event_log,

@@ -16,6 +16,7 @@ use crate::account::api::{AccountMutation, AccountQuery, UserLoader};
 use crate::account::viewer::{Client, Viewer};
 use crate::admin::{AdminMutation, AdminQuery};
 use crate::app::App;
+use crate::assistant::api::AssistantMutation;
 use crate::chat::api::{ChatLoader, ChatMutation, ChatQuery, ChatSubscription};
 use crate::error::{Error, Result};
 use crate::event::{self, SyncCursor};
@@ -40,6 +41,7 @@ pub struct Mutation(
     SignInMutation,
     AccountMutation,
     ChatMutation,
+    AssistantMutation,
     VaultMutation,
     AdminMutation,
 );

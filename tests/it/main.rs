@@ -4,6 +4,7 @@ mod access;
 mod accounts;
 mod admin;
 mod ai;
+mod assistants;
 mod chats;
 mod command;
 mod crash;

@@ -5,7 +5,7 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 /// Which rooms a room may import. `app` and `context` are handles that go everywhere.
-const MAY_IMPORT: [(&str, &[&str]); 19] = [
+const MAY_IMPORT: [(&str, &[&str]); 20] = [
     (
         "command",
         &[
@@ -16,19 +16,52 @@ const MAY_IMPORT: [(&str, &[&str]); 19] = [
     (
         "graphql",
         &[
-            "account", "admin", "chat", "config", "error", "event", "id", "vault", "viewer",
+            "account",
+            "admin",
+            "assistant",
+            "chat",
+            "config",
+            "error",
+            "event",
+            "id",
+            "vault",
+            "viewer",
         ],
     ),
     (
         "viewer",
-        &["account", "chat", "config", "error", "event", "id", "page", "vault"],
+        &[
+            "account",
+            "assistant",
+            "chat",
+            "config",
+            "error",
+            "event",
+            "id",
+            "page",
+            "vault",
+        ],
     ),
     ("admin", &["account", "chat", "error", "id", "page"]),
     (
         "chat",
         &[
-            "account", "ai", "db", "error", "event", "id", "input", "page", "scalar", "vault",
+            "account",
+            "ai",
+            "assistant",
+            "db",
+            "error",
+            "event",
+            "id",
+            "input",
+            "page",
+            "scalar",
+            "vault",
         ],
+    ),
+    (
+        "assistant",
+        &["account", "ai", "db", "error", "event", "id", "input", "page", "vault"],
     ),
     ("vault", &["account", "ai", "config", "db", "error", "id", "input"]),
     ("account", &["db", "error", "id", "input", "page"]),

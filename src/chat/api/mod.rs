@@ -6,6 +6,7 @@ mod generation;
 mod loader;
 mod message;
 mod mutation;
+mod own;
 mod query;
 mod subscription;
 
@@ -13,7 +14,7 @@ pub use chat::{ChatConnection, ChatFilterInput, ChatViewerState, MessageConnecti
 pub use event::Event;
 pub use generation::{Answer, GenerationError, GenerationEvent, TokenUsage};
 pub use loader::ChatLoader;
-pub use message::{Actor, Assistant};
+pub use message::Actor;
 pub use mutation::ChatMutation;
 pub use query::ChatQuery;
 pub use subscription::ChatSubscription;

@@ -27,6 +27,7 @@ use self::generation::Generation;
 use self::live::{Ending, Live};
 use self::payer::Payer;
 use crate::app::App;
+use crate::chat::answering::Manner;
 use crate::error::{Error, Result};
 use crate::id::{GenerationId, UserId};
 
@@ -71,10 +72,12 @@ impl Engine {
     }
 
     /// Begins an answer to the message at `sequence`; it is watchable when this returns.
-    pub fn start(&self, app: &App, generation: &Generation, sequence: i64, payer: Payer) {
+    pub fn start(&self, app: &App, generation: &Generation, sequence: i64, payer: Payer, manner: Manner) {
         let live = Arc::new(Live::new(generation));
         self.lock().insert(generation.id, Arc::clone(&live));
-        self.inner.answers.spawn(run::run(app.clone(), live, sequence, payer));
+        self.inner
+            .answers
+            .spawn(run::run(app.clone(), live, sequence, payer, manner));
     }
 
     /// The answer with this id, if it is being written by this process.

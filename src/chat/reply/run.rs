@@ -11,16 +11,17 @@ use super::closing::{self, Outcome};
 use super::live::{Channel, Ending, Live};
 use super::payer::Payer;
 use super::prompt;
-use crate::ai::{Delta, Failure, FailureKind, Request};
+use crate::ai::{Delta, Failure, FailureKind, Request, Role, Turn};
 use crate::app::App;
+use crate::chat::answering::Manner;
 use crate::vault::key::{self, UsedKey, Verdict};
 
 /// The longest pause between two attempts to store an answer's end.
 const LONGEST_PAUSE: Duration = Duration::from_secs(5);
 
 /// Makes the answer to the message at `sequence`, and stores its end whatever happens.
-pub(super) async fn run(app: App, live: Arc<Live>, sequence: i64, payer: Payer) {
-    let made = AssertUnwindSafe(make(app.clone(), Arc::clone(&live), sequence, payer))
+pub(super) async fn run(app: App, live: Arc<Live>, sequence: i64, payer: Payer, manner: Manner) {
+    let made = AssertUnwindSafe(make(app.clone(), Arc::clone(&live), sequence, payer, manner))
         .catch_unwind()
         .await;
     if made.is_err() {
@@ -30,15 +31,18 @@ pub(super) async fn run(app: App, live: Arc<Live>, sequence: i64, payer: Payer) 
     }
 }
 
-async fn make(app: App, live: Arc<Live>, sequence: i64, payer: Payer) {
+async fn make(app: App, live: Arc<Live>, sequence: i64, payer: Payer, manner: Manner) {
     let key = payer.key;
     let outcome = match prompt::conversation(&app, live.chat_id, sequence).await {
-        Ok(turns) => {
+        Ok(mut turns) => {
+            if !manner.instructions.trim().is_empty() {
+                turns.insert(0, Turn::new(Role::System, manner.instructions));
+            }
             let request = Request {
                 model: payer.model,
                 turns,
-                temperature: None,
-                max_output_tokens: None,
+                temperature: manner.temperature,
+                max_output_tokens: manner.max_output_tokens,
             };
             let answer = app.ai().stream(payer.endpoint, request);
             let outcome = tokio::select! {

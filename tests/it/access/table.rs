@@ -64,6 +64,10 @@ pub(super) const TABLE: &[Row] = &[
     row(Mutation, "clearHistory", "clearHistory(input: { chatId: \"<chat>\" }) { errors { code } }", TOUCHED_BY_OWNER),
     row(Mutation, "deleteChat", "deleteChat(input: { chatId: \"<chat>\" }) { errors { code } }", TOUCHED_BY_OWNER),
 
+    row(Mutation, "createAssistant", "createAssistant(input: { displayName: \"Clio\" }) { errors { code } }", SIGNED_IN),
+    row(Mutation, "updateAssistant", "updateAssistant(input: { assistantId: \"<assistant>\", instructions: \"Sing.\" }) { errors { code } }", TOUCHED_BY_OWNER),
+    row(Mutation, "deleteAssistant", "deleteAssistant(input: { assistantId: \"<assistant>\" }) { errors { code } }", TOUCHED_BY_OWNER),
+
     row(Mutation, "setApiKey", "setApiKey(input: { provider: OPENAI, secret: \"sk-<who>\", verify: false }) { errors { code } }", SIGNED_IN),
     row(Mutation, "verifyApiKey", "verifyApiKey(input: { apiKeyId: \"<key>\" }) { errors { code } }", TOUCHED_BY_OWNER),
     row(Mutation, "revealApiKey", "revealApiKey(input: { apiKeyId: \"<key>\", password: \"<password>\" }) { errors { code } }", TOUCHED_BY_OWNER),

@@ -19,12 +19,13 @@ const MODELS: [&str; 5] = [
 struct Deeds {
     chats: Vec<String>,
     generations: Vec<String>,
+    assistants: Vec<String>,
     made: usize,
 }
 
 impl Deeds {
     async fn act(&mut self, client: &Client, dice: &mut Dice) {
-        let choice = dice.below(20);
+        let choice = dice.below(24);
         if choice < 3 || self.chats.is_empty() {
             self.made += 1;
             let input =
@@ -71,12 +72,41 @@ impl Deeds {
                         .await;
                 }
             }
+            20..=23 => self.shape(client, dice, &chat).await,
             _ => {
                 let input = json!({ "chatId": chat, "content": format!("word {}", dice.below(1000)), "idempotencyKey": new_key() });
                 // Some are refused, because too many answers are running: that is an action, too.
                 let payload = client.mutate("sendMessage", input, "generation { id }").await;
                 self.generations
                     .extend(payload["generation"]["id"].as_str().map(str::to_owned));
+            }
+        }
+    }
+
+    /// Makes, changes, chooses or deletes an assistant.
+    async fn shape(&mut self, client: &Client, dice: &mut Dice, chat: &str) {
+        let visibility = if dice.below(2) == 0 { "PRIVATE" } else { "SHARED" };
+        let known = dice.pick(&self.assistants).cloned();
+        match (dice.below(6), known) {
+            (0, Some(assistant)) => {
+                let input = json!({ "assistantId": assistant });
+                client.mutate("deleteAssistant", input, "").await;
+            }
+            (1 | 2, Some(assistant)) => {
+                let name = format!("muse {}", dice.below(100));
+                let input = json!({ "assistantId": assistant, "displayName": name, "visibility": visibility });
+                client.mutate("updateAssistant", input, "").await;
+            }
+            (3 | 4, Some(assistant)) => {
+                // One that is gone is refused: that is an action, too.
+                let input = json!({ "chatId": chat, "assistantIds": [assistant] });
+                client.mutate("updateChat", input, "").await;
+            }
+            _ => {
+                let input = json!({ "displayName": "a muse", "visibility": visibility });
+                let payload = client.mutate("createAssistant", input, "assistant { id }").await;
+                self.assistants
+                    .push(payload["assistant"]["id"].as_str().expect("an id").to_owned());
             }
         }
     }
