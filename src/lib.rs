@@ -15,6 +15,7 @@
 //! | [`assistant`] | AIs with instructions and a model of their own, private or shared |
 //! | [`vault`] | provider keys, sealed |
 //! | [`ai`] | talking to models, in neutral words; one folder per wire format |
+//! | [`job`] | what is done in the background, and certainly |
 //! | [`event`] | the log of what happened, and how clients follow it |
 //! | [`db`] | connections, migrations, the embedded Postgres |
 //! | [`page`], [`id`], [`input`], [`scalar`], [`error`], [`config`], [`context`] | what every feature is made of |
@@ -23,7 +24,7 @@
 //! Imports run one way:
 //!
 //! ```text
-//! command -> server -> graphql -> viewer | admin -> chat -> assistant -> vault -> account -> event | db | page | input -> id | error | scalar
+//! command -> server -> graphql -> viewer | admin -> chat -> assistant -> vault -> account -> event | job | db | page | input -> id | error | scalar
 //!                                                    chat -> ai                          (app and context go everywhere)
 //! ```
 //!
@@ -72,6 +73,7 @@ pub mod event;
 pub mod graphql;
 pub mod id;
 pub mod input;
+pub mod job;
 pub mod page;
 pub mod scalar;
 pub mod server;

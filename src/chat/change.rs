@@ -5,7 +5,7 @@ use diesel::dsl::now;
 use diesel::prelude::*;
 use diesel_async::{AsyncConnection, RunQueryDsl};
 
-use super::chat::Chat;
+use super::chat::{Chat, TitleSource};
 use super::create::{checked_assistants, checked_model, checked_title};
 use super::event;
 use super::member::Membership;
@@ -39,7 +39,7 @@ pub struct ChatChange {
 #[diesel(table_name = chats)]
 struct ChatColumns {
     title: Option<Option<String>>,
-    title_source: Option<Option<String>>,
+    title_source: Option<TitleSource>,
     provider: Option<Option<String>>,
     model: Option<Option<String>>,
 }
@@ -59,7 +59,8 @@ pub async fn update(app: &App, user_id: UserId, chat_id: ChatId, change: ChatCha
     let mut columns = ChatColumns::default();
     if let Some(title) = change.title {
         let title = checked_title(Some(&title))?;
-        columns.title_source = Some(title.as_ref().map(|_| "USER".to_owned()));
+        // Also when it is taken away: it stays away.
+        columns.title_source = Some(TitleSource::User);
         columns.title = Some(title);
     }
     if let Some(model) = change.model {

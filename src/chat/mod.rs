@@ -2,6 +2,7 @@
 
 pub mod answering;
 pub mod api;
+pub mod aside;
 pub mod change;
 #[expect(
     clippy::module_inception,

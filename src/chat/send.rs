@@ -16,6 +16,7 @@ use diesel::prelude::*;
 use diesel_async::{AsyncConnection, RunQueryDsl};
 
 use super::answering::Answering;
+use super::chat::TitleSource;
 use super::event;
 use super::member::Membership;
 use super::message::{Message, MessageRole};
@@ -146,7 +147,7 @@ struct NewRow {
 #[diesel(table_name = chats)]
 struct Titled {
     title: Option<String>,
-    title_source: Option<&'static str>,
+    title_source: Option<TitleSource>,
 }
 
 /// Everything in one transaction; none when the key was claimed meanwhile.
@@ -234,7 +235,7 @@ async fn store(
         None
     };
     let titled = Titled {
-        title_source: given_title.as_ref().map(|_| "HEURISTIC"),
+        title_source: given_title.as_ref().map(|_| TitleSource::Heuristic),
         title: given_title,
     };
     let counted = (

@@ -155,6 +155,8 @@ diesel::table! {
         updated_at -> Timestamptz,
         /// When the newest message was sent, else when the chat was made.
         last_activity_at -> Timestamptz,
+        /// When a model was first called upon for a title; it is not done twice by itself.
+        title_asked_at -> Nullable<Timestamptz>,
     }
 }
 
@@ -250,6 +252,32 @@ diesel::table! {
         leased_by -> Uuid,
         /// When that process counts as dead unless it says otherwise before.
         lease_expires_at -> Timestamptz,
+    }
+}
+
+diesel::table! {
+    /// What is to be done in the background. Written in the transaction that calls for it; removed when it is done or given up.
+    jobs (id) {
+        id -> Uuid,
+        /// What is to be done, such as chat.title.
+        kind -> Text,
+        /// What it is to be done to: there is one job of a kind for each.
+        key -> Text,
+        /// What else there is to know.
+        payload -> Jsonb,
+        /// Grows when it is called for again: what was begun before that is done once more.
+        revision -> Int4,
+        /// Not before.
+        run_at -> Timestamptz,
+        /// How often it was begun since it was called for.
+        attempts -> Int4,
+        /// Why the last attempt failed, for whoever runs the server.
+        last_error -> Nullable<Text>,
+        /// The process that does it.
+        leased_by -> Nullable<Uuid>,
+        /// When that process counts as dead unless it says otherwise before; null while nobody does it.
+        leased_until -> Nullable<Timestamptz>,
+        created_at -> Timestamptz,
     }
 }
 
@@ -403,6 +431,7 @@ diesel::allow_tables_to_appear_in_same_query!(
     event_log,
     events,
     generations,
+    jobs,
     master_keys,
     messages,
     refresh_tokens,

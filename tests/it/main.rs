@@ -21,4 +21,5 @@ mod rates;
 mod schema_details;
 mod send;
 mod tidy;
+mod titles;
 mod walk;

@@ -5,7 +5,7 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 /// Which rooms a room may import. `app` and `context` are handles that go everywhere.
-const MAY_IMPORT: [(&str, &[&str]); 20] = [
+const MAY_IMPORT: [(&str, &[&str]); 21] = [
     (
         "command",
         &[
@@ -54,11 +54,13 @@ const MAY_IMPORT: [(&str, &[&str]); 20] = [
             "event",
             "id",
             "input",
+            "job",
             "page",
             "scalar",
             "vault",
         ],
     ),
+    ("job", &["db", "error"]),
     (
         "assistant",
         &["account", "ai", "db", "error", "event", "id", "input", "page", "vault"],
@@ -76,7 +78,9 @@ const MAY_IMPORT: [(&str, &[&str]); 20] = [
     ("scalar", &[]),
     (
         "app",
-        &["account", "ai", "chat", "config", "db", "error", "event", "vault"],
+        &[
+            "account", "ai", "chat", "config", "db", "error", "event", "job", "vault",
+        ],
     ),
     ("context", &["account", "error"]),
 ];

@@ -8,8 +8,8 @@ use crate::chat::change::{self, ChatChange};
 use crate::chat::chat::Chat;
 use crate::chat::create::{self, NewChat};
 use crate::chat::message::Message;
-use crate::chat::read;
 use crate::chat::send::{self, NewMessage};
+use crate::chat::{read, title};
 use crate::context::RequestContext;
 use crate::error::{Result, UserError, payload};
 use crate::event;
@@ -176,6 +176,22 @@ pub struct StopGenerationPayload {
     errors: Vec<UserError>,
 }
 
+/// Which chat is to have another title.
+#[derive(Debug, InputObject)]
+pub struct RegenerateTitleInput {
+    /// The chat.
+    chat_id: ChatId,
+}
+
+/// The result of `regenerateTitle`.
+#[derive(Debug, SimpleObject)]
+pub struct RegenerateTitlePayload {
+    /// The chat as it is now; the new title comes as an event.
+    chat: Option<Chat>,
+    /// What was refused.
+    errors: Vec<UserError>,
+}
+
 /// The result of `markRead`.
 #[derive(Debug, SimpleObject)]
 pub struct MarkReadPayload {
@@ -306,6 +322,18 @@ impl ChatMutation {
             generation: generation.map(Answer::from),
             errors,
         })
+    }
+
+    /// Has the model that answers in a chat give it another title, also in the place of the viewer's own. The title comes
+    /// as an event; when there is none to be had the old one stays.
+    async fn regenerate_title(
+        &self,
+        context: &Context<'_>,
+        #[graphql(desc = "Which chat.")] input: RegenerateTitleInput,
+    ) -> Result<RegenerateTitlePayload> {
+        let who = context.signed_in()?;
+        let (chat, errors) = payload(title::regenerate(context.app(), who.user_id, input.chat_id).await)?;
+        Ok(RegenerateTitlePayload { chat, errors })
     }
 
     /// Says which message was read last; never goes back.

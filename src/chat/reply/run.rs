@@ -117,7 +117,12 @@ async fn close(app: &App, live: &Live, outcome: &Outcome) {
             closing::finish(&mut connection, live.id, outcome, Some(&progress)).await
         };
         match stored.await {
-            Ok(_) => break,
+            Ok(closed) => {
+                if closed.is_some_and(|closed| closed.calls_for_work) {
+                    app.jobs().wake();
+                }
+                break;
+            }
             Err(error) => tracing::error!(%error, generation = %live.id, "cannot store the end of an answer"),
         }
         tokio::select! {

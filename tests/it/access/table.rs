@@ -61,6 +61,7 @@ pub(super) const TABLE: &[Row] = &[
     row(Mutation, "sendMessage", "sendMessage(input: { chatId: \"<chat>\", content: \"Hello?\", idempotencyKey: \"<who>\" }) { errors { code } }", TOUCHED_BY_OWNER),
     row(Mutation, "stopGeneration", "stopGeneration(input: { generationId: \"<generation>\" }) { errors { code } }", TOUCHED_BY_OWNER),
     row(Mutation, "markRead", "markRead(input: { chatId: \"<chat>\", messageId: \"<answer>\" }) { errors { code } }", TOUCHED_BY_OWNER),
+    row(Mutation, "regenerateTitle", "regenerateTitle(input: { chatId: \"<chat>\" }) { errors { code } }", TOUCHED_BY_OWNER),
     row(Mutation, "clearHistory", "clearHistory(input: { chatId: \"<chat>\" }) { errors { code } }", TOUCHED_BY_OWNER),
     row(Mutation, "deleteChat", "deleteChat(input: { chatId: \"<chat>\" }) { errors { code } }", TOUCHED_BY_OWNER),
 

@@ -16,7 +16,7 @@ use super::app::Client;
 use super::stream::Subscription;
 
 /// What a client keeps of a chat.
-const CHAT: &str = "id title model provider isDefault version createdAt lastActivityAt lastMessage { id } \
+const CHAT: &str = "id title titleSource model provider isDefault version createdAt lastActivityAt lastMessage { id } \
     activeGenerations { id } assistants { id } viewerState { unreadCount lastReadSequence pinned archived }";
 /// What a client keeps of a message.
 const MESSAGE: &str = "id sequence role content version createdAt idempotencyKey chat { id } parent { id } author { ... on User { id } ... on Assistant { id } } \
