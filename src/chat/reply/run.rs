@@ -8,7 +8,7 @@ use chrono::Utc;
 use futures_util::{FutureExt, StreamExt};
 
 use super::closing::{self, Outcome};
-use super::live::{Channel, Ending, Live};
+use super::live::{Channel, Ending, Live, Notice};
 use super::payer::Payer;
 use super::prompt;
 use crate::ai::{Delta, Failure, FailureKind, Request};
@@ -37,8 +37,8 @@ async fn make(app: App, live: Arc<Live>, sequence: i64, payer: Payer) {
             let request = Request {
                 model: payer.model,
                 turns,
-                temperature: None,
-                max_output_tokens: None,
+                cache_key: Some(live.chat_id.to_string()),
+                ..Request::default()
             };
             let answer = app.ai().stream(payer.endpoint, request);
             let outcome = tokio::select! {
@@ -91,7 +91,14 @@ async fn read(live: &Live, mut answer: crate::ai::Answer) -> Outcome {
             Ok(Delta::Usage(usage)) => live.used(usage),
             Ok(Delta::Retrying { attempt, after, kind }) => {
                 tracing::info!(generation = %live.id, attempt, ?after, kind = kind.name(), "asking the provider again");
+                live.notice(Notice::Retrying {
+                    attempt,
+                    after,
+                    code: kind,
+                });
             }
+            // Of no use here: no tools are offered, and what is left of a key's limits is nobody's business yet.
+            Ok(Delta::ToolCall(_) | Delta::Replay(_) | Delta::Headroom(_)) => {}
             Ok(Delta::Finished { reason, .. }) => return Outcome::Completed(reason),
             Err(failure) => return Outcome::Failed(failure),
         }
