@@ -119,7 +119,7 @@ async fn store_batch(engine: &Engine, app: &App, batch: Vec<Unstored>) -> Result
     // fails the condition and keeps its end.
     let query = "WITH progress AS (SELECT * FROM unnest($1, $2, $3, $4, $5) AS p (id, text, reasoning, sequence, first_token_at)), \
         mine AS (SELECT id FROM generations WHERE id = ANY ($1) AND finished_at IS NULL AND leased_by = $7 ORDER BY id FOR NO KEY UPDATE), \
-        stored AS (UPDATE generations SET status = 'STREAMING', sequence = progress.sequence, reasoning = nullif(progress.reasoning, ''), \
+        stored AS (UPDATE generations SET status = CASE WHEN progress.first_token_at IS NULL THEN 'QUEUED' ELSE 'STREAMING' END, sequence = progress.sequence, reasoning = nullif(progress.reasoning, ''), \
             first_token_at = progress.first_token_at, lease_expires_at = now() + make_interval(secs => $6) \
           FROM progress JOIN mine USING (id) WHERE generations.id = progress.id AND generations.finished_at IS NULL \
           RETURNING generations.message_id, progress.text) \
