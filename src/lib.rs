@@ -12,6 +12,7 @@
 //! | [`viewer`], [`admin`] | what the signed-in person, and what administrators see: they gather from every feature |
 //! | [`account`] | people: passwords, sessions, tokens, roles, the audit log |
 //! | [`chat`] | rooms and messages; [`chat::reply`] is the engine that writes answers |
+//! | [`model`] | models: what they take, can and cost |
 //! | [`vault`] | provider keys, sealed |
 //! | [`ai`] | talking to models, in neutral words; one folder per wire format |
 //! | [`event`] | the log of what happened, and how clients follow it |
@@ -22,7 +23,7 @@
 //! Imports run one way:
 //!
 //! ```text
-//! command -> server -> graphql -> viewer | admin -> chat -> vault -> account -> event | db | page | input -> id | error | scalar
+//! command -> server -> graphql -> viewer | admin -> chat -> model -> vault -> account -> event | db | page | input -> id | error | scalar
 //!                                                    chat -> ai                          (app and context go everywhere)
 //! ```
 //!
@@ -70,6 +71,7 @@ pub mod event;
 pub mod graphql;
 pub mod id;
 pub mod input;
+pub mod model;
 pub mod page;
 pub mod scalar;
 pub mod server;

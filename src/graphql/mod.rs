@@ -19,6 +19,7 @@ use crate::app::App;
 use crate::chat::api::{ChatLoader, ChatMutation, ChatQuery, ChatSubscription};
 use crate::error::{Error, Result};
 use crate::event::{self, SyncCursor};
+use crate::model::api::ModelMutation;
 use crate::vault::api::VaultMutation;
 use crate::viewer::{SignInMutation, ViewerQuery};
 
@@ -41,6 +42,7 @@ pub struct Mutation(
     AccountMutation,
     ChatMutation,
     VaultMutation,
+    ModelMutation,
     AdminMutation,
 );
 

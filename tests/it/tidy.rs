@@ -5,18 +5,18 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 /// Which rooms a room may import. `app` and `context` are handles that go everywhere.
-const MAY_IMPORT: [(&str, &[&str]); 19] = [
+const MAY_IMPORT: [(&str, &[&str]); 20] = [
     (
         "command",
         &[
-            "account", "ai", "config", "db", "error", "graphql", "page", "server", "vault",
+            "account", "ai", "config", "db", "error", "graphql", "model", "page", "scalar", "server", "vault",
         ],
     ),
     ("server", &["account", "config", "error", "graphql", "id"]),
     (
         "graphql",
         &[
-            "account", "admin", "chat", "config", "error", "event", "id", "vault", "viewer",
+            "account", "admin", "ai", "chat", "config", "error", "event", "id", "model", "page", "vault", "viewer",
         ],
     ),
     (
@@ -27,8 +27,12 @@ const MAY_IMPORT: [(&str, &[&str]); 19] = [
     (
         "chat",
         &[
-            "account", "ai", "db", "error", "event", "id", "input", "page", "scalar", "vault",
+            "account", "ai", "db", "error", "event", "id", "input", "model", "page", "scalar", "vault",
         ],
+    ),
+    (
+        "model",
+        &["account", "ai", "db", "error", "input", "page", "scalar", "vault"],
     ),
     ("vault", &["account", "ai", "config", "db", "error", "id", "input"]),
     ("account", &["db", "error", "id", "input", "page"]),
@@ -43,7 +47,9 @@ const MAY_IMPORT: [(&str, &[&str]); 19] = [
     ("scalar", &[]),
     (
         "app",
-        &["account", "ai", "chat", "config", "db", "error", "event", "vault"],
+        &[
+            "account", "ai", "chat", "config", "db", "error", "event", "model", "vault",
+        ],
     ),
     ("context", &["account", "error"]),
 ];
