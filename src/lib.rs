@@ -13,6 +13,7 @@
 //! | [`account`] | people: passwords, sessions, tokens, roles, the audit log |
 //! | [`chat`] | rooms and messages; [`chat::reply`] is the engine that writes answers |
 //! | [`assistant`] | AIs with instructions and a model of their own, private or shared |
+//! | [`model`] | models: what they take, can and cost |
 //! | [`vault`] | provider keys, sealed |
 //! | [`ai`] | talking to models, in neutral words; one folder per wire format |
 //! | [`event`] | the log of what happened, and how clients follow it |
@@ -23,7 +24,7 @@
 //! Imports run one way:
 //!
 //! ```text
-//! command -> server -> graphql -> viewer | admin -> chat -> assistant -> vault -> account -> event | db | page | input -> id | error | scalar
+//! command -> server -> graphql -> viewer | admin -> chat -> assistant | model -> vault -> account -> event | db | page | input -> id | error | scalar
 //!                                                    chat -> ai                          (app and context go everywhere)
 //! ```
 //!
@@ -72,6 +73,7 @@ pub mod event;
 pub mod graphql;
 pub mod id;
 pub mod input;
+pub mod model;
 pub mod page;
 pub mod scalar;
 pub mod server;

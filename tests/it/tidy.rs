@@ -5,11 +5,11 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 /// Which rooms a room may import. `app` and `context` are handles that go everywhere.
-const MAY_IMPORT: [(&str, &[&str]); 20] = [
+const MAY_IMPORT: [(&str, &[&str]); 21] = [
     (
         "command",
         &[
-            "account", "ai", "config", "db", "error", "graphql", "page", "server", "vault",
+            "account", "ai", "config", "db", "error", "graphql", "model", "page", "scalar", "server", "vault",
         ],
     ),
     ("server", &["account", "config", "error", "graphql", "id"]),
@@ -18,12 +18,15 @@ const MAY_IMPORT: [(&str, &[&str]); 20] = [
         &[
             "account",
             "admin",
+            "ai",
             "assistant",
             "chat",
             "config",
             "error",
             "event",
             "id",
+            "model",
+            "page",
             "vault",
             "viewer",
         ],
@@ -54,6 +57,7 @@ const MAY_IMPORT: [(&str, &[&str]); 20] = [
             "event",
             "id",
             "input",
+            "model",
             "page",
             "scalar",
             "vault",
@@ -62,6 +66,10 @@ const MAY_IMPORT: [(&str, &[&str]); 20] = [
     (
         "assistant",
         &["account", "ai", "db", "error", "event", "id", "input", "page", "vault"],
+    ),
+    (
+        "model",
+        &["account", "ai", "db", "error", "input", "page", "scalar", "vault"],
     ),
     ("vault", &["account", "ai", "config", "db", "error", "id", "input"]),
     ("account", &["db", "error", "id", "input", "page"]),
@@ -76,7 +84,9 @@ const MAY_IMPORT: [(&str, &[&str]); 20] = [
     ("scalar", &[]),
     (
         "app",
-        &["account", "ai", "chat", "config", "db", "error", "event", "vault"],
+        &[
+            "account", "ai", "chat", "config", "db", "error", "event", "model", "vault",
+        ],
     ),
     ("context", &["account", "error"]),
 ];
