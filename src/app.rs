@@ -19,6 +19,7 @@ use crate::db::{self, Pool, PooledConnection};
 use crate::error::Result;
 use crate::event::{self, Log};
 use crate::job::{self, Jobs};
+use crate::model::catalogue::Catalogue;
 use crate::vault::Vault;
 
 /// How many connections are kept apart for what must go on while requests use up the others.
@@ -45,6 +46,7 @@ struct Inner {
     log: Log,
     ai: ai::Client,
     vault: Vault,
+    models: Catalogue,
     engine: Engine,
     jobs: Jobs,
     tasks: TaskTracker,
@@ -110,6 +112,7 @@ impl App {
         }
         let vault = Vault::open(&mut connection, &config).await?;
         let log = Log::open(&mut connection).await?;
+        let models = Catalogue::open(&mut connection).await?;
         drop(connection);
         let cores = std::thread::available_parallelism().map_or(1, usize::from);
         let limits = ai::Limits {
@@ -125,6 +128,7 @@ impl App {
             log,
             ai: ai::Client::new(limits),
             vault,
+            models,
             engine: Engine::default(),
             jobs: Jobs::default(),
             tasks: TaskTracker::new(),
@@ -154,6 +158,7 @@ impl App {
         tasks.spawn(self.live_sessions().clone().watch(self.clone()));
         tasks.spawn(self.engine().clone().run(self.clone()));
         tasks.spawn(self.jobs().clone().run(self.clone(), JOBS));
+        tasks.spawn(self.models().clone().run(self.clone()));
         tasks.spawn(self.clone().tidy());
         tasks.close();
     }
@@ -281,6 +286,11 @@ impl App {
     /// Keeps provider keys.
     pub fn vault(&self) -> &Vault {
         &self.0.vault
+    }
+
+    /// Knows models and their prices.
+    pub fn models(&self) -> &Catalogue {
+        &self.0.models
     }
 
     /// Runs answers.

@@ -11,7 +11,7 @@ use uuid::Uuid;
 
 use crate::ai::Provider;
 use crate::db::schema::{assistants, chat_assistants};
-use crate::db::{Connection, text_enum};
+use crate::db::{Connection, prepared, text_enum};
 use crate::id::{AssistantId, ChatId, UserId};
 use crate::page::Window;
 
@@ -185,15 +185,17 @@ pub async fn chosen_for(connection: &mut Connection, chats: &[ChatId]) -> QueryR
 /// When Postgres fails.
 pub async fn of_chat(connection: &mut Connection, chat_id: ChatId, user_id: UserId) -> QueryResult<Vec<Assistant>> {
     // The default one comes along, last, so that one statement does it.
-    let query = "SELECT assistants.* FROM (SELECT assistant_id, position FROM chat_assistants WHERE chat_id = $1 \
+    let query = "SELECT assistants.id, assistants.owner_id, assistants.display_name, assistants.public_name, assistants.description, assistants.instructions, assistants.provider, assistants.model, assistants.temperature, assistants.max_output_tokens, assistants.avatar_url, assistants.visibility, assistants.version, assistants.created_at, assistants.updated_at, assistants.deleted_at FROM (SELECT assistant_id, position FROM chat_assistants WHERE chat_id = $1 \
           UNION ALL SELECT $3, 32767) AS chosen JOIN assistants ON assistants.id = chosen.assistant_id \
         WHERE deleted_at IS NULL AND (owner_id IS NULL OR owner_id = $2 OR visibility = 'SHARED') ORDER BY chosen.position";
-    let mut found: Vec<Assistant> = diesel::sql_query(query)
-        .bind::<SqlUuid, _>(chat_id)
-        .bind::<SqlUuid, _>(user_id)
-        .bind::<SqlUuid, _>(Assistant::DEFAULT)
-        .load(connection)
-        .await?;
+    let mut found: Vec<Assistant> = prepared(
+        diesel::sql_query(query)
+            .bind::<SqlUuid, _>(chat_id)
+            .bind::<SqlUuid, _>(user_id)
+            .bind::<SqlUuid, _>(Assistant::DEFAULT),
+    )
+    .load(connection)
+    .await?;
     if found.len() > 1 {
         found.pop();
     }

@@ -61,8 +61,8 @@ pub async fn ask(app: &App, aside: Aside) -> Result<String, Trouble> {
             model
         },
         turns: aside.turns,
-        temperature: None,
         max_output_tokens: Some(aside.max_output_tokens),
+        ..Request::default()
     };
     let said = read(app, endpoint, request).await;
     if let Some(key) = &key {

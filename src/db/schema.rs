@@ -323,6 +323,65 @@ diesel::table! {
 }
 
 diesel::table! {
+    /// The one row that tells servers when to read models anew.
+    model_changes (singleton) {
+        /// Always true: there is one row.
+        singleton -> Bool,
+        /// Grows with each change of models, in its transaction.
+        version -> Int8,
+    }
+}
+
+diesel::table! {
+    /// What is known of models beyond what came with this version: an imported price map, and what administrators have set.
+    models (provider, model, source) {
+        /// Whose model.
+        provider -> Text,
+        /// The provider's name of it.
+        model -> Text,
+        /// IMPORT takes the place of what came with this version; what is not null in ADMIN counts before both.
+        source -> Text,
+        /// What people call it.
+        display_name -> Nullable<Text>,
+        /// The most tokens that a prompt may have.
+        context_window -> Nullable<Int8>,
+        /// The most tokens that an answer may have.
+        max_output_tokens -> Nullable<Int8>,
+        /// What it reads: TEXT, IMAGE, AUDIO, VIDEO, PDF.
+        input_modalities -> Nullable<Array<Nullable<Text>>>,
+        /// Whether it can call tools.
+        tools -> Nullable<Bool>,
+        /// Whether it thinks before it answers.
+        reasoning -> Nullable<Bool>,
+        /// Which of its provider's APIs it speaks: RESPONSES where Chat Completions does not have it.
+        mode -> Nullable<Text>,
+        /// Micro-USD for a million tokens of prompt; null when nobody knows the prices.
+        input_price -> Nullable<Int8>,
+        /// Micro-USD for a million tokens of prompt from the provider's cache; null when they cost as much as others.
+        cached_input_price -> Nullable<Int8>,
+        /// Micro-USD for a million tokens of prompt put into the provider's cache; null when they cost as much as others.
+        cache_write_price -> Nullable<Int8>,
+        /// Micro-USD for a million tokens of answer.
+        output_price -> Nullable<Int8>,
+        /// Micro-USD for a million tokens of reasoning; null when they cost as much as others.
+        reasoning_price -> Nullable<Int8>,
+        /// Prompts of more tokens than this have the prices that follow; null when all prompts cost the same.
+        long_above_tokens -> Nullable<Int8>,
+        /// As input_price, for long prompts.
+        long_input_price -> Nullable<Int8>,
+        /// As cached_input_price, for long prompts.
+        long_cached_input_price -> Nullable<Int8>,
+        /// As cache_write_price, for long prompts.
+        long_cache_write_price -> Nullable<Int8>,
+        /// As output_price, for answers to long prompts.
+        long_output_price -> Nullable<Int8>,
+        /// Names these prices on whatever was charged by them.
+        price_version -> Nullable<Text>,
+        updated_at -> Timestamptz,
+    }
+}
+
+diesel::table! {
     /// Every refresh token of a living session, used ones too, so that a stolen one is recognised.
     refresh_tokens (token_hash) {
         /// SHA-256 of the 256-bit token.
@@ -434,6 +493,8 @@ diesel::allow_tables_to_appear_in_same_query!(
     jobs,
     master_keys,
     messages,
+    model_changes,
+    models,
     refresh_tokens,
     sends,
     sessions,

@@ -7,8 +7,8 @@ use diesel_async::{AsyncConnection, RunQueryDsl};
 use uuid::Uuid;
 
 use super::cursor::{Cursor, Position, Snapshot};
-use crate::db::Connection;
 use crate::db::schema::events;
+use crate::db::{Connection, prepared};
 use crate::error::{Error, Result};
 use crate::id::{ChatId, UserId};
 
@@ -120,9 +120,11 @@ struct Now {
 /// # Errors
 /// When Postgres fails.
 pub async fn current(connection: &mut Connection) -> Result<Cursor> {
-    let Now { epoch, now } = diesel::sql_query("SELECT epoch, pg_current_snapshot()::text AS now FROM event_log")
-        .get_result(connection)
-        .await?;
+    let Now { epoch, now } = prepared(diesel::sql_query(
+        "SELECT epoch, pg_current_snapshot()::text AS now FROM event_log",
+    ))
+    .get_result(connection)
+    .await?;
     Ok(Cursor {
         epoch,
         position: Position::at(parse(&now)?),
@@ -182,7 +184,7 @@ pub async fn resumable(connection: &mut Connection, cursor: &Cursor) -> Result<R
         now: String,
     }
     let query = "SELECT epoch, trimmed_xid::text AS trimmed, pg_current_snapshot()::text AS now FROM event_log";
-    let bounds: Bounds = diesel::sql_query(query).get_result(connection).await?;
+    let bounds: Bounds = prepared(diesel::sql_query(query)).get_result(connection).await?;
     let trimmed: u64 = bounds
         .trimmed
         .parse()

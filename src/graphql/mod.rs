@@ -20,6 +20,7 @@ use crate::assistant::api::AssistantMutation;
 use crate::chat::api::{ChatLoader, ChatMutation, ChatQuery, ChatSubscription};
 use crate::error::{Error, Result};
 use crate::event::{self, SyncCursor};
+use crate::model::api::ModelMutation;
 use crate::vault::api::VaultMutation;
 use crate::viewer::{SignInMutation, ViewerQuery};
 
@@ -43,6 +44,7 @@ pub struct Mutation(
     ChatMutation,
     AssistantMutation,
     VaultMutation,
+    ModelMutation,
     AdminMutation,
 );
 

@@ -5,11 +5,11 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 /// Which rooms a room may import. `app` and `context` are handles that go everywhere.
-const MAY_IMPORT: [(&str, &[&str]); 21] = [
+const MAY_IMPORT: [(&str, &[&str]); 22] = [
     (
         "command",
         &[
-            "account", "ai", "config", "db", "error", "graphql", "page", "server", "vault",
+            "account", "ai", "config", "db", "error", "graphql", "model", "page", "scalar", "server", "vault",
         ],
     ),
     ("server", &["account", "config", "error", "graphql", "id"]),
@@ -18,12 +18,15 @@ const MAY_IMPORT: [(&str, &[&str]); 21] = [
         &[
             "account",
             "admin",
+            "ai",
             "assistant",
             "chat",
             "config",
             "error",
             "event",
             "id",
+            "model",
+            "page",
             "vault",
             "viewer",
         ],
@@ -55,6 +58,7 @@ const MAY_IMPORT: [(&str, &[&str]); 21] = [
             "id",
             "input",
             "job",
+            "model",
             "page",
             "scalar",
             "vault",
@@ -64,6 +68,10 @@ const MAY_IMPORT: [(&str, &[&str]); 21] = [
     (
         "assistant",
         &["account", "ai", "db", "error", "event", "id", "input", "page", "vault"],
+    ),
+    (
+        "model",
+        &["account", "ai", "db", "error", "input", "page", "scalar", "vault"],
     ),
     ("vault", &["account", "ai", "config", "db", "error", "id", "input"]),
     ("account", &["db", "error", "id", "input", "page"]),
@@ -79,7 +87,7 @@ const MAY_IMPORT: [(&str, &[&str]); 21] = [
     (
         "app",
         &[
-            "account", "ai", "chat", "config", "db", "error", "event", "job", "vault",
+            "account", "ai", "chat", "config", "db", "error", "event", "job", "model", "vault",
         ],
     ),
     ("context", &["account", "error"]),

@@ -1,11 +1,11 @@
 //! The parts that the scripted provider plays where Parlor itself asks a model, in the background.
 
-use crate::ai::{Request, Role};
+use crate::ai::{Request, Turn};
 
 /// A title: the first words of the first question.
 pub(super) fn title(request: &Request) -> String {
-    let asked = request.turns.iter().find(|turn| turn.role == Role::User);
-    let asked = asked.map_or("", |turn| &turn.text);
+    let asked = request.turns.iter().find(|turn| matches!(turn, Turn::User(_)));
+    let asked = asked.map_or("", Turn::text);
     let words = asked.split_whitespace().take(5);
     let plain = words.map(|word| word.trim_matches(|letter: char| !letter.is_alphanumeric()));
     let plain: Vec<&str> = plain.filter(|word| !word.is_empty()).collect();

@@ -2,6 +2,7 @@
 
 mod chat;
 mod event;
+mod failure;
 mod generation;
 mod loader;
 mod message;
@@ -12,7 +13,8 @@ mod subscription;
 
 pub use chat::{ChatConnection, ChatFilterInput, ChatViewerState, MessageConnection, list, message_page};
 pub use event::Event;
-pub use generation::{Answer, GenerationError, GenerationEvent, TokenUsage};
+pub use failure::GenerationError;
+pub use generation::{Answer, GenerationEvent, TokenUsage};
 pub use loader::ChatLoader;
 pub use message::Actor;
 pub use mutation::ChatMutation;

@@ -69,6 +69,7 @@ pub async fn resolve(connection: &mut Connection, app: &App, user_id: UserId, wi
         return Ok(Payer {
             endpoint: Endpoint {
                 provider: Provider::OpenAi,
+                format: None,
                 base_url: Some(settings.openai_base_url.clone()),
                 secret: Some(secret.clone()),
                 reach: Reach::Operator,

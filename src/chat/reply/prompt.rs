@@ -4,7 +4,7 @@ use diesel::prelude::*;
 use diesel::sql_types::{BigInt, Text, Uuid as SqlUuid};
 use diesel_async::RunQueryDsl;
 
-use crate::ai::{Role, Turn};
+use crate::ai::Turn;
 use crate::app::App;
 use crate::chat::message::MessageRole;
 use crate::error::Result;
@@ -48,10 +48,9 @@ pub async fn conversation(app: &App, chat_id: ChatId, through: i64) -> Result<Ve
 }
 
 fn turn(row: Row) -> Turn {
-    let role = match row.role {
-        MessageRole::User => Role::User,
-        MessageRole::Assistant => Role::Assistant,
-        MessageRole::System | MessageRole::Tool => Role::System,
-    };
-    Turn::new(role, row.content)
+    match row.role {
+        MessageRole::User => Turn::User(row.content),
+        MessageRole::Assistant => Turn::assistant(row.content),
+        MessageRole::System | MessageRole::Tool => Turn::System(row.content),
+    }
 }

@@ -8,10 +8,10 @@ use chrono::Utc;
 use futures_util::{FutureExt, StreamExt};
 
 use super::closing::{self, Outcome};
-use super::live::{Channel, Ending, Live};
+use super::live::{Channel, Ending, Live, Notice};
 use super::payer::Payer;
 use super::prompt;
-use crate::ai::{Delta, Failure, FailureKind, Request, Role, Turn};
+use crate::ai::{Delta, Failure, FailureKind, Request, Turn};
 use crate::app::App;
 use crate::chat::answering::Manner;
 use crate::vault::key::{self, UsedKey, Verdict};
@@ -36,13 +36,15 @@ async fn make(app: App, live: Arc<Live>, sequence: i64, payer: Payer, manner: Ma
     let outcome = match prompt::conversation(&app, live.chat_id, sequence).await {
         Ok(mut turns) => {
             if !manner.instructions.trim().is_empty() {
-                turns.insert(0, Turn::new(Role::System, manner.instructions));
+                turns.insert(0, Turn::System(manner.instructions));
             }
             let request = Request {
                 model: payer.model,
                 turns,
                 temperature: manner.temperature,
                 max_output_tokens: manner.max_output_tokens,
+                cache_key: Some(live.chat_id.to_string()),
+                ..Request::default()
             };
             let answer = app.ai().stream(payer.endpoint, request);
             let outcome = tokio::select! {
@@ -95,7 +97,14 @@ async fn read(live: &Live, mut answer: crate::ai::Answer) -> Outcome {
             Ok(Delta::Usage(usage)) => live.used(usage),
             Ok(Delta::Retrying { attempt, after, kind }) => {
                 tracing::info!(generation = %live.id, attempt, ?after, kind = kind.name(), "asking the provider again");
+                live.notice(Notice::Retrying {
+                    attempt,
+                    after,
+                    code: kind,
+                });
             }
+            // Of no use here: no tools are offered, and what is left of a key's limits is nobody's business yet.
+            Ok(Delta::ToolCall(_) | Delta::Replay(_) | Delta::Headroom(_)) => {}
             Ok(Delta::Finished { reason, .. }) => return Outcome::Completed(reason),
             Err(failure) => return Outcome::Failed(failure),
         }

@@ -10,7 +10,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
 use super::clean::{beginning, clean};
-use crate::ai::{Role, Turn};
+use crate::ai::Turn;
 use crate::app::App;
 use crate::assistant::assistant;
 use crate::chat::answering::Answering;
@@ -154,8 +154,8 @@ fn run(app: App, payload: Value) -> Running {
         if turns.is_empty() {
             return Ok(());
         }
-        turns.insert(0, Turn::new(Role::System, INSTRUCTIONS));
-        turns.push(Turn::new(Role::User, QUESTION));
+        turns.insert(0, Turn::system(INSTRUCTIONS));
+        turns.push(Turn::user(QUESTION));
         let aside = Aside {
             purpose: Purpose::Title,
             user_id: task.user_id,
@@ -186,12 +186,12 @@ async fn conversation(connection: &mut Connection, chat_id: ChatId) -> Result<Ve
         .await?;
     rows.reverse();
     let turns = rows.into_iter().filter_map(|(role, content)| {
-        let role = match role {
-            MessageRole::User => Role::User,
-            MessageRole::Assistant => Role::Assistant,
-            MessageRole::System | MessageRole::Tool => return None,
-        };
-        Some(Turn::new(role, beginning(&content, CHARACTERS)))
+        let text = beginning(&content, CHARACTERS);
+        match role {
+            MessageRole::User => Some(Turn::user(text)),
+            MessageRole::Assistant => Some(Turn::assistant(text)),
+            MessageRole::System | MessageRole::Tool => None,
+        }
     });
     Ok(turns.collect())
 }
