@@ -16,7 +16,7 @@ use crate::account::api::{AccountMutation, AccountQuery, UserLoader};
 use crate::account::viewer::{Client, Viewer};
 use crate::admin::{AdminMutation, AdminQuery};
 use crate::app::App;
-use crate::chat::api::{ChatLoader, ChatMutation, ChatQuery, ChatSubscription};
+use crate::chat::api::{BranchMutation, ChatLoader, ChatMutation, ChatQuery, ChatSubscription};
 use crate::error::{Error, Result};
 use crate::event::{self, SyncCursor};
 use crate::vault::api::VaultMutation;
@@ -40,6 +40,7 @@ pub struct Mutation(
     SignInMutation,
     AccountMutation,
     ChatMutation,
+    BranchMutation,
     VaultMutation,
     AdminMutation,
 );

@@ -20,4 +20,5 @@ mod rates;
 mod schema_details;
 mod send;
 mod tidy;
+mod tree;
 mod walk;

@@ -8,6 +8,7 @@ mod message;
 mod mutation;
 mod query;
 mod subscription;
+mod tree;
 
 pub use chat::{ChatConnection, ChatFilterInput, ChatViewerState, MessageConnection, list, message_page};
 pub use event::Event;
@@ -17,3 +18,4 @@ pub use message::{Actor, Assistant};
 pub use mutation::ChatMutation;
 pub use query::ChatQuery;
 pub use subscription::ChatSubscription;
+pub use tree::BranchMutation;

@@ -70,11 +70,11 @@ impl Engine {
         self.inner.node
     }
 
-    /// Begins an answer to the message at `sequence`; it is watchable when this returns.
-    pub fn start(&self, app: &App, generation: &Generation, sequence: i64, payer: Payer) {
-        let live = Arc::new(Live::new(generation));
+    /// Begins an answer, or goes on with the one that has come as far as `so_far`; it is watchable when this returns.
+    pub fn start(&self, app: &App, generation: &Generation, so_far: String, payer: Payer) {
+        let live = Arc::new(Live::new(generation, so_far));
         self.lock().insert(generation.id, Arc::clone(&live));
-        self.inner.answers.spawn(run::run(app.clone(), live, sequence, payer));
+        self.inner.answers.spawn(run::run(app.clone(), live, payer));
     }
 
     /// The answer with this id, if it is being written by this process.

@@ -18,9 +18,9 @@ use crate::vault::key::{self, UsedKey, Verdict};
 /// The longest pause between two attempts to store an answer's end.
 const LONGEST_PAUSE: Duration = Duration::from_secs(5);
 
-/// Makes the answer to the message at `sequence`, and stores its end whatever happens.
-pub(super) async fn run(app: App, live: Arc<Live>, sequence: i64, payer: Payer) {
-    let made = AssertUnwindSafe(make(app.clone(), Arc::clone(&live), sequence, payer))
+/// Makes an answer, and stores its end whatever happens.
+pub(super) async fn run(app: App, live: Arc<Live>, payer: Payer) {
+    let made = AssertUnwindSafe(make(app.clone(), Arc::clone(&live), payer))
         .catch_unwind()
         .await;
     if made.is_err() {
@@ -30,9 +30,9 @@ pub(super) async fn run(app: App, live: Arc<Live>, sequence: i64, payer: Payer) 
     }
 }
 
-async fn make(app: App, live: Arc<Live>, sequence: i64, payer: Payer) {
+async fn make(app: App, live: Arc<Live>, payer: Payer) {
     let key = payer.key;
-    let outcome = match prompt::conversation(&app, live.chat_id, sequence).await {
+    let outcome = match prompt::conversation(&app, live.message_id, live.goes_on()).await {
         Ok(turns) => {
             let request = Request {
                 model: payer.model,
