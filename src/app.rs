@@ -17,6 +17,7 @@ use crate::config::Config;
 use crate::db::{self, Pool, PooledConnection};
 use crate::error::Result;
 use crate::event::{self, Log};
+use crate::model::catalogue::Catalogue;
 use crate::vault::Vault;
 
 /// How many connections are kept apart for what must go on while requests use up the others.
@@ -40,6 +41,7 @@ struct Inner {
     log: Log,
     ai: ai::Client,
     vault: Vault,
+    models: Catalogue,
     engine: Engine,
     tasks: TaskTracker,
     shutdown: CancellationToken,
@@ -104,6 +106,7 @@ impl App {
         }
         let vault = Vault::open(&mut connection, &config).await?;
         let log = Log::open(&mut connection).await?;
+        let models = Catalogue::open(&mut connection).await?;
         drop(connection);
         let cores = std::thread::available_parallelism().map_or(1, usize::from);
         let limits = ai::Limits {
@@ -119,6 +122,7 @@ impl App {
             log,
             ai: ai::Client::new(limits),
             vault,
+            models,
             engine: Engine::default(),
             tasks: TaskTracker::new(),
             shutdown: CancellationToken::new(),
@@ -146,6 +150,7 @@ impl App {
         tasks.spawn(self.log().clone().run(self.clone()));
         tasks.spawn(self.live_sessions().clone().watch(self.clone()));
         tasks.spawn(self.engine().clone().run(self.clone()));
+        tasks.spawn(self.models().clone().run(self.clone()));
         tasks.spawn(self.clone().tidy());
         tasks.close();
     }
@@ -273,6 +278,11 @@ impl App {
     /// Keeps provider keys.
     pub fn vault(&self) -> &Vault {
         &self.0.vault
+    }
+
+    /// Knows models and their prices.
+    pub fn models(&self) -> &Catalogue {
+        &self.0.models
     }
 
     /// Runs answers.

@@ -12,6 +12,8 @@
 //! | [`viewer`], [`admin`] | what the signed-in person, and what administrators see: they gather from every feature |
 //! | [`account`] | people: passwords, sessions, tokens, roles, the audit log |
 //! | [`chat`] | rooms and messages; [`chat::branch`] is the tree they stand in, [`chat::reply`] the engine that writes answers |
+//! | [`assistant`] | AIs with instructions and a model of their own, private or shared |
+//! | [`model`] | models: what they take, can and cost |
 //! | [`vault`] | provider keys, sealed |
 //! | [`ai`] | talking to models, in neutral words; one folder per wire format |
 //! | [`event`] | the log of what happened, and how clients follow it |
@@ -22,7 +24,7 @@
 //! Imports run one way:
 //!
 //! ```text
-//! command -> server -> graphql -> viewer | admin -> chat -> vault -> account -> event | db | page | input -> id | error | scalar
+//! command -> server -> graphql -> viewer | admin -> chat -> assistant | model -> vault -> account -> event | db | page | input -> id | error | scalar
 //!                                                    chat -> ai                          (app and context go everywhere)
 //! ```
 //!
@@ -61,6 +63,7 @@ pub mod account;
 pub mod admin;
 pub mod ai;
 pub mod app;
+pub mod assistant;
 pub mod chat;
 pub mod command;
 pub mod config;
@@ -71,6 +74,7 @@ pub mod event;
 pub mod graphql;
 pub mod id;
 pub mod input;
+pub mod model;
 pub mod page;
 pub mod scalar;
 pub mod server;

@@ -32,6 +32,9 @@ enum Command {
     /// Look after the encryption of provider keys.
     #[command(subcommand)]
     Keys(command::keys::Command),
+    /// Look after what is known of models and their prices.
+    #[command(subcommand)]
+    Models(command::models::Command),
     /// Check everything that `serve` needs, and say what is wrong.
     Doctor,
 }
@@ -44,6 +47,7 @@ fn main() -> ExitCode {
         Command::Schema => command::schema::run(),
         Command::User(command) => command::user::run(settings, command),
         Command::Keys(command) => command::keys::run(settings, command),
+        Command::Models(command) => command::models::run(settings, command),
         Command::Doctor => command::doctor::run(settings),
     };
     match done {

@@ -23,6 +23,7 @@ pub struct Throttle {
     strangers: DefaultKeyedRateLimiter<UserId>,
     registrations: DefaultKeyedRateLimiter<IpAddr>,
     passwords: DefaultKeyedRateLimiter<UserId>,
+    shared_changes: DefaultKeyedRateLimiter<UserId>,
     requests: Option<DefaultKeyedRateLimiter<Principal>>,
     messages: Option<DefaultKeyedRateLimiter<UserId>>,
 }
@@ -44,6 +45,7 @@ impl Throttle {
             strangers: limiter(100, Duration::from_secs(10)),
             registrations: limiter(60, Duration::from_secs(10)),
             passwords: limiter(10, Duration::from_secs(15)),
+            shared_changes: limiter(20, Duration::from_secs(3)),
             requests: per_minute(requests_per_minute),
             messages: per_minute(messages_per_minute),
         }
@@ -117,6 +119,14 @@ impl Throttle {
         self.check(&self.passwords, &user_id)
     }
 
+    /// Counts a person's change of something that everybody on this server sees, and is told of.
+    ///
+    /// # Errors
+    /// [`Error::RateLimited`].
+    pub fn shared_change(&self, user_id: UserId) -> Result<()> {
+        self.check(&self.shared_changes, &user_id)
+    }
+
     /// Forgets whoever has been quiet, so that memory stays bounded by recent traffic.
     pub fn sweep(&self) {
         self.pair.retain_recent();
@@ -124,6 +134,7 @@ impl Throttle {
         self.strangers.retain_recent();
         self.registrations.retain_recent();
         self.passwords.retain_recent();
+        self.shared_changes.retain_recent();
         if let Some(requests) = &self.requests {
             requests.retain_recent();
         }

@@ -3,7 +3,10 @@
 use std::{
     fmt,
     net::IpAddr,
-    sync::{Arc, OnceLock},
+    sync::{
+        Arc, OnceLock,
+        atomic::{AtomicU64, Ordering},
+    },
     time::Duration,
 };
 
@@ -12,11 +15,14 @@ use reqwest::{dns::Resolve, redirect};
 use url::{Host, Url};
 
 use super::{
-    Answer, Endpoint, Failure, FailureKind, Provider, Reach, Request,
-    call::{self, Call},
+    Answer, Endpoint, Failure, FailureKind, Format, Provider, Reach, Request,
+    call::{self, Call, Question},
     guard::{Permit, PublicOnly, System},
-    openai, scripted,
+    scripted, wire,
 };
+
+/// How much of a list of models is read; OpenRouter's is the longest.
+const MODELS: usize = 4 * 1024 * 1024;
 
 /// How long to wait and how much to take.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -55,6 +61,22 @@ impl Default for Limits {
     }
 }
 
+/// What happened so far, for whoever watches the server.
+#[derive(Clone, Default)]
+pub(super) struct Counters {
+    unknown_events: Arc<AtomicU64>,
+}
+
+impl Counters {
+    /// An answer had this many events that this version does not know.
+    pub(super) fn saw_unknown(&self, events: u64) {
+        if events > 0 {
+            tracing::debug!(events, "a provider sent events of unknown kinds");
+            self.unknown_events.fetch_add(events, Ordering::Relaxed);
+        }
+    }
+}
+
 /// A cheap handle, to be cloned.
 #[derive(Clone)]
 pub struct Client {
@@ -67,6 +89,7 @@ pub struct Client {
 struct Inner {
     limits: Limits,
     resolver: Arc<dyn Resolve>,
+    counters: Counters,
     /// For what the operator wrote; through the proxy of the environment, if there is one.
     operator: OnceLock<Pool>,
     /// For what the operator allowed by name, and for this machine: straight there.
@@ -97,6 +120,7 @@ impl Client {
             inner: Arc::new(Inner {
                 limits,
                 resolver,
+                counters: Counters::default(),
                 operator: OnceLock::new(),
                 direct: OnceLock::new(),
                 guarded: OnceLock::new(),
@@ -113,11 +137,16 @@ impl Client {
                 Ok(script) => scripted::stream(script, request, limits),
                 Err(error) => failed(scripted::refused(&error)),
             },
-            Provider::OpenAi | Provider::OpenAiCompatible => match self.chat_call(endpoint, &request) {
-                Ok(call) => call::stream(call),
+            _ => match self.question(&endpoint, &request) {
+                Ok((call, question)) => call::stream(call, question),
                 Err(failure) => failed(failure),
             },
         }
+    }
+
+    /// How many events of unknown kinds were read so far; each was skipped.
+    pub fn unknown_events(&self) -> u64 {
+        self.inner.counters.unknown_events.load(Ordering::Relaxed)
     }
 
     /// Asks the provider whether it takes the key, at the price of nothing.
@@ -125,30 +154,37 @@ impl Client {
         if endpoint.provider == Provider::Scripted {
             return Ok(());
         }
-        let (http, base) = self.route(endpoint)?;
-        let call = Call {
-            http,
-            url: openai::models_url(&base),
-            secret: endpoint.secret.clone(),
-            body: None,
-            limits: self.inner.limits,
-        };
-        call::verify(&call).await
+        let (call, _, _) = self.call(endpoint)?;
+        call::get(&call, MODELS).await.map(drop)
     }
 
-    fn chat_call(&self, endpoint: Endpoint, request: &Request) -> Result<Call, Failure> {
-        let (http, base) = self.route(&endpoint)?;
-        let body = openai::body(endpoint.provider, &base, request).map_err(|error| {
-            let detail = format!("the request cannot be written as JSON: {error}");
-            Failure::new(FailureKind::Internal, detail)
-        })?;
-        Ok(Call {
+    fn question(&self, endpoint: &Endpoint, request: &Request) -> Result<(Call, Question), Failure> {
+        let (mut call, format, base) = self.call(endpoint)?;
+        let written = wire::write(endpoint, format, &base, request)?;
+        call.url = written.url;
+        let question = Question {
+            format,
+            model: request.model.clone(),
+            body: written.body.into(),
+        };
+        Ok((call, question))
+    }
+
+    /// A call of the endpoint's list of models, with its format and the root of its API.
+    fn call(&self, endpoint: &Endpoint) -> Result<(Call, Format, Url), Failure> {
+        let (http, base) = self.route(endpoint)?;
+        let format = endpoint
+            .format()
+            .ok_or_else(|| Failure::new(FailureKind::Internal, "a provider without a wire"))?;
+        let call = Call {
             http,
-            url: openai::chat_url(&base),
-            secret: endpoint.secret,
-            body: Some(body.into()),
+            url: wire::models_url(format, &base),
+            headers: wire::headers(format, endpoint.secret.as_ref())?,
+            secret: endpoint.secret.clone(),
             limits: self.inner.limits,
-        })
+            counters: self.inner.counters.clone(),
+        };
+        Ok((call, format, base))
     }
 
     /// The connections to use and the root of the API, when going there is allowed at all.

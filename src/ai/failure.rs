@@ -70,7 +70,7 @@ impl FailureKind {
     pub fn retryable(self) -> bool {
         matches!(
             self,
-            Self::RateLimited | Self::Unavailable | Self::Timeout | Self::Interrupted
+            Self::RateLimited | Self::Unavailable | Self::Timeout | Self::Interrupted | Self::Internal
         )
     }
 }

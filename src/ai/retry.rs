@@ -5,26 +5,33 @@ use std::time::Duration;
 use chrono::{DateTime, Utc};
 use http::HeaderMap;
 
-use super::{Failure, FailureKind, Limits};
+use super::{Failure, FailureKind, Headroom, Limits};
 
 /// A failure, and whether repeating the request may help.
 #[derive(Debug)]
 pub(super) struct Setback {
     pub(super) failure: Failure,
     pub(super) again: bool,
+    /// What its headers say is left of the key's limits.
+    pub(super) headroom: Option<Headroom>,
 }
 
 impl Setback {
     /// A failure that is told as it is.
     pub(super) fn for_good(failure: Failure) -> Self {
-        let again = false;
-        Self { failure, again }
+        Self {
+            failure,
+            again: false,
+            headroom: None,
+        }
     }
 
     /// A failure that may pass.
     pub(super) fn for_now(failure: Failure) -> Self {
-        let again = true;
-        Self { failure, again }
+        Self {
+            again: true,
+            ..Self::for_good(failure)
+        }
     }
 }
 
@@ -87,6 +94,32 @@ fn span(seconds: f64) -> Option<Duration> {
         return None;
     }
     Duration::try_from_secs_f64(seconds).ok()
+}
+
+/// A span as Go and Groq write it: "12ms", "5.289s", "6m0s", "1h2m"; a bare number is seconds.
+pub(super) fn span_in_words(text: &str) -> Option<Duration> {
+    let mut rest = text.trim();
+    if let Ok(seconds) = rest.parse::<f64>() {
+        return span(seconds);
+    }
+    let mut seconds = 0.0;
+    while !rest.is_empty() {
+        let digits = rest.find(|c: char| !c.is_ascii_digit() && c != '.')?;
+        let amount: f64 = rest[..digits].parse().ok()?;
+        let (unit, after) = ["ms", "h", "m", "s", "d"]
+            .iter()
+            .find_map(|unit| Some((*unit, rest[digits..].strip_prefix(unit)?)))?;
+        seconds += amount
+            * match unit {
+                "ms" => 0.001,
+                "h" => 3600.0,
+                "m" => 60.0,
+                "d" => 86_400.0,
+                _ => 1.0,
+            };
+        rest = after;
+    }
+    span(seconds)
 }
 
 fn text<'a>(headers: &'a HeaderMap, name: &str) -> Option<&'a str> {

@@ -32,9 +32,11 @@ pub struct Reader {
     name: Option<String>,
     at_start: bool,
     after_cr: bool,
-    stray: bool,
+    stray: Option<String>,
 }
 
+/// How much is kept of lines that no event stream has.
+const STRAY: usize = 16 * 1024;
 const BOM: &[u8] = b"\xEF\xBB\xBF";
 
 impl Reader {
@@ -47,7 +49,7 @@ impl Reader {
             name: None,
             at_start: true,
             after_cr: false,
-            stray: false,
+            stray: None,
         }
     }
 
@@ -75,7 +77,7 @@ impl Reader {
     }
 
     /// The stream is over: the event it did not close, if there is one. It may be a torn one.
-    pub fn finish(mut self) -> Result<Option<Event>, Malformed> {
+    pub fn finish(&mut self) -> Result<Option<Event>, Malformed> {
         let mut events = Vec::new();
         self.end_line(&mut events)?;
         self.line.clear();
@@ -83,9 +85,10 @@ impl Reader {
         Ok(events.pop())
     }
 
-    /// Whether there were lines that no event stream has, such as those of a web page.
-    pub fn saw_stray_lines(&self) -> bool {
-        self.stray
+    /// The lines that no event stream has, such as those of a web page, or of an error that a
+    /// provider writes bare into the stream. The beginning of them, if they are many.
+    pub fn take_stray(&mut self) -> Option<String> {
+        self.stray.take()
     }
 
     fn keep(&mut self, part: &[u8]) -> Result<(), Malformed> {
@@ -139,7 +142,13 @@ impl Reader {
                 self.name = Some(name.to_owned()).filter(|name| !name.is_empty());
             }
             b"id" | b"retry" => {}
-            _ => self.stray = true,
+            _ => {
+                let stray = self.stray.get_or_insert_default();
+                if stray.len() + line.len() < STRAY {
+                    stray.push_str(&String::from_utf8_lossy(line));
+                    stray.push('\n');
+                }
+            }
         }
         Ok(())
     }

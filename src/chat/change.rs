@@ -7,24 +7,27 @@ use diesel_async::{AsyncConnection, RunQueryDsl};
 
 use super::branch::{LONG_WORK, lock_running};
 use super::chat::Chat;
-use super::create::{checked_model, checked_title};
+use super::create::{checked_assistants, checked_model, checked_title};
 use super::event;
 use super::member::Membership;
 use crate::ai::Provider;
 use crate::app::App;
+use crate::assistant::assistant;
 use crate::db::schema::{chat_members, chats, messages};
 use crate::error::{Error, ErrorCode, Result};
 use crate::event::append;
-use crate::id::{ChatId, GenerationId, UserId};
+use crate::id::{AssistantId, ChatId, GenerationId, UserId};
 
 /// What to change; none leaves it as it is.
 #[derive(Debug, Default)]
 pub struct ChatChange {
     /// A new title, or an empty one to have none.
     pub title: Option<String>,
-    /// Whose model answers, or none for whichever key there is.
+    /// Who answers, in order; nobody for the default assistant.
+    pub assistants: Option<Vec<AssistantId>>,
+    /// Whose model answers, or none for the assistant's.
     pub provider: Option<Option<Provider>>,
-    /// The model, or an empty one for the default.
+    /// The model, or an empty one for the assistant's.
     pub model: Option<String>,
     /// Keep it on top.
     pub pinned: Option<bool>,
@@ -69,7 +72,8 @@ pub async fn update(app: &App, user_id: UserId, chat_id: ChatId, change: ChatCha
         pinned_at: change.pinned.map(|pinned| pinned.then(Utc::now)),
         archived_at: change.archived.map(|archived| archived.then(Utc::now)),
     };
-    let for_all = columns.title.is_some() || columns.model.is_some() || columns.provider.is_some();
+    let for_columns = columns.title.is_some() || columns.model.is_some() || columns.provider.is_some();
+    let for_all = for_columns || change.assistants.is_some();
     let for_one = member.pinned_at.is_some() || member.archived_at.is_some();
     let mut connection = app.connection().await?;
     let chat = connection
@@ -84,11 +88,17 @@ pub async fn update(app: &App, user_id: UserId, chat_id: ChatId, change: ChatCha
             if !for_all && !for_one {
                 return Ok::<_, Error>(chat);
             }
-            if for_all {
+            if let Some(ids) = &change.assistants {
+                let chosen = checked_assistants(connection, user_id, ids).await?;
+                assistant::choose(connection, chat_id, &chosen).await?;
+            }
+            if for_columns {
                 diesel::update(chats::table.find(chat_id))
                     .set(columns)
                     .execute(connection)
                     .await?;
+            }
+            if for_all {
                 append(connection, [event::chat_upserted(chat_id)]).await?;
             } else {
                 append(connection, [event::chat_upserted_for(chat_id, user_id)]).await?;

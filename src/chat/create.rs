@@ -8,21 +8,26 @@ use super::chat::{Chat, ChatKind};
 use super::event;
 use crate::ai::Provider;
 use crate::app::App;
+use crate::assistant::assistant;
 use crate::db::Connection;
 use crate::db::schema::{chat_members, chats};
 use crate::error::{Error, ErrorCode, Result};
 use crate::event::append;
-use crate::id::{ChatId, UserId};
+use crate::id::{AssistantId, ChatId, UserId};
 use crate::input;
 
 /// The most chats that one person may have.
 const MOST_CHATS: i64 = 100_000;
+/// The most assistants that one chat may have.
+const MOST_ASSISTANTS: usize = 8;
 
 /// What a person wants in a new chat.
 #[derive(Debug, Default)]
 pub struct NewChat {
     /// What to call it; without one, the first message gives it a title.
     pub title: Option<String>,
+    /// Who is to answer, in order; the default assistant when there is nobody.
+    pub assistants: Vec<AssistantId>,
     /// Whose model is to answer.
     pub provider: Option<Provider>,
     /// Which model is to answer.
@@ -44,7 +49,12 @@ pub async fn create(app: &App, user_id: UserId, wanted: NewChat) -> Result<Chat>
         .transpose()
         .map_err(|error| Error::Rejected(vec![error]))?;
     let provider = wanted.provider.map(|provider| provider.name().to_owned());
-    let asked = serde_json::json!([title, provider, model]).to_string();
+    // Only when there are some, so that retries of creations from before assistants are still known.
+    let asked = if wanted.assistants.is_empty() {
+        serde_json::json!([title, provider, model]).to_string()
+    } else {
+        serde_json::json!([title, provider, model, wanted.assistants]).to_string()
+    };
     let mut connection = app.connection().await?;
     let row = NewRow {
         title,
@@ -55,6 +65,7 @@ pub async fn create(app: &App, user_id: UserId, wanted: NewChat) -> Result<Chat>
             .map(|_| digest(&SHA256, asked.as_bytes()).as_ref().to_vec()),
         key,
         is_default: false,
+        assistants: wanted.assistants,
     };
     let (chat, made) = connection
         .transaction(async |connection| insert(connection, user_id, row).await)
@@ -73,6 +84,7 @@ struct NewRow {
     /// What tells a retry from another creation under the same key, whatever became of the chat since.
     request_hash: Option<Vec<u8>>,
     is_default: bool,
+    assistants: Vec<AssistantId>,
 }
 
 async fn insert(connection: &mut Connection, user_id: UserId, row: NewRow) -> Result<(Chat, bool)> {
@@ -114,6 +126,10 @@ async fn insert(connection: &mut Connection, user_id: UserId, row: NewRow) -> Re
             .values(member)
             .execute(connection)
             .await?;
+        if !row.assistants.is_empty() {
+            let chosen = checked_assistants(connection, user_id, &row.assistants).await?;
+            assistant::choose(connection, chat.id, &chosen).await?;
+        }
         append(connection, [event::chat_upserted(chat.id)]).await?;
         return Ok((chat, true));
     }
@@ -153,6 +169,7 @@ pub async fn default_chat(app: &App, user_id: UserId) -> Result<Chat> {
         key: None,
         request_hash: None,
         is_default: true,
+        assistants: Vec::new(),
     };
     let (chat, _) = connection
         .transaction(async |connection| insert(connection, user_id, row).await)
@@ -175,13 +192,31 @@ pub(super) fn checked_title(title: Option<&str>) -> Result<Option<String>> {
 /// # Errors
 /// [`ErrorCode::Invalid`] on `field`.
 pub fn checked_model(app: &App, field: &[&str], model: Option<String>) -> Result<Option<String>> {
-    let Some(model) = model.filter(|model| !model.trim().is_empty()) else {
-        return Ok(None);
-    };
-    let model = input::line(field, "The model", &model, 200).map_err(|error| Error::Rejected(vec![error]))?;
-    if app.config().is_development() && super::reply::payer::is_script(&model) {
-        let script = model.parse::<crate::ai::scripted::Script>();
-        script.map_err(|error| Error::rejected(ErrorCode::Invalid, field, error.to_string()))?;
+    crate::assistant::model::checked(app, field, model).map_err(|error| Error::Rejected(vec![error]))
+}
+
+/// Checks a choice of assistants for a chat: each once, and none that `user_id` cannot use.
+///
+/// # Errors
+/// NOT_FOUND or LIMIT_REACHED on `assistantIds`.
+pub(super) async fn checked_assistants(
+    connection: &mut Connection,
+    user_id: UserId,
+    ids: &[AssistantId],
+) -> Result<Vec<AssistantId>> {
+    let mut chosen: Vec<AssistantId> = Vec::new();
+    for id in ids {
+        if !chosen.contains(id) {
+            chosen.push(*id);
+        }
+        if chosen.len() > MOST_ASSISTANTS {
+            let message = format!("A chat has at most {MOST_ASSISTANTS} assistants. Choose fewer.");
+            return Err(Error::rejected(ErrorCode::LimitReached, &["assistantIds"], message));
+        }
     }
-    Ok(Some(model))
+    let open = assistant::find_open(connection, user_id, &chosen).await?;
+    if open.len() < chosen.len() {
+        return Err(Error::not_found(&["assistantIds"], "assistant"));
+    }
+    Ok(chosen)
 }

@@ -8,8 +8,8 @@ use diesel::sql_types::{Array, BigInt, Uuid as SqlUuid};
 use diesel_async::RunQueryDsl;
 
 use super::chat::Chat;
-use crate::db::Connection;
 use crate::db::schema::{chat_members, chats};
+use crate::db::{Connection, prepared};
 use crate::error::{Error, Result};
 use crate::id::{ChatId, UserId};
 
@@ -127,11 +127,13 @@ pub async fn unread_counts(
           SELECT count(*) FROM (SELECT 1 FROM messages WHERE chat_id = member.chat_id AND active AND sequence > member.last_read_sequence \
             AND author_id IS DISTINCT FROM member.user_id AND deleted_at IS NULL LIMIT 1000) AS counted) AS unread \
         WHERE member.user_id = $1 AND member.chat_id = ANY ($2)";
-    let rows: Vec<Row> = diesel::sql_query(query)
-        .bind::<SqlUuid, _>(user_id)
-        .bind::<Array<SqlUuid>, _>(chats)
-        .load(connection)
-        .await?;
+    let rows: Vec<Row> = prepared(
+        diesel::sql_query(query)
+            .bind::<SqlUuid, _>(user_id)
+            .bind::<Array<SqlUuid>, _>(chats),
+    )
+    .load(connection)
+    .await?;
     Ok(rows.into_iter().map(|row| (row.chat_id, row.unread)).collect())
 }
 

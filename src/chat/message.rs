@@ -13,7 +13,7 @@ use super::member::Membership;
 use crate::db::schema::{chat_members, messages};
 use crate::db::{Connection, text_enum};
 use crate::error::Result;
-use crate::id::{ChatId, MessageId, UserId};
+use crate::id::{AssistantId, ChatId, MessageId, UserId};
 use crate::page::Window;
 
 text_enum! {
@@ -60,6 +60,8 @@ pub struct Message {
     pub deleted_at: Option<DateTime<Utc>>,
     /// Whether it is on the branch that is shown.
     pub active: bool,
+    /// The assistant that wrote it.
+    pub assistant_id: Option<AssistantId>,
 }
 
 define_sql_function! {
@@ -85,6 +87,8 @@ pub struct NewRow {
     pub content: String,
     /// The sender's key for it.
     pub idempotency_key: Option<String>,
+    /// The assistant that writes it.
+    pub assistant_id: Option<AssistantId>,
     /// Whether it is on the active branch.
     pub active: bool,
     /// Whether it is the way down from its parent.

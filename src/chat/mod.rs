@@ -1,5 +1,6 @@
 //! Rooms and what is said in them.
 
+pub mod answering;
 pub mod api;
 pub mod branch;
 pub mod change;
@@ -11,6 +12,7 @@ pub mod chat;
 pub mod claim;
 pub mod create;
 pub mod event;
+pub mod lane;
 pub mod member;
 pub mod message;
 pub mod read;

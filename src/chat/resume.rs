@@ -6,10 +6,11 @@ use diesel_async::{AsyncConnection, RunQueryDsl};
 
 use super::claim::{Claim, Sent};
 use super::event;
+use super::lane::Lane;
 use super::member::Membership;
-use super::message::Message;
+use super::message::{self, Message};
 use super::reply::generation::{self, Generation, GenerationStatus, NewGeneration};
-use super::reply::payer::{self, Payer, Wish};
+use super::reply::payer::Payer;
 use super::send::{admit, begin};
 use super::turn::check_running;
 use crate::app::App;
@@ -31,16 +32,13 @@ pub async fn go_on(app: &App, user_id: UserId, id: GenerationId, idempotency_key
     }
     admit(app, user_id)?;
     let old = find(&mut connection, user_id, id).await?;
-    check(&mut connection, &old).await?;
-    let wish = Wish {
-        provider: old.provider.parse().ok(),
-        model: Some(old.model.clone()),
-    };
-    let payer = payer::resolve(&mut connection, app, user_id, wish).await?;
+    let message = message::find_many_visible(&mut connection, user_id, &[old.message_id]).await?;
+    let assistant_id = message.values().next().and_then(|message| message.assistant_id);
+    let lane = Lane::again(&mut connection, app, user_id, &old, assistant_id).await?;
     let stored = connection
-        .transaction(async |connection| store(connection, app, &claim, &old, &payer).await)
+        .transaction(async |connection| store(connection, app, &claim, &old, &lane.payer).await)
         .await?;
-    begin(app, &mut connection, &claim, stored, payer).await
+    begin(app, &mut connection, &claim, stored, lane).await
 }
 
 async fn find(connection: &mut Connection, user_id: UserId, id: GenerationId) -> Result<Generation> {
@@ -107,7 +105,7 @@ async fn store(
         return Ok(None);
     }
     check_running(connection, claim.user_id, 1).await?;
-    // Once more, now that nobody else can go on with it.
+    // Now that nobody else can go on with it.
     let old = find(connection, claim.user_id, old.id).await?;
     check(connection, &old).await?;
     let message: Message = diesel::update(

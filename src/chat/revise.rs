@@ -4,9 +4,10 @@ use diesel::prelude::*;
 use diesel_async::{AsyncConnection, RunQueryDsl};
 
 use super::claim::{Claim, Sent};
+use super::lane::Lane;
 use super::member::Membership;
 use super::message::{self, Message, MessageRole};
-use super::reply::payer::{self, Wish};
+use super::reply::payer::Wish;
 use super::send::{admit, begin, check_content};
 use super::turn::{self, Place, Turn};
 use crate::app::App;
@@ -97,7 +98,7 @@ async fn revise(
         .await?
         .ok_or_else(not_found)?
         .chat;
-    let payer = payer::in_chat(&mut connection, app, user_id, &chat, reply).await?;
+    let lane = Lane::in_chat(&mut connection, app, user_id, &chat, reply).await?;
     let stored = connection
         .transaction(async |connection| {
             let membership = Membership::lock(connection, user_id, message.chat_id)
@@ -108,12 +109,12 @@ async fn revise(
                 claim: &claim,
                 question: question.as_deref(),
                 place: Place::Fork(parent_id),
-                payer: &payer,
+                lane: &lane,
             };
             turn::store(connection, app, &membership, turn).await
         })
         .await?;
-    begin(app, &mut connection, &claim, stored, payer).await
+    begin(app, &mut connection, &claim, stored, lane).await
 }
 
 /// The message with this id as `user_id` may see it.

@@ -13,8 +13,9 @@
 use diesel_async::AsyncConnection;
 
 use super::claim::{Claim, Sent};
+use super::lane::Lane;
 use super::member::Membership;
-use super::reply::payer::{self, Payer, Wish};
+use super::reply::payer::Wish;
 use super::turn::{self, Place, Turn};
 use crate::app::App;
 use crate::db::Connection;
@@ -53,7 +54,7 @@ pub async fn send(app: &App, user_id: UserId, new: NewMessage) -> Result<Sent> {
         .await?
         .ok_or_else(|| Error::not_found(&["chatId"], "chat"))?
         .chat;
-    let payer = payer::in_chat(&mut connection, app, user_id, &chat, new.reply).await?;
+    let lane = Lane::in_chat(&mut connection, app, user_id, &chat, new.reply).await?;
     let stored = connection
         .transaction(async |connection| {
             let membership = Membership::lock(connection, user_id, new.chat_id).await?;
@@ -61,12 +62,12 @@ pub async fn send(app: &App, user_id: UserId, new: NewMessage) -> Result<Sent> {
                 claim: &claim,
                 question: Some(&content),
                 place: Place::End,
-                payer: &payer,
+                lane: &lane,
             };
             turn::store(connection, app, &membership, turn).await
         })
         .await?;
-    begin(app, &mut connection, &claim, stored, payer).await
+    begin(app, &mut connection, &claim, stored, lane).await
 }
 
 /// Refuses what would make a model work for somebody who asks too often, or while the server stops.
@@ -90,7 +91,7 @@ pub async fn begin(
     connection: &mut Connection,
     claim: &Claim,
     stored: Option<Sent>,
-    payer: Payer,
+    lane: Lane,
 ) -> Result<Sent> {
     let Some(sent) = stored else {
         // Another request with the same key was faster by a moment.
@@ -101,7 +102,7 @@ pub async fn begin(
     };
     app.log().wake();
     if let Some(generation) = sent.generations.first() {
-        app.engine().start(app, generation, sent.so_far.clone(), payer);
+        app.engine().start(app, generation, sent.so_far.clone(), lane);
     }
     Ok(sent)
 }

@@ -8,10 +8,10 @@ use super::branch::{self, Fork};
 use super::chat::Chat;
 use super::claim::{Claim, Sent};
 use super::event;
+use super::lane::Lane;
 use super::member::Membership;
 use super::message::{Message, MessageRole, NewRow, coalesce};
 use super::reply::generation::{self, NewGeneration};
-use super::reply::payer::Payer;
 use super::title;
 use crate::app::App;
 use crate::db::Connection;
@@ -42,7 +42,7 @@ pub struct Turn<'a> {
     /// Where it is put.
     pub place: Place,
     /// Who answers it.
-    pub payer: &'a Payer,
+    pub lane: &'a Lane,
 }
 
 /// A title of the message's own making; none leaves the chat's as it is.
@@ -89,6 +89,7 @@ pub async fn store(
         author_id: Some(user_id),
         content: content.to_owned(),
         idempotency_key: Some(turn.claim.key.clone()),
+        assistant_id: None,
         active: true,
         chosen: true,
     });
@@ -100,6 +101,7 @@ pub async fn store(
         author_id: None,
         content: String::new(),
         idempotency_key: None,
+        assistant_id: turn.lane.assistant_id,
         active: true,
         chosen: true,
     };
@@ -109,9 +111,9 @@ pub async fn store(
         message_id: answer_id,
         chat_id: chat.id,
         user_id,
-        provider: turn.payer.endpoint.provider.name().to_owned(),
-        model: turn.payer.model.clone(),
-        key_source: turn.payer.source,
+        provider: turn.lane.payer.endpoint.provider.name().to_owned(),
+        model: turn.lane.payer.model.clone(),
+        key_source: turn.lane.payer.source,
         leased_by: app.engine().node(),
     };
     let generation = generation::insert(connection, new).await?;

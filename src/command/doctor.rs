@@ -127,6 +127,7 @@ async fn check_ai(config: &Config) -> Result<String, String> {
     let base_url = Some(settings.openai_base_url.clone());
     let endpoint = Endpoint {
         provider: Provider::OpenAi,
+        format: None,
         base_url,
         secret: Some(secret),
         reach: Reach::Operator,

@@ -3,6 +3,7 @@
 pub mod doctor;
 pub mod keys;
 pub mod migrate;
+pub mod models;
 pub mod schema;
 pub mod serve;
 pub mod user;

@@ -3,10 +3,12 @@
 mod connect;
 pub mod embedded;
 mod migrate;
+mod prepared;
 #[expect(missing_docs, reason = "generated from the migrations, whose comments are its docs")]
 pub mod schema;
 mod text_enum;
 
 pub use connect::{Connection, Pool, PooledConnection, connect, pool};
 pub use migrate::{MigrateError, migrate, ping, revert_all, server_version};
+pub use prepared::{Prepared, prepared};
 pub(crate) use text_enum::text_enum;

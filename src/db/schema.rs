@@ -40,6 +40,41 @@ diesel::table! {
 }
 
 diesel::table! {
+    /// AIs with a personality. The first one is everybody's: it answers where no other was chosen.
+    assistants (id) {
+        id -> Uuid,
+        /// Who made it; null for the server's own.
+        owner_id -> Nullable<Uuid>,
+        /// The name to show to those who can use it.
+        display_name -> Text,
+        /// The name when it was last shared, which others keep seeing on what it wrote; null if it never was.
+        public_name -> Nullable<Text>,
+        /// What it is for, in a few words.
+        description -> Nullable<Text>,
+        /// What it is told before every conversation.
+        instructions -> Text,
+        /// Whose model answers; null for whichever key there is.
+        provider -> Nullable<Text>,
+        /// The model that answers; null for the default.
+        model -> Nullable<Text>,
+        /// How freely it chooses its words; null leaves it to the provider.
+        temperature -> Nullable<Float8>,
+        /// How long an answer may get; null leaves it to the provider.
+        max_output_tokens -> Nullable<Int4>,
+        /// A picture: an https address or a path on this server. Never fetched by the server.
+        avatar_url -> Nullable<Text>,
+        /// PRIVATE is for its owner alone, SHARED for everybody on this server.
+        visibility -> Text,
+        /// Grows with each change.
+        version -> Int4,
+        created_at -> Timestamptz,
+        updated_at -> Timestamptz,
+        /// Since when it is gone but for its name on what it wrote.
+        deleted_at -> Nullable<Timestamptz>,
+    }
+}
+
+diesel::table! {
     /// Who did or read what, where it matters: administration, keys, failed sign-ins.
     audit_log (id) {
         id -> Uuid,
@@ -55,6 +90,18 @@ diesel::table! {
         address -> Nullable<Text>,
         /// What else an administrator needs to know; never a secret or a message text.
         detail -> Jsonb,
+    }
+}
+
+diesel::table! {
+    /// Which assistants were chosen for a chat; the default one where there are none.
+    chat_assistants (chat_id, assistant_id) {
+        /// Where.
+        chat_id -> Uuid,
+        /// Who.
+        assistant_id -> Uuid,
+        /// Their order: the first one that can be used answers.
+        position -> Int2,
     }
 }
 
@@ -138,9 +185,9 @@ diesel::table! {
         id -> Int8,
         /// The writing transaction: a reader has seen an event exactly if its snapshot shows this transaction as done.
         xid -> Xid8,
-        /// The one person it is for, or else it is for a chat's members.
+        /// The one person it is for, if it is for one.
         user_id -> Nullable<Uuid>,
-        /// The chat whose members it is for.
+        /// The chat whose members it is for; it is for everybody when this and the person are null.
         chat_id -> Nullable<Uuid>,
         /// What kind of event it is.
         kind -> Text,
@@ -248,6 +295,67 @@ diesel::table! {
         active -> Bool,
         /// Whether it is the one among its siblings that was shown last: the way down when a message above is selected.
         chosen -> Bool,
+        /// The assistant that wrote it; null for people's messages and for answers from before there was a choice. Not a reference.
+        assistant_id -> Nullable<Uuid>,
+    }
+}
+
+diesel::table! {
+    /// The one row that tells servers when to read models anew.
+    model_changes (singleton) {
+        /// Always true: there is one row.
+        singleton -> Bool,
+        /// Grows with each change of models, in its transaction.
+        version -> Int8,
+    }
+}
+
+diesel::table! {
+    /// What is known of models beyond what came with this version: an imported price map, and what administrators have set.
+    models (provider, model, source) {
+        /// Whose model.
+        provider -> Text,
+        /// The provider's name of it.
+        model -> Text,
+        /// IMPORT takes the place of what came with this version; what is not null in ADMIN counts before both.
+        source -> Text,
+        /// What people call it.
+        display_name -> Nullable<Text>,
+        /// The most tokens that a prompt may have.
+        context_window -> Nullable<Int8>,
+        /// The most tokens that an answer may have.
+        max_output_tokens -> Nullable<Int8>,
+        /// What it reads: TEXT, IMAGE, AUDIO, VIDEO, PDF.
+        input_modalities -> Nullable<Array<Nullable<Text>>>,
+        /// Whether it can call tools.
+        tools -> Nullable<Bool>,
+        /// Whether it thinks before it answers.
+        reasoning -> Nullable<Bool>,
+        /// Which of its provider's APIs it speaks: RESPONSES where Chat Completions does not have it.
+        mode -> Nullable<Text>,
+        /// Micro-USD for a million tokens of prompt; null when nobody knows the prices.
+        input_price -> Nullable<Int8>,
+        /// Micro-USD for a million tokens of prompt from the provider's cache; null when they cost as much as others.
+        cached_input_price -> Nullable<Int8>,
+        /// Micro-USD for a million tokens of prompt put into the provider's cache; null when they cost as much as others.
+        cache_write_price -> Nullable<Int8>,
+        /// Micro-USD for a million tokens of answer.
+        output_price -> Nullable<Int8>,
+        /// Micro-USD for a million tokens of reasoning; null when they cost as much as others.
+        reasoning_price -> Nullable<Int8>,
+        /// Prompts of more tokens than this have the prices that follow; null when all prompts cost the same.
+        long_above_tokens -> Nullable<Int8>,
+        /// As input_price, for long prompts.
+        long_input_price -> Nullable<Int8>,
+        /// As cached_input_price, for long prompts.
+        long_cached_input_price -> Nullable<Int8>,
+        /// As cache_write_price, for long prompts.
+        long_cache_write_price -> Nullable<Int8>,
+        /// As output_price, for answers to long prompts.
+        long_output_price -> Nullable<Int8>,
+        /// Names these prices on whatever was charged by them.
+        price_version -> Nullable<Text>,
+        updated_at -> Timestamptz,
     }
 }
 
@@ -333,6 +441,9 @@ diesel::table! {
 }
 
 diesel::joinable!(api_keys -> users (user_id));
+diesel::joinable!(assistants -> users (owner_id));
+diesel::joinable!(chat_assistants -> assistants (assistant_id));
+diesel::joinable!(chat_assistants -> chats (chat_id));
 diesel::joinable!(chat_members -> chats (chat_id));
 diesel::joinable!(chat_members -> users (user_id));
 diesel::joinable!(chats -> users (created_by));
@@ -349,7 +460,9 @@ diesel::joinable!(sessions -> users (user_id));
 
 diesel::allow_tables_to_appear_in_same_query!(
     api_keys,
+    assistants,
     audit_log,
+    chat_assistants,
     chat_members,
     chats,
     event_log,
@@ -357,6 +470,8 @@ diesel::allow_tables_to_appear_in_same_query!(
     generations,
     master_keys,
     messages,
+    model_changes,
+    models,
     refresh_tokens,
     sends,
     sessions,

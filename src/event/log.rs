@@ -7,8 +7,8 @@ use diesel_async::{AsyncConnection, RunQueryDsl};
 use uuid::Uuid;
 
 use super::cursor::{Cursor, Position, Snapshot};
-use crate::db::Connection;
 use crate::db::schema::events;
+use crate::db::{Connection, prepared};
 use crate::error::{Error, Result};
 use crate::id::{ChatId, UserId};
 
@@ -19,6 +19,8 @@ pub enum Audience {
     User(UserId),
     /// Whoever is a member of the chat when it is delivered.
     Chat(ChatId),
+    /// Everybody on this server.
+    Everybody,
 }
 
 /// One row of the log.
@@ -45,11 +47,12 @@ pub struct LoggedEvent {
 }
 
 impl LoggedEvent {
-    /// Whom it is for; a row for nobody cannot be stored.
+    /// Whom it is for.
     pub fn audience(&self) -> Audience {
         match (self.user_id, self.chat_id) {
+            (Some(user_id), _) => Audience::User(user_id),
             (None, Some(chat_id)) => Audience::Chat(chat_id),
-            (user_id, _) => Audience::User(user_id.unwrap_or(UserId(Uuid::nil()))),
+            (None, None) => Audience::Everybody,
         }
     }
 
@@ -80,6 +83,7 @@ impl NewEvent {
         let (user_id, chat_id) = match audience {
             Audience::User(user_id) => (Some(user_id), None),
             Audience::Chat(chat_id) => (None, Some(chat_id)),
+            Audience::Everybody => (None, None),
         };
         NewEvent {
             user_id,
@@ -128,9 +132,11 @@ struct Now {
 /// # Errors
 /// When Postgres fails.
 pub async fn current(connection: &mut Connection) -> Result<Cursor> {
-    let Now { epoch, now } = diesel::sql_query("SELECT epoch, pg_current_snapshot()::text AS now FROM event_log")
-        .get_result(connection)
-        .await?;
+    let Now { epoch, now } = prepared(diesel::sql_query(
+        "SELECT epoch, pg_current_snapshot()::text AS now FROM event_log",
+    ))
+    .get_result(connection)
+    .await?;
     Ok(Cursor {
         epoch,
         position: Position::at(parse(&now)?),
@@ -190,7 +196,7 @@ pub async fn resumable(connection: &mut Connection, cursor: &Cursor) -> Result<R
         now: String,
     }
     let query = "SELECT epoch, trimmed_xid::text AS trimmed, pg_current_snapshot()::text AS now FROM event_log";
-    let bounds: Bounds = diesel::sql_query(query).get_result(connection).await?;
+    let bounds: Bounds = prepared(diesel::sql_query(query)).get_result(connection).await?;
     let trimmed: u64 = bounds
         .trimmed
         .parse()
@@ -206,7 +212,8 @@ pub async fn resumable(connection: &mut Connection, cursor: &Cursor) -> Result<R
 const COLUMNS: &str = "id, xid::text AS xid, user_id, chat_id, kind, payload, occurred_at";
 
 /// Of what `upto` shows and `position.seen` does not, the next events for one person, in order. Only events with
-/// an id above `after_id`; of the chats only those in `chats`, if any are named.
+/// an id above `after_id`; of the chats only those in `chats`, if any are named. Events of assistants always come: chats
+/// name them.
 ///
 /// # Errors
 /// When Postgres fails.
@@ -217,12 +224,16 @@ pub async fn read(
     (seen, upto, after_id): (&Snapshot, &Snapshot, i64),
     limit: i32,
 ) -> Result<Vec<LoggedEvent>> {
-    // Two arms, each on an index of its own; `id + 0` keeps Postgres from walking all ids from the beginning instead.
+    // Three arms, each on an index of its own; `id + 0` keeps Postgres from walking all ids from the beginning instead.
     let query = format!(
         "SELECT * FROM (\
            (SELECT {COLUMNS} FROM events WHERE user_id = $1 \
               AND xid >= $2::text::xid8 AND NOT pg_visible_in_snapshot(xid, $3::pg_snapshot) AND pg_visible_in_snapshot(xid, $4::pg_snapshot) AND id > $5 \
-              AND ($6 IS NULL OR (payload->>'chatId')::uuid = ANY ($6)) ORDER BY id + 0 LIMIT $7) \
+              AND ($6 IS NULL OR payload ? 'assistantId' OR (payload->>'chatId')::uuid = ANY ($6)) ORDER BY id + 0 LIMIT $7) \
+           UNION ALL \
+           (SELECT {COLUMNS} FROM events WHERE user_id IS NULL AND chat_id IS NULL \
+              AND xid >= $2::text::xid8 AND NOT pg_visible_in_snapshot(xid, $3::pg_snapshot) AND pg_visible_in_snapshot(xid, $4::pg_snapshot) AND id > $5 \
+              AND ($6 IS NULL OR payload ? 'assistantId') ORDER BY id + 0 LIMIT $7) \
            UNION ALL \
            (SELECT {COLUMNS} FROM events WHERE chat_id IN (SELECT chat_id FROM chat_members WHERE user_id = $1 AND ($6 IS NULL OR chat_id = ANY ($6))) \
               AND xid >= $2::text::xid8 AND NOT pg_visible_in_snapshot(xid, $3::pg_snapshot) AND pg_visible_in_snapshot(xid, $4::pg_snapshot) AND id > $5 \

@@ -250,6 +250,7 @@ impl State {
             let audience = match row.audience() {
                 Audience::User(user_id) => vec![user_id],
                 Audience::Chat(chat_id) => members.get(&chat_id).cloned().unwrap_or_default(),
+                Audience::Everybody => self.streams.keys().copied().collect(),
             };
             let delivery = Delivery {
                 event: Arc::new(row),

@@ -16,9 +16,11 @@ use crate::account::api::{AccountMutation, AccountQuery, UserLoader};
 use crate::account::viewer::{Client, Viewer};
 use crate::admin::{AdminMutation, AdminQuery};
 use crate::app::App;
+use crate::assistant::api::AssistantMutation;
 use crate::chat::api::{BranchMutation, ChatLoader, ChatMutation, ChatQuery, ChatSubscription};
 use crate::error::{Error, Result};
 use crate::event::{self, SyncCursor};
+use crate::model::api::ModelMutation;
 use crate::vault::api::VaultMutation;
 use crate::viewer::{SignInMutation, ViewerQuery};
 
@@ -41,7 +43,9 @@ pub struct Mutation(
     AccountMutation,
     ChatMutation,
     BranchMutation,
+    AssistantMutation,
     VaultMutation,
+    ModelMutation,
     AdminMutation,
 );
 

@@ -4,7 +4,8 @@ use async_graphql::{Context, ID, Interface, Object};
 
 use crate::account::api::load_user;
 use crate::account::user::User;
-use crate::chat::api::{Answer, Assistant, ChatQuery};
+use crate::assistant::{Assistant, assistant};
+use crate::chat::api::{Answer, ChatQuery};
 use crate::chat::chat::Chat;
 use crate::chat::message::Message;
 use crate::context::RequestContext;
@@ -48,7 +49,9 @@ impl NodeQuery {
         Ok(match text.split('_').next().unwrap_or_default() {
             UserId::PREFIX => load_user(context, text.into()).await?.map(Node::User),
             AssistantId::PREFIX => {
-                (AssistantId::from(text) == Assistant::DEFAULT).then_some(Node::Assistant(Assistant))
+                let (app, id) = (context.app(), AssistantId::from(text));
+                let mut found = assistant::find_open(&mut *app.connection().await?, who.user_id, &[id]).await?;
+                found.remove(&id).map(Node::Assistant)
             }
             ChatId::PREFIX => ChatQuery.chat(context, text.into()).await?.map(Node::Chat),
             MessageId::PREFIX => ChatQuery.message(context, text.into()).await?.map(Node::Message),

@@ -3,8 +3,12 @@
 use async_graphql::{Context, Enum, Object, SimpleObject};
 use secrecy::ExposeSecret;
 
+use crate::ai::Provider;
 use crate::config::Registration;
 use crate::context::RequestContext;
+use crate::error::Result;
+use crate::model::api::{self as models, ModelConnection};
+use crate::page::PageArguments;
 use crate::vault::api::ProviderName;
 
 /// Who may make an account.
@@ -27,14 +31,56 @@ pub struct ServerLimits {
 }
 
 /// A provider that this server can ask.
-#[derive(Debug, SimpleObject)]
+#[derive(Debug)]
 pub struct ProviderInfo {
-    /// Which one.
-    provider: ProviderName,
-    /// Whether the server has a key of its own for people who have none.
+    provider: Provider,
     server_key: bool,
-    /// The model that answers where nobody names one; null when there is no key of the server's.
     default_model: Option<String>,
+}
+
+/// A provider that this server can ask.
+#[Object]
+impl ProviderInfo {
+    /// Which one.
+    async fn provider(&self) -> ProviderName {
+        self.provider.into()
+    }
+
+    /// What it is called among people.
+    async fn title(&self) -> &str {
+        self.provider.title()
+    }
+
+    /// Whether the server has a key of its own for people who have none.
+    async fn server_key(&self) -> bool {
+        self.server_key
+    }
+
+    /// The model that answers where nobody names one; null when there is no key of the server's.
+    async fn default_model(&self) -> Option<&str> {
+        self.default_model.as_deref()
+    }
+
+    /// The models that something is known of, in the order of their names. Others can be asked too.
+    async fn models(
+        &self,
+        context: &Context<'_>,
+        #[graphql(desc = "How many from the start, at most 100.")] first: Option<i32>,
+        #[graphql(desc = "Only models after this cursor.")] after: Option<String>,
+        #[graphql(desc = "How many from the end, at most 100.")] last: Option<i32>,
+        #[graphql(desc = "Only models before this cursor.")] before: Option<String>,
+    ) -> Result<ModelConnection> {
+        models::page(
+            context,
+            self.provider,
+            PageArguments {
+                first,
+                after,
+                last,
+                before,
+            },
+        )
+    }
 }
 
 /// What a client should know of the server.
@@ -66,19 +112,19 @@ impl ServerInfoQuery {
             .is_some_and(|key| !key.expose_secret().trim().is_empty());
         let mut providers = vec![
             ProviderInfo {
-                provider: ProviderName::OpenAi,
+                provider: Provider::OpenAi,
                 server_key,
                 default_model: server_key.then(|| settings.openai_model.clone()),
             },
             ProviderInfo {
-                provider: ProviderName::OpenAiCompatible,
+                provider: Provider::OpenAiCompatible,
                 server_key: false,
                 default_model: None,
             },
         ];
         if config.is_development() {
             providers.push(ProviderInfo {
-                provider: ProviderName::Scripted,
+                provider: Provider::Scripted,
                 server_key: false,
                 default_model: Some("scripted".into()),
             });

@@ -15,10 +15,21 @@ use crate::id::ApiKeyId;
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Enum)]
 #[graphql(remote = "ai::Provider", name = "Provider")]
 pub enum ProviderName {
-    /// OpenAI, by Chat Completions.
+    /// OpenAI.
     #[graphql(name = "OPENAI")]
     OpenAi,
-    /// Any server that speaks OpenAI's Chat Completions: Ollama, llama.cpp, vLLM, Groq, OpenRouter, HuggingFace, …
+    /// Anthropic.
+    Anthropic,
+    /// Google's Gemini.
+    Gemini,
+    /// Groq.
+    Groq,
+    /// OpenRouter.
+    #[graphql(name = "OPENROUTER")]
+    OpenRouter,
+    /// An Ollama server, wherever it runs.
+    Ollama,
+    /// Any server that speaks a known format: llama.cpp, vLLM, HuggingFace, a gateway, …
     #[graphql(name = "OPENAI_COMPATIBLE")]
     OpenAiCompatible,
     /// Parlor's own provider that needs no key: it plays scripts, in development only.

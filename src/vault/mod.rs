@@ -128,6 +128,7 @@ impl Vault {
         let secret = self.reveal(key)?;
         Ok(Endpoint {
             provider: key.provider(),
+            format: None,
             base_url: key.base_url.as_deref().and_then(|url| url.parse().ok()),
             // A local server may need no key; it is stored all the same, as one space.
             secret: (!secret.expose_secret().trim().is_empty()).then_some(secret),

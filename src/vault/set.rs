@@ -115,6 +115,7 @@ fn check(app: &App, new: &NewKey) -> Result<Checked> {
     // A local server that needs no key gets none; the row holds a space, since nothing cannot be sealed.
     let endpoint = Endpoint {
         provider: new.provider,
+        format: None,
         base_url: base_url.clone(),
         secret: (!secret.is_empty()).then(|| secret.into()),
         reach: Reach::User(app.vault().allowed()),

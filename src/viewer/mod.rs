@@ -12,6 +12,7 @@ use crate::account::session::{self, Granted, Session};
 use crate::account::user::{Role, User};
 use crate::account::viewer;
 use crate::app::App;
+use crate::assistant::api::{self as assistants, AssistantConnection};
 use crate::chat::api::{self as chats, ChatConnection, ChatFilterInput};
 use crate::chat::chat::Chat;
 use crate::chat::create;
@@ -95,6 +96,24 @@ impl Viewer {
     async fn api_keys(&self, context: &Context<'_>) -> Result<Vec<ApiKey>> {
         let keys = key::list(&mut *context.app().connection().await?, self.user.id).await?;
         Ok(keys.into_iter().map(ApiKey).collect())
+    }
+
+    /// The assistants that the person can use: the default one, then one's own and those that others share, oldest first.
+    async fn assistants(
+        &self,
+        context: &Context<'_>,
+        #[graphql(desc = "How many from the start, at most 100.")] first: Option<i32>,
+        #[graphql(desc = "Only assistants after this cursor.")] after: Option<String>,
+        #[graphql(desc = "How many from the end, at most 100.")] last: Option<i32>,
+        #[graphql(desc = "Only assistants before this cursor.")] before: Option<String>,
+    ) -> Result<AssistantConnection> {
+        let arguments = PageArguments {
+            first,
+            after,
+            last,
+            before,
+        };
+        assistants::list(context, self.user.id, arguments).await
     }
 
     /// The devices that the person is signed in on, newest first.

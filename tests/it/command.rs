@@ -10,10 +10,10 @@ use tokio::process::Command;
 use crate::harness::app::{JWT_SECRET, MASTER_KEY, PASSWORD, TestApp};
 
 /// What a command ended with.
-struct Ended {
-    ok: bool,
-    out: String,
-    err: String,
+pub struct Ended {
+    pub ok: bool,
+    pub out: String,
+    pub err: String,
 }
 
 /// The binary in an environment that holds nothing but these variables.
@@ -57,7 +57,7 @@ async fn run(mut command: Command, input: &str) -> Ended {
 const NEW_PASSWORD: &str = "nine slow badgers hum";
 
 /// A command on the test's database with good secrets.
-async fn on(app: &TestApp, arguments: &[&str], input: &str) -> Ended {
+pub async fn on(app: &TestApp, arguments: &[&str], input: &str) -> Ended {
     let variables = [
         ("DATABASE_URL", app.database_url()),
         ("PARLOR_JWT_SECRET", JWT_SECRET),

@@ -5,30 +5,71 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 /// Which rooms a room may import. `app` and `context` are handles that go everywhere.
-const MAY_IMPORT: [(&str, &[&str]); 19] = [
+const MAY_IMPORT: [(&str, &[&str]); 21] = [
     (
         "command",
         &[
-            "account", "ai", "config", "db", "error", "graphql", "page", "server", "vault",
+            "account", "ai", "config", "db", "error", "graphql", "model", "page", "scalar", "server", "vault",
         ],
     ),
     ("server", &["account", "config", "error", "graphql", "id"]),
     (
         "graphql",
         &[
-            "account", "admin", "chat", "config", "error", "event", "id", "vault", "viewer",
+            "account",
+            "admin",
+            "ai",
+            "assistant",
+            "chat",
+            "config",
+            "error",
+            "event",
+            "id",
+            "model",
+            "page",
+            "vault",
+            "viewer",
         ],
     ),
     (
         "viewer",
-        &["account", "chat", "config", "error", "event", "id", "page", "vault"],
+        &[
+            "account",
+            "assistant",
+            "chat",
+            "config",
+            "error",
+            "event",
+            "id",
+            "page",
+            "vault",
+        ],
     ),
     ("admin", &["account", "chat", "error", "id", "page"]),
     (
         "chat",
         &[
-            "account", "ai", "db", "error", "event", "id", "input", "page", "scalar", "vault",
+            "account",
+            "ai",
+            "assistant",
+            "db",
+            "error",
+            "event",
+            "id",
+            "input",
+            "model",
+            "page",
+            "scalar",
+            "vault",
         ],
+    ),
+    (
+        "assistant",
+        &["account", "ai", "db", "error", "event", "id", "input", "page", "vault"],
+    ),
+    (
+        "model",
+        &["account", "ai", "db", "error", "input", "page", "scalar", "vault"],
     ),
     ("vault", &["account", "ai", "config", "db", "error", "id", "input"]),
     ("account", &["db", "error", "id", "input", "page"]),
@@ -43,7 +84,9 @@ const MAY_IMPORT: [(&str, &[&str]); 19] = [
     ("scalar", &[]),
     (
         "app",
-        &["account", "ai", "chat", "config", "db", "error", "event", "vault"],
+        &[
+            "account", "ai", "chat", "config", "db", "error", "event", "model", "vault",
+        ],
     ),
     ("context", &["account", "error"]),
 ];

@@ -1,13 +1,16 @@
 //! The answer, from the wire to neutral words.
 
-use std::collections::VecDeque;
-
 use serde::Deserialize;
-use serde_json::{Map, Value};
+use serde_json::Value;
 
-use crate::ai::{Delta, Failure, FailureKind, FinishReason, Usage, sse};
+use crate::ai::{
+    Failure, FinishReason, ToolCall,
+    frames::Event,
+    refusal::{Said, is_error, nonsense, refusal},
+    telling::{Grammar, Telling},
+};
 
-use super::refusal::{Said, refusal};
+use super::usage::usage_of;
 
 /// What a chunk may hold. Whatever else it holds is none of our business.
 #[derive(Deserialize)]
@@ -36,6 +39,7 @@ struct Piece {
     refusal: Option<Content>,
     reasoning_content: Option<Content>,
     reasoning: Option<Content>,
+    tool_calls: Option<Vec<CallPiece>>,
 }
 
 /// A string; some send the parts of a multimodal message instead.
@@ -52,63 +56,39 @@ struct Part {
     text: Option<String>,
 }
 
-/// One answer being read.
-pub(in crate::ai) struct Reading {
-    request_id: Option<String>,
-    room: usize,
-    started: bool,
-    said_anything: bool,
-    refused: bool,
-    done: bool,
-    finish: Option<(FinishReason, String)>,
-    unknown: u64,
+#[derive(Deserialize)]
+struct CallPiece {
+    index: Option<u64>,
+    id: Option<String>,
+    function: Option<FunctionPiece>,
 }
 
-impl Reading {
-    /// A reading of an answer of at most `room` bytes.
-    pub(in crate::ai) fn new(request_id: Option<String>, room: usize) -> Self {
-        Self {
-            request_id,
-            room,
-            started: false,
-            said_anything: false,
-            refused: false,
-            done: false,
-            finish: None,
-            unknown: 0,
-        }
-    }
+#[derive(Deserialize)]
+struct FunctionPiece {
+    name: Option<String>,
+    arguments: Option<Value>,
+}
 
-    /// Whether a first chunk was read.
-    pub(in crate::ai) fn has_begun(&self) -> bool {
-        self.started
-    }
+/// One answer being read.
+#[derive(Default)]
+pub(in crate::ai) struct Reading {
+    calls: Vec<Call>,
+}
 
-    /// Whether a first word was read.
-    pub(in crate::ai) fn said_anything(&self) -> bool {
-        self.said_anything
-    }
+/// A call of a tool, as far as it has come.
+#[derive(Default)]
+struct Call {
+    index: Option<u64>,
+    id: String,
+    name: String,
+    arguments: String,
+}
 
-    /// Whether the model said that it was done. Its usage may still follow.
-    pub(in crate::ai) fn has_finished(&self) -> bool {
-        self.finish.is_some()
-    }
-
-    /// Whether nothing more is worth reading.
-    pub(in crate::ai) fn is_over(&self) -> bool {
-        self.done
-    }
-
-    /// How many events were of a kind that this version does not know.
-    pub(in crate::ai) fn unknown_events(&self) -> u64 {
-        self.unknown
-    }
-
-    /// Reads an event.
-    pub(in crate::ai) fn event(&mut self, event: &sse::Event, deltas: &mut VecDeque<Delta>) -> Result<(), Failure> {
+impl Grammar for Reading {
+    fn event(&mut self, event: &Event, told: &mut Telling) -> Result<(), Failure> {
         let data = event.data.trim();
         if data == "[DONE]" {
-            self.done = true;
+            told.over();
             return Ok(());
         }
         if data.is_empty() {
@@ -123,173 +103,131 @@ impl Reading {
         };
         if is_error(event, &value) {
             // A model that had finished has finished; what broke was the bookkeeping after it.
-            return match self.finish {
-                Some(_) => Ok(()),
-                None => Err(refusal(200, &Said::in_value(&value), true)),
+            return match told.has_finished() {
+                true => Ok(()),
+                false => Err(refusal(200, &Said::in_value(&value), true)),
             };
         }
         let known = ["choices", "usage", "x_groq"]
             .iter()
             .any(|key| value.get(key).is_some());
         if !known {
-            self.unknown += 1;
+            told.unknown();
             return Ok(());
         }
         let chunk =
             Chunk::deserialize(value).map_err(|_| nonsense("a chunk of another shape than Chat Completions has"))?;
-        self.chunk(chunk, deltas)
+        self.chunk(chunk, told)
     }
 
-    /// The stream is over: the end of the answer, if it has one.
-    pub(in crate::ai) fn end(&mut self, deltas: &mut VecDeque<Delta>) -> Result<(), Failure> {
-        match self.finish.take() {
-            Some((reason, raw)) => {
-                deltas.push_back(Delta::Finished { reason, raw });
-                Ok(())
-            }
-            None => Err(Failure::new(
-                FailureKind::Interrupted,
-                "the stream ended without a finish reason",
-            )),
-        }
-    }
-
-    fn chunk(&mut self, chunk: Chunk, deltas: &mut VecDeque<Delta>) -> Result<(), Failure> {
-        if !self.started {
-            self.started = true;
-            deltas.push_back(Delta::Started {
-                provider_request_id: self.request_id.clone(),
-                model: chunk.model.filter(|model| is_a_name(model)),
+    fn close(&mut self, told: &mut Telling) {
+        for call in self.calls.drain(..) {
+            let id = match call.id.is_empty() {
+                true => format!("call_{}", told.calls()),
+                false => call.id,
+            };
+            let arguments = match call.arguments.trim().is_empty() {
+                true => "{}".to_owned(),
+                false => call.arguments,
+            };
+            told.call(ToolCall {
+                id,
+                name: call.name,
+                arguments,
             });
         }
+    }
+}
+
+impl Reading {
+    fn chunk(&mut self, chunk: Chunk, told: &mut Telling) -> Result<(), Failure> {
+        told.begin(chunk.model);
         // A second choice was not asked for.
         let mut choices = chunk.choices.into_iter().flatten();
         if let Some(choice) = choices.find(|choice| choice.index.unwrap_or(0) == 0) {
             if let Some(piece) = choice.delta {
-                self.piece(piece, deltas);
+                self.piece(piece, told);
             }
             match choice.finish_reason.as_deref() {
                 None | Some("") => {}
                 Some("error") => return Err(refusal(200, &Said::default(), true)),
-                Some(raw) => self.finish(raw),
+                Some(raw) => told.finish(meaning(raw), raw),
             }
         }
         let usage = chunk.usage.or(chunk.x_groq.and_then(|groq| groq.usage));
         if let Some(usage) = usage.as_ref().and_then(usage_of) {
-            deltas.push_back(Delta::Usage(usage));
+            told.used(usage);
         }
         Ok(())
     }
 
-    fn piece(&mut self, piece: Piece, deltas: &mut VecDeque<Delta>) {
+    fn piece(&mut self, piece: Piece, told: &mut Telling) {
         // Some send both names with the same words.
-        let reasoning = piece.reasoning_content.or(piece.reasoning);
-        self.say_all(reasoning, Delta::Reasoning, deltas);
-        self.say_all(piece.content, Delta::Text, deltas);
-        // What a model says instead of an answer is still what it says.
-        self.refused |= self.say_all(piece.refusal, Delta::Text, deltas);
-    }
-
-    /// Says every part of a content, and whether there was one.
-    fn say_all(&mut self, content: Option<Content>, of: fn(String) -> Delta, deltas: &mut VecDeque<Delta>) -> bool {
-        let before = deltas.len();
-        match content {
-            Some(Content::Text(text)) => self.say(text, of, deltas),
-            Some(Content::Parts(parts)) => {
-                for text in parts.into_iter().filter_map(|part| part.text) {
-                    self.say(text, of, deltas);
-                }
-            }
-            Some(Content::Unknown(_)) => self.unknown += 1,
-            None => {}
-        }
-        deltas.len() > before
-    }
-
-    fn say(&mut self, mut text: String, of: fn(String) -> Delta, deltas: &mut VecDeque<Delta>) {
-        if text.len() > self.room {
-            text.truncate(text.floor_char_boundary(self.room));
-            self.room = 0;
-            self.done = true;
-            self.finish = Some((FinishReason::Length, "parlor_answer_limit".to_owned()));
-        } else {
-            self.room -= text.len();
-        }
-        if !text.is_empty() {
-            self.said_anything = true;
-            deltas.push_back(of(text));
+        each(piece.reasoning_content.or(piece.reasoning), told, Telling::think);
+        each(piece.content, told, Telling::say);
+        each(piece.refusal, told, Telling::refuse);
+        for call in piece.tool_calls.into_iter().flatten() {
+            self.call(call, told);
         }
     }
 
-    fn finish(&mut self, raw: &str) {
-        if self.finish.is_some() {
+    /// Adds a piece of a call: those of one call have one index; where there is none, a new id begins a new call.
+    fn call(&mut self, piece: CallPiece, told: &mut Telling) {
+        let id = piece.id.unwrap_or_default();
+        let known = self.calls.iter().rposition(|call| match piece.index {
+            Some(_) => call.index == piece.index,
+            None => id.is_empty() || call.id == id,
+        });
+        let (name, arguments) = match piece.function {
+            Some(function) => (function.name.unwrap_or_default(), function.arguments),
+            None => (String::new(), None),
+        };
+        let arguments = match arguments {
+            Some(Value::String(text)) => text,
+            // An object where text belongs.
+            Some(Value::Null) | None => String::new(),
+            Some(object) => object.to_string(),
+        };
+        if !told.makes_room_for(id.len() + name.len() + arguments.len() + 16) {
             return;
         }
-        let reason = match raw {
-            "stop" if self.refused => FinishReason::ContentFilter,
-            "stop" | "eos" | "end_turn" | "stop_sequence" => FinishReason::Stop,
-            "length" | "max_tokens" => FinishReason::Length,
-            "content_filter" => FinishReason::ContentFilter,
-            "tool_calls" | "function_call" => FinishReason::ToolCalls,
-            _ => FinishReason::Other,
+        let call = match known {
+            Some(at) => &mut self.calls[at],
+            None => self.calls.push_mut(Call {
+                index: piece.index,
+                ..Call::default()
+            }),
         };
-        let raw = if is_a_name(raw) { raw } else { "unreadable" };
-        self.finish = Some((reason, raw.to_owned()));
+        if call.id.is_empty() {
+            call.id = id;
+        }
+        if call.name.is_empty() {
+            call.name = name;
+        }
+        call.arguments.push_str(&arguments);
     }
 }
 
-/// An answer that is none.
-pub(in crate::ai) fn nonsense(what: &str) -> Failure {
-    Failure {
-        http_status: Some(200),
-        ..Failure::new(FailureKind::Unavailable, format!("the provider sent {what}"))
+/// Says every part of a content.
+fn each(content: Option<Content>, told: &mut Telling, say: fn(&mut Telling, String)) {
+    match content {
+        Some(Content::Text(text)) => say(told, text),
+        Some(Content::Parts(parts)) => {
+            for text in parts.into_iter().filter_map(|part| part.text) {
+                say(told, text);
+            }
+        }
+        Some(Content::Unknown(_)) => told.unknown(),
+        None => {}
     }
 }
 
-/// The nested form, the string form, the flat form, and an event that is called so.
-fn is_error(event: &sse::Event, value: &Value) -> bool {
-    event.name.as_deref() == Some("error")
-        || value.get("error").is_some_and(|error| !error.is_null())
-        || ["type", "object"]
-            .iter()
-            .any(|key| value.get(key).and_then(Value::as_str) == Some("error"))
-}
-
-fn is_a_name(name: &str) -> bool {
-    (1..=200).contains(&name.len()) && name.chars().all(|c| c.is_ascii_graphic())
-}
-
-fn usage_of(raw: &Value) -> Option<Usage> {
-    let count = |path: &str| raw.pointer(path).and_then(Value::as_u64);
-    let input = count("/prompt_tokens");
-    let output = count("/completion_tokens");
-    if input.is_none() && output.is_none() {
-        return None;
+fn meaning(raw: &str) -> FinishReason {
+    match raw {
+        "stop" | "eos" | "end_turn" | "stop_sequence" => FinishReason::Stop,
+        "length" | "max_tokens" => FinishReason::Length,
+        "content_filter" => FinishReason::ContentFilter,
+        "tool_calls" | "function_call" => FinishReason::ToolCalls,
+        _ => FinishReason::Other,
     }
-    let sane = |count: Option<u64>| count.unwrap_or(0).min((1 << 53) - 1);
-    Some(Usage {
-        input_tokens: sane(input),
-        cached_input_tokens: sane(count("/prompt_tokens_details/cached_tokens")),
-        output_tokens: sane(output),
-        reasoning_tokens: sane(count("/completion_tokens_details/reasoning_tokens")),
-        raw: figures(raw, 0),
-    })
-}
-
-/// The numbers of a usage report and nothing else: it is kept for good, and text from outside
-/// has no place in a ledger.
-fn figures(raw: &Value, depth: usize) -> Value {
-    let Value::Object(fields) = raw else {
-        return match raw {
-            Value::Number(_) => raw.clone(),
-            _ => Value::Null,
-        };
-    };
-    let kept = fields
-        .iter()
-        .filter(|(name, value)| is_a_name(name) && (value.is_number() || (value.is_object() && depth < 3)));
-    let kept = kept
-        .take(64)
-        .map(|(name, value)| (name.clone(), figures(value, depth + 1)));
-    Value::Object(kept.collect::<Map<_, _>>())
 }

@@ -1,9 +1,13 @@
 //! The request, from neutral words to the wire.
 
 use serde::Serialize;
+use serde_json::{Value, json};
 use url::Url;
 
-use crate::ai::{Provider, Request};
+use crate::ai::{
+    Provider, Request, Tool, ToolCall, Turn,
+    wire::{Written, below},
+};
 
 #[derive(Serialize)]
 struct Wire<'a> {
@@ -11,18 +15,30 @@ struct Wire<'a> {
     messages: Vec<Message<'a>>,
     stream: bool,
     stream_options: StreamOptions,
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    tools: Vec<Value>,
     #[serde(skip_serializing_if = "Option::is_none")]
     temperature: Option<f32>,
     #[serde(skip_serializing_if = "Option::is_none")]
     max_completion_tokens: Option<u32>,
     #[serde(skip_serializing_if = "Option::is_none")]
     max_tokens: Option<u32>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    reasoning_effort: Option<&'static str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    reasoning: Option<Value>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    prompt_cache_key: Option<&'a str>,
 }
 
 #[derive(Serialize)]
 struct Message<'a> {
     role: &'static str,
-    content: &'a str,
+    content: Option<&'a str>,
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    tool_calls: Vec<Value>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    tool_call_id: Option<&'a str>,
 }
 
 #[derive(Serialize)]
@@ -34,46 +50,67 @@ struct StreamOptions {
     include_obfuscation: Option<bool>,
 }
 
-/// The body of a request for a stream.
-pub(in crate::ai) fn body(provider: Provider, base: &Url, request: &Request) -> serde_json::Result<Vec<u8>> {
-    let messages = request.turns.iter().map(|turn| Message {
-        role: turn.role.name(),
-        content: &turn.text,
-    });
+/// Writes a request for a stream.
+pub(in crate::ai) fn write(provider: Provider, base: &Url, request: &Request) -> serde_json::Result<Written> {
     let (newer, older) = match provider {
-        Provider::OpenAi => (request.max_output_tokens, None),
-        Provider::OpenAiCompatible | Provider::Scripted => (None, request.max_output_tokens),
+        Provider::OpenAi | Provider::Groq => (request.max_output_tokens, None),
+        _ => (None, request.max_output_tokens),
     };
-    serde_json::to_vec(&Wire {
+    let effort = request.effort.map(|effort| effort.name());
+    let (flat_effort, nested_effort) = match provider {
+        Provider::OpenRouter => (None, effort.map(|effort| json!({ "effort": effort }))),
+        _ => (effort, None),
+    };
+    let is_openai = base.host_str() == Some("api.openai.com");
+    let body = serde_json::to_vec(&Wire {
         model: &request.model,
-        messages: messages.collect(),
+        messages: request.turns.iter().map(message).collect(),
         stream: true,
         stream_options: StreamOptions {
             include_usage: true,
-            include_obfuscation: (base.host_str() == Some("api.openai.com")).then_some(false),
+            include_obfuscation: is_openai.then_some(false),
         },
+        tools: request.tools.iter().map(tool).collect(),
         temperature: request.temperature.filter(|t| t.is_finite()),
         max_completion_tokens: newer,
         max_tokens: older,
+        reasoning_effort: flat_effort,
+        reasoning: nested_effort,
+        prompt_cache_key: request.cache_key.as_deref().filter(|_| is_openai),
+    })?;
+    Ok(Written {
+        url: below(base, &["chat", "completions"]),
+        body,
     })
 }
 
-/// Where answers are asked for.
-pub(in crate::ai) fn chat_url(base: &Url) -> Url {
-    below(base, &["chat", "completions"])
-}
-
-/// What any valid key may list.
-pub(in crate::ai) fn models_url(base: &Url) -> Url {
-    below(base, &["models"])
-}
-
-/// A path below the base; its own path and query stay.
-fn below(base: &Url, path: &[&str]) -> Url {
-    let mut url = base.clone();
-    // An http URL always has a path; another scheme was refused before.
-    if let Ok(mut segments) = url.path_segments_mut() {
-        segments.pop_if_empty().extend(path);
+fn message(turn: &Turn) -> Message<'_> {
+    let (tool_calls, tool_call_id) = match turn {
+        Turn::Assistant { tool_calls, .. } => (tool_calls.iter().map(call).collect(), None),
+        Turn::ToolResult { call_id, .. } => (Vec::new(), Some(call_id.as_str())),
+        Turn::System(_) | Turn::User(_) => (Vec::new(), None),
+    };
+    let text = turn.text();
+    Message {
+        role: turn.role(),
+        // A turn that only calls has nothing to say, and an empty text is refused by some.
+        content: (!text.is_empty() || tool_calls.is_empty()).then_some(text),
+        tool_calls,
+        tool_call_id,
     }
-    url
+}
+
+fn call(call: &ToolCall) -> Value {
+    json!({
+        "id": call.id,
+        "type": "function",
+        "function": { "name": call.name, "arguments": call.arguments },
+    })
+}
+
+fn tool(tool: &Tool) -> Value {
+    json!({
+        "type": "function",
+        "function": { "name": tool.name, "description": tool.description, "parameters": tool.parameters },
+    })
 }

@@ -4,7 +4,7 @@
 //!
 //! | option | what it does | default |
 //! |---|---|---|
-//! | `words=200` | how many words to say, one delta each | an introduction |
+//! | `words=200` | how many words to say, one delta each | an introduction, or what the tools said |
 //! | `first=150` | milliseconds before the first delta | 150 |
 //! | `delay=25` | milliseconds between deltas | 25 |
 //! | `seed=3` | another choice of words; the same seed always says the same; without `words` 60 of them | 0 |
@@ -18,6 +18,7 @@
 //! | `at=10` | `fail`, `cut` and `stall` happen after this many words of the answer | 0 |
 //! | `retries=2` | that many visible retries first, 50 ms apart | 0 |
 //! | `finish=length` | the finish reason: `stop`, `length`, `content_filter` | `stop` |
+//! | `tool=find({"a":1})` | first calls this tool, and answers when its result is there; several are called at once | |
 //! | `usage=off` | does not say what it cost | `on` |
 //!
 //! `max_output_tokens` of the request is obeyed, a word being a token.

@@ -5,7 +5,7 @@ use std::time::Duration;
 use serde_json::json;
 use tokio::time::sleep;
 
-use crate::ai::{Answer, Delta, Failure, FailureKind, FinishReason, Limits, Request, Usage};
+use crate::ai::{Answer, Delta, Failure, FailureKind, FinishReason, Limits, Request, Turn, Usage};
 
 use super::{
     script::{Ending, Script, ScriptError},
@@ -39,6 +39,21 @@ pub(in crate::ai) fn stream(script: Script, request: Request, limits: Limits) ->
         };
 
         let thoughts = words::reasoning(&script);
+        if !script.tools.is_empty() && !has_results(&request) {
+            for thought in &thoughts {
+                yield Delta::Reasoning(thought.clone());
+                pause(script.delay).await;
+            }
+            let calls = script.tools.len();
+            for call in script.tools {
+                yield Delta::ToolCall(call);
+            }
+            if script.usage {
+                yield Delta::Usage(usage(&request, thoughts.len(), calls));
+            }
+            yield Delta::Finished { reason: FinishReason::ToolCalls, raw: "tool_calls".to_owned() };
+            return;
+        }
         let mut answer = words::answer(&script, &request);
         let room = request.max_output_tokens.map_or(usize::MAX, |most| most as usize);
         let full = answer.len() > room;
@@ -72,6 +87,11 @@ pub(in crate::ai) fn stream(script: Script, request: Request, limits: Limits) ->
     })
 }
 
+/// Whether the tools that were called since the last question have answered.
+fn has_results(request: &Request) -> bool {
+    matches!(request.turns.last(), Some(Turn::ToolResult { .. }))
+}
+
 /// Fails as the script says; a stall is noticed as it would be on a real connection.
 async fn ended_early(script: &Script, patience: Duration) -> Result<(), Failure> {
     match script.ending {
@@ -103,12 +123,12 @@ async fn pause(delay: Duration) {
 
 fn usage(request: &Request, thoughts: usize, words: usize) -> Usage {
     let asked = request.turns.iter();
-    let asked: usize = asked.map(|t| t.text.split_whitespace().count()).sum();
+    let asked: usize = asked.map(|turn| turn.text().split_whitespace().count()).sum();
     Usage {
         input_tokens: asked as u64,
-        cached_input_tokens: 0,
         output_tokens: (thoughts + words) as u64,
         reasoning_tokens: thoughts as u64,
         raw: json!({"input": asked, "reasoning": thoughts, "output": words}),
+        ..Usage::default()
     }
 }

@@ -2,7 +2,7 @@
 
 use std::{str::FromStr, time::Duration};
 
-use crate::ai::{FailureKind, FinishReason};
+use crate::ai::{FailureKind, FinishReason, ToolCall};
 
 /// The most words, retries and milliseconds a script may ask for.
 const MOST: u64 = 1_000_000;
@@ -19,6 +19,7 @@ pub struct Script {
     pub(super) at: usize,
     pub(super) retries: u32,
     pub(super) usage: bool,
+    pub(super) tools: Vec<ToolCall>,
 }
 
 /// Where the words come from.
@@ -74,7 +75,7 @@ impl FromStr for Script {
             None => return Err(ScriptError::NotScripted),
         };
         let mut read = Read::default();
-        for option in options.split(',').map(str::trim).filter(|o| !o.is_empty()) {
+        for option in split(options).map(str::trim).filter(|o| !o.is_empty()) {
             let (name, value) = match option.split_once('=') {
                 Some((name, value)) => (name.trim(), Some(value.trim())),
                 None => (option, None),
@@ -99,6 +100,7 @@ struct Read {
     at: Option<usize>,
     retries: u32,
     silent_about_usage: bool,
+    tools: Vec<ToolCall>,
 }
 
 impl Read {
@@ -138,6 +140,13 @@ impl Read {
             }
             "at" => self.at = Some(count("at", value)?),
             "retries" => self.retries = u32::try_from(number("retries", value)?).unwrap_or(0),
+            "tool" => {
+                let call = value.and_then(|value| call(value, self.tools.len()));
+                self.tools.push(call.ok_or(ScriptError::BadValue {
+                    option: "tool",
+                    expected: "a call such as find({\"name\":\"Ada\"})",
+                })?);
+            }
             "usage" => {
                 self.silent_about_usage = match value {
                     Some("on") => false,
@@ -207,8 +216,45 @@ impl Read {
             at: self.at.unwrap_or(0),
             retries: self.retries,
             usage: !self.silent_about_usage,
+            tools: self.tools,
         })
     }
+}
+
+/// The options: what stands between commas, but for those in the arguments of a tool.
+fn split(options: &str) -> impl Iterator<Item = &str> {
+    let mut depth = 0_usize;
+    let mut quoted = false;
+    let mut escaped = false;
+    options.split(move |letter: char| {
+        let was_escaped = escaped;
+        escaped = quoted && letter == '\\' && !was_escaped;
+        match letter {
+            '"' if depth > 0 && !was_escaped => quoted = !quoted,
+            '(' if !quoted => depth += 1,
+            ')' if !quoted => depth = depth.saturating_sub(1),
+            _ => {}
+        }
+        letter == ',' && depth == 0
+    })
+}
+
+/// `name({…})`, the `number`th call of its turn.
+fn call(value: &str, number: usize) -> Option<ToolCall> {
+    let (name, arguments) = value.strip_suffix(')')?.split_once('(')?;
+    let name = name.trim();
+    let plain = |c: char| c.is_ascii_alphanumeric() || matches!(c, '_' | '-' | '.');
+    let arguments = match arguments.trim() {
+        "" => "{}",
+        arguments => arguments,
+    };
+    let is_an_object = serde_json::from_str::<serde_json::Map<String, serde_json::Value>>(arguments).is_ok();
+    let is_a_call = !name.is_empty() && name.chars().all(plain) && is_an_object;
+    is_a_call.then(|| ToolCall {
+        id: format!("call_{number}"),
+        name: name.to_owned(),
+        arguments: arguments.to_owned(),
+    })
 }
 
 fn bare(option: &'static str, value: Option<&str>) -> Result<(), ScriptError> {

@@ -1,6 +1,6 @@
 //! What a scripted model says.
 
-use crate::ai::{Request, Role};
+use crate::ai::{Request, Turn};
 
 use super::script::{Says, Script};
 
@@ -56,6 +56,7 @@ const INTRODUCTION: &str = "I am scripted: neither a model nor a key stands behi
 /// The pieces of the answer; joined they are the whole text.
 pub(super) fn answer(script: &Script, request: &Request) -> Vec<String> {
     match script.says {
+        Says::Introduction if !script.tools.is_empty() => spaced(&reported(request)),
         Says::Introduction => introduced(last_question(request)),
         Says::Words(count) => composed(script.seed, count, last_question(request)),
         Says::Echo => pieces(last_question(request)),
@@ -67,6 +68,23 @@ pub(super) fn answer(script: &Script, request: &Request) -> Vec<String> {
 pub(super) fn reasoning(script: &Script) -> Vec<String> {
     let opening = ["Let", "me", "think:"];
     compose(script.seed ^ 0x5eed, script.reasoning, opening.into_iter())
+}
+
+/// What the tools said since the last question.
+fn reported(request: &Request) -> String {
+    let since = request.turns.iter().rev();
+    let since = since.take_while(|turn| !matches!(turn, Turn::User(_)));
+    let mut said: Vec<String> = since
+        .filter_map(|turn| match turn {
+            Turn::ToolResult { name, text, failed, .. } => {
+                let how = if *failed { "failed" } else { "said" };
+                Some(format!("{name} {how}: {text}"))
+            }
+            _ => None,
+        })
+        .collect();
+    said.reverse();
+    said.join(" ")
 }
 
 fn introduced(question: &str) -> Vec<String> {
@@ -146,8 +164,9 @@ fn compose<'a>(seed: u64, count: usize, opening: impl Iterator<Item = &'a str>) 
 }
 
 fn last_question(request: &Request) -> &str {
-    let asked = request.turns.iter().rev().find(|t| t.role == Role::User);
-    asked.map_or("", |turn| &turn.text)
+    let asked = request.turns.iter().rev();
+    let mut asked = asked.filter(|turn| matches!(turn, Turn::User(_)));
+    asked.next().map_or("", Turn::text)
 }
 
 /// A word of the question without its punctuation, and without whatever makes it unspeakable.
@@ -158,7 +177,7 @@ fn plain(word: &str) -> &str {
 
 fn context(request: &Request) -> String {
     let turns = request.turns.iter();
-    let turns = turns.map(|turn| serde_json::json!({"role": turn.role.name(), "text": turn.text}));
+    let turns = turns.map(|turn| serde_json::json!({"role": turn.role(), "text": turn.text()}));
     serde_json::Value::Array(turns.collect()).to_string()
 }
 

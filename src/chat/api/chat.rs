@@ -4,10 +4,10 @@ use async_graphql::{Context, InputObject, Object, SimpleObject};
 use chrono::{DateTime, Utc};
 
 use super::generation::Answer;
-use super::loader::{LastOf, RunningIn, StateOf, UnreadOf, load_one};
-use super::message::Assistant;
+use super::loader::{ChosenFor, LastOf, RunningIn, StateOf, UnreadOf, load_one};
 use crate::account::audit::{self, Actor};
 use crate::account::user::Role;
+use crate::assistant::Assistant;
 use crate::chat::chat::{self, Chat, ChatFilter, ChatKey, ChatKind};
 use crate::chat::message::{self, Message};
 use crate::context::RequestContext;
@@ -139,12 +139,16 @@ impl Chat {
         self.is_default
     }
 
-    /// The assistants in the room.
-    async fn assistants(&self) -> Vec<Assistant> {
-        vec![Assistant]
+    /// The assistants in the room, in order: the first one that is `available` answers, and the default one when none
+    /// is. A chat that none were chosen for has the default one.
+    async fn assistants(&self, context: &Context<'_>) -> Result<Vec<Assistant>> {
+        if let Some(chosen) = load_one(context, ChosenFor(self.id)).await? {
+            return Ok(chosen);
+        }
+        Ok(load_one(context, Assistant::DEFAULT).await?.into_iter().collect())
     }
 
-    /// Whose model answers here; null for whichever key there is.
+    /// Whose model answers here; null for the assistant's.
     async fn provider(&self) -> Option<ProviderName> {
         self.provider
             .as_deref()
@@ -152,7 +156,7 @@ impl Chat {
             .map(Into::into)
     }
 
-    /// The model that answers here; null for the server's default.
+    /// The model that answers here; null for the assistant's, else the server's default.
     async fn model(&self) -> Option<&str> {
         self.model.as_deref()
     }

@@ -4,9 +4,10 @@
 use async_graphql::{Enum, Interface, SimpleObject};
 use chrono::{DateTime, Utc};
 
+use super::own::{AssistantRemoved, AssistantUpserted};
 use crate::chat::chat::Chat;
 use crate::chat::message::Message;
-use crate::id::{ChatId, MessageId};
+use crate::id::{AssistantId, ChatId, MessageId};
 use crate::scalar::Long;
 
 /// Something that happened.
@@ -36,6 +37,10 @@ pub enum Event {
     MessageCreated(MessageCreated),
     /// A message changed.
     MessageUpdated(MessageUpdated),
+    /// An assistant appeared or changed.
+    AssistantUpserted(AssistantUpserted),
+    /// An assistant is gone for the viewer.
+    AssistantRemoved(AssistantRemoved),
 }
 
 /// The stream begins. Always first: then comes what was missed, then what happens.
@@ -173,7 +178,9 @@ pub struct MessageUpdated {
 #[derive(Debug, serde::Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub(super) struct Payload {
-    pub(super) chat_id: ChatId,
+    /// None for what is no chat's.
+    pub(super) chat_id: Option<ChatId>,
+    pub(super) assistant_id: Option<AssistantId>,
     pub(super) message_id: Option<MessageId>,
     #[serde(default)]
     pub(super) through: i64,

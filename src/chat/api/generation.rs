@@ -4,107 +4,18 @@ use async_graphql::{Context, Enum, Interface, Object, SimpleObject};
 use chrono::{DateTime, Utc};
 use tokio::sync::OnceCell;
 
+use super::failure::{GenerationError, GenerationErrorCode};
 use super::loader::{TextOf, load_one};
 use crate::ai::{FailureKind, Provider};
 use crate::chat::message::Message;
 use crate::chat::reply::generation::{Generation, GenerationStatus, KeySource, StoredText};
-use crate::chat::reply::live::Channel;
+use crate::chat::reply::live::{Channel, Notice};
 use crate::chat::reply::watch::Watched;
 use crate::context::RequestContext;
 use crate::error::{Error, Result};
 use crate::id::GenerationId;
 use crate::scalar::Long;
 use crate::vault::api::ProviderName;
-
-/// Why there is no complete answer.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Enum)]
-pub enum GenerationErrorCode {
-    /// There is no key for this provider.
-    KeyMissing,
-    /// The provider refuses the key.
-    KeyInvalid,
-    /// The provider wants fewer requests.
-    RateLimited,
-    /// The account behind the key has no credit left.
-    QuotaExceeded,
-    /// The provider has a fault or cannot be reached.
-    Unavailable,
-    /// The provider did not answer in time.
-    Timeout,
-    /// The conversation is longer than the model takes.
-    ContextTooLong,
-    /// The provider's filter stopped it.
-    ContentFiltered,
-    /// The provider does not have this model.
-    ModelNotFound,
-    /// The provider does not understand the request.
-    InvalidRequest,
-    /// The answer broke off.
-    Interrupted,
-    /// A fault of Parlor's.
-    Internal,
-}
-
-/// What helps against a failure.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Enum)]
-pub enum ErrorAction {
-    /// Send it again, after `retryAfterSeconds` if it is there.
-    Retry,
-    /// Set a provider key, or check it.
-    CheckKey,
-    /// Add credit to the provider's account.
-    AddCredit,
-    /// Choose another model.
-    ChangeModel,
-    /// Say less: clear the history or start a new chat.
-    ShortenConversation,
-    /// Put it in other words.
-    Rephrase,
-}
-
-/// Why there is no complete answer, and what helps.
-#[derive(Debug, Clone, PartialEq, Eq, SimpleObject)]
-pub struct GenerationError {
-    /// What kind of failure it is, for programs.
-    code: GenerationErrorCode,
-    /// What happened and what to do next, for people.
-    message: String,
-    /// Whether the same question may succeed later.
-    retryable: bool,
-    /// How long the provider asks to wait.
-    retry_after_seconds: Option<i32>,
-    /// What helps.
-    action: Option<ErrorAction>,
-}
-
-impl GenerationError {
-    fn new(kind: FailureKind, provider: &str, retry_after_seconds: Option<i32>) -> Self {
-        let name = provider.parse().map_or("The provider", Provider::title);
-        use ErrorAction as Action;
-        use GenerationErrorCode as Code;
-        let (code, message, action) = match kind {
-            FailureKind::KeyMissing => (Code::KeyMissing, format!("No API key configured. Please add your {name} API key in profile settings."), Some(Action::CheckKey)),
-            FailureKind::KeyInvalid => (Code::KeyInvalid, format!("Invalid API key. Please check your {name} API key in profile settings."), Some(Action::CheckKey)),
-            FailureKind::RateLimited => (Code::RateLimited, "API rate limit exceeded. Please try again later.".into(), Some(Action::Retry)),
-            FailureKind::QuotaExceeded => (Code::QuotaExceeded, format!("The {name} account behind this key has no credit left. Please add credit there, or use another key."), Some(Action::AddCredit)),
-            FailureKind::Unavailable => (Code::Unavailable, "AI service temporarily unavailable. Please try again later.".into(), Some(Action::Retry)),
-            FailureKind::Timeout => (Code::Timeout, format!("{name} did not answer in time. Please try again."), Some(Action::Retry)),
-            FailureKind::ContextTooLong => (Code::ContextTooLong, "The conversation is longer than this model takes. Clear the history, start a new chat, or choose a model with a larger context.".into(), Some(Action::ShortenConversation)),
-            FailureKind::ContentFiltered => (Code::ContentFiltered, format!("{name} declined to answer this. Please put it in other words."), Some(Action::Rephrase)),
-            FailureKind::ModelNotFound => (Code::ModelNotFound, format!("{name} does not have this model, or this key may not use it. Please choose another model."), Some(Action::ChangeModel)),
-            FailureKind::InvalidRequest => (Code::InvalidRequest, format!("{name} did not understand the request. Please choose another model, or check the base URL of the key."), Some(Action::ChangeModel)),
-            FailureKind::Interrupted => (Code::Interrupted, "The answer broke off. What came before is kept; please ask again for the rest.".into(), Some(Action::Retry)),
-            FailureKind::Internal => (Code::Internal, "Something went wrong on our side. What came before is kept; please try again.".into(), Some(Action::Retry)),
-        };
-        GenerationError {
-            code,
-            message,
-            retryable: kind.retryable(),
-            retry_after_seconds,
-            action,
-        }
-    }
-}
 
 /// What an answer used, as the provider counts.
 #[derive(Debug, Clone, PartialEq, Eq, SimpleObject)]
@@ -265,6 +176,7 @@ impl Answer {
             kind,
             &self.row.provider,
             self.row.error_retry_after_seconds,
+            self.row.provider_request_id.clone(),
         ))
     }
 
@@ -311,6 +223,10 @@ pub enum GenerationEvent {
     Snapshot(GenerationSnapshot),
     /// What comes next.
     Delta(GenerationDelta),
+    /// The provider is about to be asked again.
+    Retrying(GenerationRetrying),
+    /// Another model takes over.
+    FellBack(GenerationFellBack),
     /// The end.
     Finished(GenerationFinished),
 }
@@ -339,6 +255,36 @@ pub struct GenerationDelta {
     channel: Channel,
     /// What to append.
     text: String,
+}
+
+/// The provider failed before the first word, and is about to be asked again. Nothing to do: the answer may still come.
+#[derive(Debug, SimpleObject)]
+pub struct GenerationRetrying {
+    /// Which answer.
+    generation_id: async_graphql::ID,
+    /// Its number.
+    sequence: i32,
+    /// 1 for the first repetition.
+    attempt: i32,
+    /// How many milliseconds pass before it.
+    after_ms: i32,
+    /// What went wrong.
+    code: GenerationErrorCode,
+}
+
+/// The provider failed before the first word, and another one, or another model, takes over.
+#[derive(Debug, SimpleObject)]
+pub struct GenerationFellBack {
+    /// Which answer.
+    generation_id: async_graphql::ID,
+    /// Its number.
+    sequence: i32,
+    /// Whose model takes over.
+    provider: ProviderName,
+    /// Which model takes over.
+    model: String,
+    /// What went wrong with the one before.
+    code: GenerationErrorCode,
 }
 
 /// The end, whatever the outcome. It comes once, after everything else is stored, and the stream completes.
@@ -373,6 +319,22 @@ impl GenerationEvent {
                 channel: piece.channel,
                 text: piece.text,
             }),
+            Watched::Notice { sequence, notice } => match notice {
+                Notice::Retrying { attempt, after, code } => GenerationEvent::Retrying(GenerationRetrying {
+                    generation_id,
+                    sequence,
+                    attempt: attempt.try_into().unwrap_or(i32::MAX),
+                    after_ms: after.as_millis().try_into().unwrap_or(i32::MAX),
+                    code: code.into(),
+                }),
+                Notice::FellBack { provider, model, code } => GenerationEvent::FellBack(GenerationFellBack {
+                    generation_id,
+                    sequence,
+                    provider: provider.into(),
+                    model,
+                    code: code.into(),
+                }),
+            },
             Watched::Finished { generation, text } => GenerationEvent::Finished(GenerationFinished {
                 generation_id,
                 sequence: generation.sequence,

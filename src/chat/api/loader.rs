@@ -7,13 +7,14 @@ use async_graphql::Context;
 use async_graphql::dataloader::{DataLoader, Loader};
 
 use crate::app::App;
+use crate::assistant::{Assistant, assistant};
 use crate::chat::branch;
 use crate::chat::chat::{self, Chat};
 use crate::chat::member::{self, MemberState};
 use crate::chat::message::{self, Message};
 use crate::chat::reply::generation::{self, Generation, StoredText};
 use crate::error::{Error, Result};
-use crate::id::{ChatId, GenerationId, MessageId, UserId};
+use crate::id::{AssistantId, ChatId, GenerationId, MessageId, UserId};
 
 /// Loads what belongs to chats, as the viewer may see it.
 #[derive(Debug, Clone)]
@@ -60,6 +61,9 @@ pub struct StateOf(pub ChatId);
 /// How many messages of a chat the viewer has not read.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub struct UnreadOf(pub ChatId);
+/// The assistants that were chosen for a chat.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub struct ChosenFor(pub ChatId);
 /// The answers that are being written in a chat.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub struct RunningIn(pub ChatId);
@@ -116,6 +120,27 @@ impl Loader<UnreadOf> for ChatLoader {
         let ids: Vec<ChatId> = keys.iter().map(|key| key.0).collect();
         let found = member::unread_counts(&mut *self.app.connection().await?, self.viewer, &ids).await?;
         Ok(found.into_iter().map(|(id, count)| (UnreadOf(id), count)).collect())
+    }
+}
+
+impl Loader<ChosenFor> for ChatLoader {
+    type Value = Vec<Assistant>;
+    type Error = Error;
+
+    async fn load(&self, keys: &[ChosenFor]) -> Result<HashMap<ChosenFor, Vec<Assistant>>> {
+        let ids: Vec<ChatId> = keys.iter().map(|key| key.0).collect();
+        let found = assistant::chosen_for(&mut *self.app.connection().await?, &ids).await?;
+        Ok(found.into_iter().map(|(id, chosen)| (ChosenFor(id), chosen)).collect())
+    }
+}
+
+/// Assistants by id, for chats and messages that the viewer was shown already.
+impl Loader<AssistantId> for ChatLoader {
+    type Value = Assistant;
+    type Error = Error;
+
+    async fn load(&self, ids: &[AssistantId]) -> Result<HashMap<AssistantId, Assistant>> {
+        Ok(assistant::find_named(&mut *self.app.connection().await?, ids).await?)
     }
 }
 

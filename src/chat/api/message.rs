@@ -7,11 +7,12 @@ use super::generation::Answer;
 use super::loader::{RowOf, SiblingsOf, WriterOf, load_one};
 use crate::account::api::load_user;
 use crate::account::user::User;
+use crate::assistant::Assistant;
 use crate::chat::chat::Chat;
 use crate::chat::message::{Message, MessageRole};
 use crate::context::RequestContext;
 use crate::error::{Error, Result};
-use crate::id::{AssistantId, MessageId};
+use crate::id::MessageId;
 use crate::scalar::Long;
 
 /// Who writes messages.
@@ -25,29 +26,6 @@ pub enum Actor {
     User(User),
     /// An AI.
     Assistant(Assistant),
-}
-
-/// An AI that answers. For now there is the default one.
-#[derive(Debug, Clone, Copy)]
-pub struct Assistant;
-
-impl Assistant {
-    /// The id of the default assistant, the same on every server.
-    pub const DEFAULT: AssistantId = AssistantId(uuid::Uuid::from_u128(0x0000_0000_0000_7000_8000_0000_0000_0001));
-}
-
-/// An AI that answers.
-#[Object]
-impl Assistant {
-    /// Opaque and typed.
-    pub async fn id(&self) -> AssistantId {
-        Assistant::DEFAULT
-    }
-
-    /// The name to show.
-    pub async fn display_name(&self) -> String {
-        "Assistant".into()
-    }
 }
 
 /// What somebody said.
@@ -78,7 +56,10 @@ impl Message {
     /// Who wrote it; null when the account is gone.
     async fn author(&self, context: &Context<'_>) -> Result<Option<Actor>> {
         match (self.role, self.author_id) {
-            (MessageRole::Assistant, _) => Ok(Some(Actor::Assistant(Assistant))),
+            (MessageRole::Assistant, _) => {
+                let id = self.assistant_id.unwrap_or(Assistant::DEFAULT);
+                Ok(load_one(context, id).await?.map(Actor::Assistant))
+            }
             (_, Some(id)) => Ok(load_user(context, id).await?.map(Actor::User)),
             _ => Ok(None),
         }

@@ -2,19 +2,22 @@
 
 mod chat;
 mod event;
+mod failure;
 mod generation;
 mod loader;
 mod message;
 mod mutation;
+mod own;
 mod query;
 mod subscription;
 mod tree;
 
 pub use chat::{ChatConnection, ChatFilterInput, ChatViewerState, MessageConnection, list, message_page};
 pub use event::Event;
-pub use generation::{Answer, GenerationError, GenerationEvent, TokenUsage};
+pub use failure::GenerationError;
+pub use generation::{Answer, GenerationEvent, TokenUsage};
 pub use loader::ChatLoader;
-pub use message::{Actor, Assistant};
+pub use message::Actor;
 pub use mutation::ChatMutation;
 pub use query::ChatQuery;
 pub use subscription::ChatSubscription;

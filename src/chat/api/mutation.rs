@@ -14,7 +14,7 @@ use crate::chat::send::{self, NewMessage};
 use crate::context::RequestContext;
 use crate::error::{Result, UserError, payload};
 use crate::event;
-use crate::id::{ChatId, GenerationId};
+use crate::id::{AssistantId, ChatId, GenerationId};
 use crate::vault::api::ProviderName;
 
 /// The kinds of chats that can be made.
@@ -32,9 +32,11 @@ pub struct CreateChatInput {
     kind: NewChatKind,
     /// What to call it, at most 120 characters; without one, the first message gives it a title.
     title: Option<String>,
-    /// Whose model is to answer; without it, whichever key there is.
+    /// Who is to answer, in this order, at most 8; without it, the default assistant.
+    assistant_ids: Option<Vec<AssistantId>>,
+    /// Whose model is to answer; without it, the assistant's.
     provider: Option<ProviderName>,
-    /// Which model is to answer; without it, the server's default. In development `scripted:words=50,delay=20` and the
+    /// Which model is to answer; without it, the assistant's. In development `scripted:words=50,delay=20` and the
     /// like play scripts.
     model: Option<String>,
     /// The client's own key for this action, such as a UUID: a retry with it returns the same chat.
@@ -58,10 +60,12 @@ pub struct UpdateChatInput {
     /// What to call it, at most 120 characters; empty or null for no title.
     #[graphql(default)]
     title: MaybeUndefined<String>,
-    /// Whose model is to answer; null for whichever key there is.
+    /// Who is to answer, in this order, at most 8, in the place of those there are; empty for the default assistant.
+    assistant_ids: Option<Vec<AssistantId>>,
+    /// Whose model is to answer; null for the assistant's.
     #[graphql(default)]
     provider: MaybeUndefined<ProviderName>,
-    /// Which model is to answer; null for the server's default.
+    /// Which model is to answer; null for the assistant's.
     #[graphql(default)]
     model: MaybeUndefined<String>,
     /// Whether to keep it on top of one's own list.
@@ -212,12 +216,14 @@ impl ChatMutation {
         let CreateChatInput {
             kind: NewChatKind::Assistant,
             title,
+            assistant_ids,
             provider,
             model,
             idempotency_key,
         } = input;
         let wanted = NewChat {
             title,
+            assistants: assistant_ids.unwrap_or_default(),
             provider: provider.map(Into::into),
             model,
             idempotency_key,
@@ -235,6 +241,7 @@ impl ChatMutation {
         let who = context.signed_in()?;
         let change = ChatChange {
             title: given(input.title).map(Option::unwrap_or_default),
+            assistants: input.assistant_ids,
             provider: given(input.provider).map(|provider| provider.map(Into::into)),
             model: given(input.model).map(Option::unwrap_or_default),
             pinned: input.pinned,

@@ -19,6 +19,7 @@ use super::event::{
 };
 use super::generation::GenerationEvent;
 use super::loader::{ChatLoader, loader};
+use super::own::Own;
 use crate::app::App;
 use crate::chat::member::Membership;
 use crate::chat::reply::watch;
@@ -48,7 +49,7 @@ impl ChatSubscription {
         #[graphql(desc = "`viewer.syncCursor`, or the cursor of the last event that was handled.")] after: Option<
             String,
         >,
-        #[graphql(desc = "Only events of these chats, at most 100.")] chat_ids: Option<Vec<ChatId>>,
+        #[graphql(desc = "Only events of these chats, at most 100, and of assistants.")] chat_ids: Option<Vec<ChatId>>,
     ) -> Result<impl Stream<Item = Result<Event>> + 'static> {
         let who = context.signed_in()?;
         if chat_ids.as_ref().is_some_and(|ids| ids.len() > MOST_CHATS) {
@@ -59,7 +60,7 @@ impl ChatSubscription {
         Follower::new(context, who.user_id, chat_ids)?.stream(after)
     }
 
-    /// The same for one chat.
+    /// The same for one chat, and for assistants.
     async fn chat_events(
         &self,
         context: &Context<'_>,
@@ -181,7 +182,9 @@ impl Follower {
 
     fn wants(&self, event: &LoggedEvent) -> bool {
         let Some(chats) = &self.chats else { return true };
-        serde_json::from_value::<Payload>(event.payload.clone()).is_ok_and(|payload| chats.contains(&payload.chat_id))
+        serde_json::from_value::<Payload>(event.payload.clone()).is_ok_and(|payload| {
+            payload.assistant_id.is_some() || payload.chat_id.is_some_and(|id| chats.contains(&id))
+        })
     }
 
     /// The next events on the way to `target`, each with the position behind it, and the position behind them all.
@@ -225,7 +228,7 @@ impl Follower {
         let payload =
             |row: &LoggedEvent| serde_json::from_value::<Payload>(row.payload.clone()).map_err(Error::surprise);
         let payloads = rows.iter().map(|(row, _)| payload(row)).collect::<Result<Vec<_>>>()?;
-        let chat_ids: Vec<ChatId> = payloads.iter().map(|payload| payload.chat_id).collect();
+        let chat_ids: Vec<ChatId> = payloads.iter().filter_map(|payload| payload.chat_id).collect();
         let message_ids: Vec<MessageId> = payloads.iter().filter_map(|payload| payload.message_id).collect();
         let mut connection = self.app.connection().await?;
         let chats = chat::find_many_visible(&mut connection, self.user_id, &chat_ids).await?;
@@ -234,33 +237,38 @@ impl Follower {
         } else {
             message::find_many_visible(&mut connection, self.user_id, &message_ids).await?
         };
+        let own = Own::load(&mut connection, self.user_id, &payloads).await?;
         drop(connection);
         let shown = rows.iter().zip(payloads).map(|((row, at), payload)| {
             let (cursor, occurred_at) = (Some(self.cursor(at)), row.occurred_at);
             let message = payload.message_id.and_then(|id| messages.get(&id)).cloned();
             let event = match row.kind.as_str() {
-                kinds::CHAT_UPSERTED => chats.get(&payload.chat_id).cloned().map(|chat| {
+                kinds::CHAT_UPSERTED => payload.chat_id.and_then(|id| chats.get(&id)).cloned().map(|chat| {
                     Event::ChatUpserted(ChatUpserted {
                         cursor,
                         occurred_at,
                         chat,
                     })
                 }),
-                kinds::CHAT_REMOVED => Some(Event::ChatRemoved(ChatRemoved {
-                    cursor,
-                    occurred_at,
-                    chat_id: payload.chat_id,
-                })),
-                kinds::HISTORY_CLEARED => {
-                    let through_sequence = Long(payload.through);
-                    Some(Event::HistoryCleared(HistoryCleared {
+                kinds::CHAT_REMOVED => payload.chat_id.map(|chat_id| {
+                    Event::ChatRemoved(ChatRemoved {
                         cursor,
                         occurred_at,
-                        chat_id: payload.chat_id,
-                        through_sequence,
-                    }))
+                        chat_id,
+                    })
+                }),
+                kinds::HISTORY_CLEARED => {
+                    let through_sequence = Long(payload.through);
+                    payload.chat_id.map(|chat_id| {
+                        Event::HistoryCleared(HistoryCleared {
+                            cursor,
+                            occurred_at,
+                            chat_id,
+                            through_sequence,
+                        })
+                    })
                 }
-                kinds::BRANCH_CHANGED => chats.get(&payload.chat_id).cloned().map(|chat| {
+                kinds::BRANCH_CHANGED => payload.chat_id.and_then(|id| chats.get(&id)).cloned().map(|chat| {
                     Event::BranchChanged(BranchChanged {
                         cursor,
                         occurred_at,
@@ -290,10 +298,7 @@ impl Follower {
                         })
                     })
                 }
-                other => {
-                    tracing::warn!(kind = other, "an event of a kind that this version does not know");
-                    None
-                }
+                other => own.event(other, &payload, cursor, occurred_at),
             };
             (event, at.clone())
         });

@@ -90,7 +90,11 @@ impl Final {
             finish_reason: finish_reason.map(str::to_uppercase),
             error_code: error.map(|kind| kind.name().to_uppercase()),
             error_retry_after_seconds: retry_after.map(|wait| whole_seconds(wait).try_into().unwrap_or(i32::MAX)),
-            provider_request_id: progress.and_then(|progress| progress.provider_request_id.clone()),
+            provider_request_id: match outcome {
+                Outcome::Failed(failure) => failure.provider_request_id.clone(),
+                _ => None,
+            }
+            .or_else(|| progress.and_then(|progress| progress.provider_request_id.clone())),
             input_tokens: count(|usage| usage.input_tokens),
             cached_input_tokens: count(|usage| usage.cached_input_tokens),
             output_tokens: count(|usage| usage.output_tokens),

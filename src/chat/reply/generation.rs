@@ -76,6 +76,8 @@ pub struct Generation {
     pub error_code: Option<String>,
     /// How long the provider asks to wait.
     pub error_retry_after_seconds: Option<i32>,
+    /// The provider's own id for the call.
+    pub provider_request_id: Option<String>,
     /// Tokens of the prompt.
     pub input_tokens: Option<i64>,
     /// Those of them that were cached.

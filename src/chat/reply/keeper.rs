@@ -15,6 +15,7 @@ use super::closing::{self, Outcome, Progress};
 use super::generation::{self, LEASE_SECONDS};
 use super::live::{Ending, Live};
 use crate::app::App;
+use crate::db::prepared;
 use crate::error::Result;
 use crate::id::GenerationId;
 
@@ -118,22 +119,24 @@ async fn store_batch(engine: &Engine, app: &App, batch: Vec<Unstored>) -> Result
     // fails the condition and keeps its end.
     let query = "WITH progress AS (SELECT * FROM unnest($1, $2, $3, $4, $5) AS p (id, text, reasoning, sequence, first_token_at)), \
         mine AS (SELECT id FROM generations WHERE id = ANY ($1) AND finished_at IS NULL AND leased_by = $7 ORDER BY id FOR NO KEY UPDATE), \
-        stored AS (UPDATE generations SET status = 'STREAMING', sequence = progress.sequence, reasoning = nullif(progress.reasoning, ''), \
+        stored AS (UPDATE generations SET status = CASE WHEN progress.first_token_at IS NULL THEN 'QUEUED' ELSE 'STREAMING' END, sequence = progress.sequence, reasoning = nullif(progress.reasoning, ''), \
             first_token_at = progress.first_token_at, lease_expires_at = now() + make_interval(secs => $6) \
           FROM progress JOIN mine USING (id) WHERE generations.id = progress.id AND generations.finished_at IS NULL \
           RETURNING generations.message_id, progress.text) \
         UPDATE messages SET content = stored.text FROM stored WHERE messages.id = stored.message_id";
     let mut connection = app.upkeep_connection().await?;
-    diesel::sql_query(query)
-        .bind::<Array<SqlUuid>, _>(ids)
-        .bind::<Array<Text>, _>(texts)
-        .bind::<Array<Text>, _>(reasonings)
-        .bind::<Array<Integer>, _>(sequences)
-        .bind::<Array<Nullable<Timestamptz>>, _>(first_tokens)
-        .bind::<Double, _>(lease_seconds())
-        .bind::<SqlUuid, _>(engine.node())
-        .execute(&mut connection)
-        .await?;
+    prepared(
+        diesel::sql_query(query)
+            .bind::<Array<SqlUuid>, _>(ids)
+            .bind::<Array<Text>, _>(texts)
+            .bind::<Array<Text>, _>(reasonings)
+            .bind::<Array<Integer>, _>(sequences)
+            .bind::<Array<Nullable<Timestamptz>>, _>(first_tokens)
+            .bind::<Double, _>(lease_seconds())
+            .bind::<SqlUuid, _>(engine.node()),
+    )
+    .execute(&mut connection)
+    .await?;
     for (live, sequence) in stored {
         live.stored(sequence);
     }
@@ -159,12 +162,14 @@ async fn renew(engine: &Engine, app: &App) -> Result<()> {
         UPDATE generations SET lease_expires_at = now() + make_interval(secs => $2) FROM mine \
         WHERE generations.id = mine.id AND finished_at IS NULL RETURNING generations.id, stop_requested_at IS NOT NULL AS stop";
     let mut connection = app.upkeep_connection().await?;
-    let renewed: Vec<Renewed> = diesel::sql_query(query)
-        .bind::<Array<SqlUuid>, _>(ids)
-        .bind::<Double, _>(lease_seconds())
-        .bind::<SqlUuid, _>(engine.node())
-        .load(&mut connection)
-        .await?;
+    let renewed: Vec<Renewed> = prepared(
+        diesel::sql_query(query)
+            .bind::<Array<SqlUuid>, _>(ids)
+            .bind::<Double, _>(lease_seconds())
+            .bind::<SqlUuid, _>(engine.node()),
+    )
+    .load(&mut connection)
+    .await?;
     let renewed: HashMap<GenerationId, bool> = renewed.into_iter().map(|row| (row.id, row.stop)).collect();
     for live in running {
         match renewed.get(&live.id) {

@@ -2,7 +2,8 @@
 //!
 //! The text is kept once, with a mark behind every delta. Whoever watches remembers the number of the last delta they
 //! have, wakes when there are more, and takes what lies behind their mark in one piece: a fast reader gets token by
-//! token, a slow one gets fewer and longer pieces, and nobody needs a queue.
+//! token, a slow one gets fewer and longer pieces, and nobody needs a queue. What happens to the answer besides its text
+//! (a [`Notice`]) has its mark in the same line.
 
 use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
@@ -13,7 +14,7 @@ use tokio_util::sync::CancellationToken;
 
 use super::closing::Progress;
 use super::generation::Generation;
-use crate::ai::Usage;
+use crate::ai::{FailureKind, Provider, Usage};
 use crate::id::{ChatId, GenerationId, MessageId, UserId};
 
 /// Which of an answer's two texts a delta belongs to.
@@ -62,11 +63,58 @@ struct State {
     ending: Option<Ending>,
 }
 
-/// The end of a delta in its text.
-#[derive(Debug, Clone, Copy)]
-struct Mark {
-    channel: Channel,
-    end: usize,
+/// What has a number: a delta, by its end in its text, or a notice.
+#[derive(Debug, Clone)]
+enum Mark {
+    Text { channel: Channel, end: usize },
+    Notice(Box<Notice>),
+}
+
+/// Something that happens to an answer besides its text. It is for those who watch, and is not stored.
+#[derive(Debug, Clone, PartialEq)]
+pub enum Notice {
+    /// The provider failed before the first word and is about to be asked again.
+    Retrying {
+        /// 1 for the first repetition.
+        attempt: u32,
+        /// How long it waits before it.
+        after: Duration,
+        /// What went wrong.
+        code: FailureKind,
+    },
+    /// The provider failed before the first word, and another one, or another model, takes over.
+    FellBack {
+        /// Whose model takes over.
+        provider: Provider,
+        /// Which model.
+        model: String,
+        /// What went wrong with the one before.
+        code: FailureKind,
+    },
+}
+
+/// What comes next for somebody who watches.
+#[derive(Debug, Clone, PartialEq)]
+pub enum Step {
+    /// More text.
+    Piece(Piece),
+    /// A notice.
+    Notice {
+        /// Its number.
+        sequence: i32,
+        /// What happened.
+        notice: Notice,
+    },
+}
+
+impl Step {
+    /// The number of the last thing in it.
+    pub fn sequence(&self) -> i32 {
+        match self {
+            Step::Piece(piece) => piece.sequence,
+            Step::Notice { sequence, .. } => *sequence,
+        }
+    }
 }
 
 /// A piece of an answer: one or several deltas of one channel.
@@ -117,7 +165,7 @@ impl Live {
         };
         text.push_str(&delta);
         let end = text.len();
-        state.marks.push(Mark { channel, end });
+        state.marks.push(Mark::Text { channel, end });
         state.progress.sequence += 1;
         state.progress.first_token_at.get_or_insert(now);
         let sequence = state.progress.sequence;
@@ -128,6 +176,16 @@ impl Live {
     /// Whether it goes on with an earlier answer's text.
     pub fn goes_on(&self) -> bool {
         self.lock().base > 0
+    }
+
+    /// Tells those who watch what happens.
+    pub fn notice(&self, notice: Notice) {
+        let mut state = self.lock();
+        state.marks.push(Mark::Notice(Box::new(notice)));
+        state.progress.sequence += 1;
+        let sequence = state.progress.sequence;
+        drop(state);
+        self.sequence.send_replace(sequence);
     }
 
     /// Notes the provider's id for the call.
@@ -157,44 +215,63 @@ impl Live {
         state.stored = state.stored.max(sequence);
     }
 
-    /// What comes after the delta numbered `after`; none when there are not so many yet.
-    pub fn since(&self, after: i32) -> Option<Vec<Piece>> {
+    /// What comes after number `after`; none when there are not so many yet.
+    pub fn since(&self, after: i32) -> Option<Vec<Step>> {
         let state = self.lock();
         let first = usize::try_from(after).ok()?;
         let marks = state.marks.get(first..)?;
-        let begin = |channel: Channel| {
-            state.marks[..first]
-                .iter()
-                .rev()
-                .find(|mark| mark.channel == channel)
-                .map(|mark| mark.end)
+        let begin = |wanted: Channel| {
+            let before = state.marks[..first].iter().rev();
+            let mut ends = before.filter_map(|mark| match mark {
+                Mark::Text { channel, end } if *channel == wanted => Some(*end),
+                _ => None,
+            });
+            ends.next()
         };
         let mut answer = begin(Channel::Answer).unwrap_or(state.base);
         let mut reasoning = begin(Channel::Reasoning).unwrap_or(0);
-        let mut pieces: Vec<Piece> = Vec::new();
+        let mut steps: Vec<Step> = Vec::new();
         for (sequence, mark) in (after + 1..).zip(marks) {
-            let (text, start) = match mark.channel {
+            let (channel, end) = match mark {
+                Mark::Text { channel, end } => (*channel, *end),
+                Mark::Notice(notice) => {
+                    let notice = (**notice).clone();
+                    steps.push(Step::Notice { sequence, notice });
+                    continue;
+                }
+            };
+            let (text, start) = match channel {
                 Channel::Answer => (&state.progress.text, &mut answer),
                 Channel::Reasoning => (&state.progress.reasoning, &mut reasoning),
             };
-            let new = &text[*start..mark.end];
-            *start = mark.end;
-            match pieces.last_mut().filter(|piece| piece.channel == mark.channel) {
-                Some(piece) => {
+            let new = &text[*start..end];
+            *start = end;
+            match steps.last_mut() {
+                Some(Step::Piece(piece)) if piece.channel == channel => {
                     piece.text.push_str(new);
                     piece.sequence = sequence;
                 }
-                None => pieces.push(Piece {
-                    channel: mark.channel,
+                _ => steps.push(Step::Piece(Piece {
+                    channel,
                     text: new.to_owned(),
                     sequence,
-                }),
+                })),
             }
         }
-        Some(pieces)
+        Some(steps)
     }
 
-    /// Wakes whenever a delta was added.
+    /// What there is now for somebody who begins to watch, and its number. Before the first word that is nothing:
+    /// the notices so far are still to be told.
+    pub fn beginning(&self) -> Progress {
+        let state = self.lock();
+        match state.progress.text.is_empty() && state.progress.reasoning.is_empty() {
+            true => Progress::default(),
+            false => state.progress.clone(),
+        }
+    }
+
+    /// Wakes whenever there is more.
     pub fn changes(&self) -> watch::Receiver<i32> {
         self.sequence.subscribe()
     }

@@ -5,8 +5,6 @@ use secrecy::ExposeSecret;
 use super::generation::KeySource;
 use crate::ai::{Endpoint, Provider, Reach};
 use crate::app::App;
-use crate::chat::chat::Chat;
-use crate::chat::create::checked_model;
 use crate::db::Connection;
 use crate::error::{Error, ErrorCode, Result};
 use crate::id::UserId;
@@ -37,26 +35,6 @@ pub struct Payer {
 /// Whether a model's name is a script for the scripted provider.
 pub fn is_script(model: &str) -> bool {
     model == "scripted" || model.starts_with("scripted:")
-}
-
-/// Finds the key that pays for what is wished; where nothing is, the chat's own settings count.
-///
-/// # Errors
-/// INVALID for a model that cannot be one, and what [`resolve`] refuses.
-pub async fn in_chat(
-    connection: &mut Connection,
-    app: &App,
-    user_id: UserId,
-    chat: &Chat,
-    wish: Wish,
-) -> Result<Payer> {
-    let model = checked_model(app, &["reply", "model"], wish.model)?;
-    let of_chat = || chat.provider.as_deref().and_then(|name| name.parse().ok());
-    let wish = Wish {
-        provider: wish.provider.or_else(of_chat),
-        model: model.or_else(|| chat.model.clone()),
-    };
-    resolve(connection, app, user_id, wish).await
 }
 
 /// Finds the key that pays for what is wished.
@@ -91,6 +69,7 @@ pub async fn resolve(connection: &mut Connection, app: &App, user_id: UserId, wi
         return Ok(Payer {
             endpoint: Endpoint {
                 provider: Provider::OpenAi,
+                format: None,
                 base_url: Some(settings.openai_base_url.clone()),
                 secret: Some(secret.clone()),
                 reach: Reach::Operator,

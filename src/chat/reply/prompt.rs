@@ -4,9 +4,10 @@ use diesel::prelude::*;
 use diesel::sql_types::{BigInt, Integer, Text, Uuid as SqlUuid};
 use diesel_async::RunQueryDsl;
 
-use crate::ai::{Role, Turn};
+use crate::ai::Turn;
 use crate::app::App;
 use crate::chat::message::MessageRole;
+use crate::db::prepared;
 use crate::error::Result;
 use crate::id::MessageId;
 
@@ -46,21 +47,19 @@ pub async fn conversation(app: &App, tip: MessageId, goes_on: bool) -> Result<Ve
           FROM branch JOIN messages AS m ON m.id = branch.parent_id WHERE branch.bytes <= $2 AND branch.depth < $3) \
         SELECT role, content FROM branch WHERE deleted_at IS NULL AND content <> '' AND (bytes <= $2 OR depth <= 2) ORDER BY sequence";
     let mut connection = app.connection().await?;
-    let rows: Vec<Row> = diesel::sql_query(query)
+    let query = diesel::sql_query(query)
         .bind::<SqlUuid, _>(tip)
         .bind::<BigInt, _>(budget)
-        .bind::<Integer, _>(MOST_MESSAGES)
-        .load(&mut connection)
-        .await?;
-    let told = goes_on.then(|| Turn::new(Role::User, GO_ON));
+        .bind::<Integer, _>(MOST_MESSAGES);
+    let rows: Vec<Row> = prepared(query).load(&mut connection).await?;
+    let told = goes_on.then(|| Turn::User(GO_ON.to_owned()));
     Ok(rows.into_iter().map(turn).chain(told).collect())
 }
 
 fn turn(row: Row) -> Turn {
-    let role = match row.role {
-        MessageRole::User => Role::User,
-        MessageRole::Assistant => Role::Assistant,
-        MessageRole::System | MessageRole::Tool => Role::System,
-    };
-    Turn::new(role, row.content)
+    match row.role {
+        MessageRole::User => Turn::User(row.content),
+        MessageRole::Assistant => Turn::assistant(row.content),
+        MessageRole::System | MessageRole::Tool => Turn::System(row.content),
+    }
 }

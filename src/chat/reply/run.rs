@@ -8,19 +8,19 @@ use chrono::Utc;
 use futures_util::{FutureExt, StreamExt};
 
 use super::closing::{self, Outcome};
-use super::live::{Channel, Ending, Live};
-use super::payer::Payer;
+use super::live::{Channel, Ending, Live, Notice};
 use super::prompt;
-use crate::ai::{Delta, Failure, FailureKind, Request};
+use crate::ai::{Delta, Failure, FailureKind, Request, Turn};
 use crate::app::App;
+use crate::chat::lane::Lane;
 use crate::vault::key::{self, UsedKey, Verdict};
 
 /// The longest pause between two attempts to store an answer's end.
 const LONGEST_PAUSE: Duration = Duration::from_secs(5);
 
 /// Makes an answer, and stores its end whatever happens.
-pub(super) async fn run(app: App, live: Arc<Live>, payer: Payer) {
-    let made = AssertUnwindSafe(make(app.clone(), Arc::clone(&live), payer))
+pub(super) async fn run(app: App, live: Arc<Live>, lane: Lane) {
+    let made = AssertUnwindSafe(make(app.clone(), Arc::clone(&live), lane))
         .catch_unwind()
         .await;
     if made.is_err() {
@@ -30,15 +30,21 @@ pub(super) async fn run(app: App, live: Arc<Live>, payer: Payer) {
     }
 }
 
-async fn make(app: App, live: Arc<Live>, payer: Payer) {
+async fn make(app: App, live: Arc<Live>, lane: Lane) {
+    let Lane { payer, manner, .. } = lane;
     let key = payer.key;
     let outcome = match prompt::conversation(&app, live.message_id, live.goes_on()).await {
-        Ok(turns) => {
+        Ok(mut turns) => {
+            if !manner.instructions.trim().is_empty() {
+                turns.insert(0, Turn::System(manner.instructions));
+            }
             let request = Request {
                 model: payer.model,
                 turns,
-                temperature: None,
-                max_output_tokens: None,
+                temperature: manner.temperature,
+                max_output_tokens: manner.max_output_tokens,
+                cache_key: Some(live.chat_id.to_string()),
+                ..Request::default()
             };
             let answer = app.ai().stream(payer.endpoint, request);
             let outcome = tokio::select! {
@@ -91,7 +97,14 @@ async fn read(live: &Live, mut answer: crate::ai::Answer) -> Outcome {
             Ok(Delta::Usage(usage)) => live.used(usage),
             Ok(Delta::Retrying { attempt, after, kind }) => {
                 tracing::info!(generation = %live.id, attempt, ?after, kind = kind.name(), "asking the provider again");
+                live.notice(Notice::Retrying {
+                    attempt,
+                    after,
+                    code: kind,
+                });
             }
+            // Of no use here: no tools are offered, and what is left of a key's limits is nobody's business yet.
+            Ok(Delta::ToolCall(_) | Delta::Replay(_) | Delta::Headroom(_)) => {}
             Ok(Delta::Finished { reason, .. }) => return Outcome::Completed(reason),
             Err(failure) => return Outcome::Failed(failure),
         }

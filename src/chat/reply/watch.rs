@@ -10,7 +10,7 @@ use async_stream::try_stream;
 use futures_util::Stream;
 
 use super::generation::{self, Generation};
-use super::live::{Live, PACE, Piece};
+use super::live::{Live, Notice, PACE, Piece, Step};
 use crate::app::App;
 use crate::error::{Error, Result};
 use crate::id::{GenerationId, UserId};
@@ -32,6 +32,13 @@ pub enum Watched {
     },
     /// What comes next.
     Piece(Piece),
+    /// What happens besides.
+    Notice {
+        /// Its number.
+        sequence: i32,
+        /// What it is.
+        notice: Notice,
+    },
     /// The end, whatever it is; nothing comes after it.
     Finished {
         /// The answer as it ended.
@@ -67,10 +74,13 @@ pub async fn watch(
                 };
                 loop {
                     let mut paced = false;
-                    for piece in live.since(sequence).unwrap_or_default() {
-                        sequence = piece.sequence;
+                    for step in live.since(sequence).unwrap_or_default() {
+                        sequence = step.sequence();
                         paced = true;
-                        yield Watched::Piece(piece);
+                        yield match step {
+                            Step::Piece(piece) => Watched::Piece(piece),
+                            Step::Notice { sequence, notice } => Watched::Notice { sequence, notice },
+                        };
                     }
                     if live.is_finished() && *changes.borrow_and_update() == sequence {
                         break;
@@ -101,7 +111,7 @@ pub async fn watch(
 }
 
 fn snapshot_of(live: &Arc<Live>) -> (Watched, i32) {
-    let progress = live.progress();
+    let progress = live.beginning();
     let reasoning = (!progress.reasoning.is_empty()).then_some(progress.reasoning);
     (
         Watched::Snapshot {

@@ -62,11 +62,26 @@ async fn they_get_the_answer_of_absent_ones() {
     let key = json!({ "provider": "OPENAI", "secret": "sk-of-the-owner", "verify": false });
     let key = owner.mutate("setApiKey", key, "apiKey { id }").await["apiKey"]["id"].take();
     let key = key.as_str().expect("an id");
-    let everything = [chat, generation, messages[0], messages[1], session.as_str(), key];
+    let assistant = json!({ "displayName": "Clio", "instructions": "Keep it between us." });
+    let assistant = owner.mutate("createAssistant", assistant, "assistant { id }").await["assistant"]["id"].take();
+    let assistant = assistant.as_str().expect("an id");
+    let everything = [
+        chat,
+        generation,
+        messages[0],
+        messages[1],
+        session.as_str(),
+        key,
+        assistant,
+    ];
 
     // An id of the wrong kind is nonsense too: `<id>` of each is asked with all.
     let read_in_mine = format!(
         "markRead(input: {{ chatId: \"{}\", messageId: \"<id>\" }}) {{ chat {{ id }} errors {{ code message field }} }}",
+        mine.chat
+    );
+    let choose_in_mine = format!(
+        "updateChat(input: {{ chatId: \"{}\", assistantIds: [\"<id>\"] }}) {{ chat {{ id }} errors {{ code message field }} }}",
         mine.chat
     );
     for (kind, prefix, call) in [
@@ -75,6 +90,22 @@ async fn they_get_the_answer_of_absent_ones() {
         (Query, "gen", "generation(id: \"<id>\") { id }"),
         (Query, "user", "user(by: { id: \"<id>\" }) { id }"),
         (Query, "key", "node(id: \"<id>\") { id }"),
+        (
+            Mutation,
+            "asst",
+            "updateAssistant(input: { assistantId: \"<id>\", displayName: \"x\" }) { assistant { id } errors { code message field } }",
+        ),
+        (
+            Mutation,
+            "asst",
+            "deleteAssistant(input: { assistantId: \"<id>\" }) { deletedAssistantId errors { code message field } }",
+        ),
+        (
+            Mutation,
+            "asst",
+            "createChat(input: { assistantIds: [\"<id>\"] }) { chat { id } errors { code message field } }",
+        ),
+        (Mutation, "asst", &choose_in_mine),
         (
             Mutation,
             "chat",

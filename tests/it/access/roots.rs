@@ -43,6 +43,8 @@ async fn everybody_gets_what_the_table_says() {
         let key =
             json!({ "provider": "OPENAI", "secret": "sk-of-the-owner", "baseUrl": upstream.url(), "verify": false });
         let key = owner.mutate("setApiKey", key, "apiKey { id }").await["apiKey"]["id"].take();
+        let assistant = json!({ "displayName": "Clio" });
+        let assistant = owner.mutate("createAssistant", assistant, "assistant { id }").await["assistant"]["id"].take();
         for (who, client, refresh_token, expected) in [
             ("anonymous", &anonymous, &bystander.refresh_token, row.anonymous),
             ("stranger", &stranger.client, &stranger.refresh_token, row.stranger),
@@ -59,6 +61,7 @@ async fn everybody_gets_what_the_table_says() {
                 ("<answer>", &room.answer),
                 ("<generation>", &room.generation),
                 ("<key>", key.as_str().expect("an id")),
+                ("<assistant>", assistant.as_str().expect("an id")),
                 ("<session>", &session),
                 ("<owner>", &owner.id),
                 ("<bystander>", &bystander.id),

@@ -68,6 +68,10 @@ pub(super) const TABLE: &[Row] = &[
     row(Mutation, "clearHistory", "clearHistory(input: { chatId: \"<chat>\" }) { errors { code } }", TOUCHED_BY_OWNER),
     row(Mutation, "deleteChat", "deleteChat(input: { chatId: \"<chat>\" }) { errors { code } }", TOUCHED_BY_OWNER),
 
+    row(Mutation, "createAssistant", "createAssistant(input: { displayName: \"Clio\" }) { errors { code } }", SIGNED_IN),
+    row(Mutation, "updateAssistant", "updateAssistant(input: { assistantId: \"<assistant>\", instructions: \"Sing.\" }) { errors { code } }", TOUCHED_BY_OWNER),
+    row(Mutation, "deleteAssistant", "deleteAssistant(input: { assistantId: \"<assistant>\" }) { errors { code } }", TOUCHED_BY_OWNER),
+
     row(Mutation, "setApiKey", "setApiKey(input: { provider: OPENAI, secret: \"sk-<who>\", verify: false }) { errors { code } }", SIGNED_IN),
     row(Mutation, "verifyApiKey", "verifyApiKey(input: { apiKeyId: \"<key>\" }) { errors { code } }", TOUCHED_BY_OWNER),
     row(Mutation, "revealApiKey", "revealApiKey(input: { apiKeyId: \"<key>\", password: \"<password>\" }) { errors { code } }", TOUCHED_BY_OWNER),
@@ -75,6 +79,9 @@ pub(super) const TABLE: &[Row] = &[
 
     row(Mutation, "setUserRole", "setUserRole(input: { userId: \"<bystander>\", role: USER }) { errors { code } }", ADMINISTRATORS),
     row(Mutation, "setUserActive", "setUserActive(input: { userId: \"<bystander>\", active: true }) { errors { code } }", ADMINISTRATORS),
+
+    row(Mutation, "setModel", "setModel(input: { provider: OPENAI, model: \"of-the-house\", prices: { input: \"1\", output: \"2\" } }) { errors { code } }", ADMINISTRATORS),
+    row(Mutation, "resetModel", "resetModel(input: { provider: OPENAI, model: \"of-the-house\" }) { errors { code } }", ADMINISTRATORS),
 
     row(Mutation, "revokeSession", "revokeSession(input: { sessionId: \"<session>\" }) { errors { code } }", TOUCHED_BY_OWNER),
     row(Mutation, "changePassword", "changePassword(input: { currentPassword: \"<password>\", newPassword: \"<password>\" }) { errors { code } }", SIGNED_IN),

@@ -240,6 +240,7 @@ async fn stopping_hangs_up() {
 fn an_endpoint_keeps_its_key_to_itself() {
     let endpoint = Endpoint {
         provider: Provider::OpenAi,
+        format: None,
         base_url: Some(
             format!("https://user:{KEY}@llm.example.com/{KEY}")
                 .parse()

@@ -177,6 +177,7 @@ impl Resolve for Rebinding {
 fn users(url: &str, setting: &str) -> Endpoint {
     Endpoint {
         provider: Provider::OpenAiCompatible,
+        format: None,
         base_url: Some(url.parse().expect("a URL")),
         secret: Some(KEY.into()),
         reach: Reach::User(Arc::new(allowed(setting))),

@@ -10,7 +10,8 @@ mod wire;
 
 use futures_util::StreamExt;
 use parlor::ai::{
-    Answer, Client, Delta, Endpoint, Failure, FinishReason, Limits, Provider, Reach, Request, Role, Turn, Usage,
+    Answer, Client, Delta, Endpoint, Failure, FinishReason, Headroom, Limits, Provider, Reach, Replay, Request,
+    ToolCall, Turn, Usage,
 };
 
 use crate::harness::upstream::Upstream;
@@ -27,6 +28,7 @@ fn client() -> Client {
 fn at(upstream: &Upstream) -> Endpoint {
     Endpoint {
         provider: Provider::OpenAiCompatible,
+        format: None,
         base_url: Some(upstream.url()),
         secret: Some(KEY.into()),
         reach: Reach::Operator,
@@ -36,9 +38,8 @@ fn at(upstream: &Upstream) -> Endpoint {
 fn question(text: &str) -> Request {
     Request {
         model: "m-1".to_owned(),
-        turns: vec![Turn::new(Role::System, "Be brief."), Turn::new(Role::User, text)],
-        temperature: None,
-        max_output_tokens: None,
+        turns: vec![Turn::system("Be brief."), Turn::user(text)],
+        ..Request::default()
     }
 }
 
@@ -54,6 +55,9 @@ struct Heard {
     reasoning: String,
     text: String,
     usage: Option<Usage>,
+    headroom: Option<Headroom>,
+    calls: Vec<ToolCall>,
+    replay: Option<Replay>,
     finish: Option<(FinishReason, String)>,
     failure: Option<Failure>,
 }
@@ -80,6 +84,12 @@ async fn hear(mut answer: Answer) -> Heard {
             Ok(Delta::Reasoning(text)) => heard.reasoning.push_str(&spoken(&heard.started, text)),
             Ok(Delta::Text(text)) => heard.text.push_str(&spoken(&heard.started, text)),
             Ok(Delta::Usage(usage)) => heard.usage = Some(usage),
+            Ok(Delta::Headroom(headroom)) => heard.headroom = Some(headroom),
+            Ok(Delta::ToolCall(call)) => heard.calls.push(call),
+            Ok(Delta::Replay(replay)) => {
+                assert_eq!(heard.replay, None, "one at most");
+                heard.replay = Some(replay);
+            }
             Ok(Delta::Finished { reason, raw }) => heard.finish = Some((reason, raw)),
             Err(failure) => heard.failure = Some(failure),
         }

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use futures_util::StreamExt;
 use parlor::ai::{
-    Delta, Endpoint, FailureKind, FinishReason, Request, Role, Turn,
+    Delta, Endpoint, FailureKind, FinishReason, Request, ToolCall, Turn,
     scripted::{Script, ScriptError},
 };
 use tokio::time::Instant;
@@ -79,10 +79,10 @@ async fn every_failure_at_any_word() {
 #[tokio::test(start_paused = true)]
 async fn it_shows_what_it_was_given() {
     let turns = vec![
-        Turn::new(Role::System, "Be \"kind\"."),
-        Turn::new(Role::User, "One\ntwo  three 👩‍🚀"),
-        Turn::new(Role::Assistant, "…"),
-        Turn::new(Role::User, " last\tone "),
+        Turn::system("Be \"kind\"."),
+        Turn::user("One\ntwo  three 👩‍🚀"),
+        Turn::assistant("…"),
+        Turn::user(" last\tone "),
     ];
     let request = Request { turns, ..question("") };
     let heard = play_to("scripted:context,first=0,delay=0", request.clone()).await;
@@ -99,7 +99,7 @@ async fn it_shows_what_it_was_given() {
     let given: Vec<(String, String)> = request
         .turns
         .iter()
-        .map(|turn| (turn.role.name().into(), turn.text.clone()))
+        .map(|turn| (turn.role().into(), turn.text().to_owned()))
         .collect();
     assert_eq!(seen, given);
     assert_eq!(play_to("scripted:echo", request).await.text, " last\tone ");
@@ -134,6 +134,43 @@ async fn limits_retries_and_silence_about_usage() {
         }
     }
     assert_eq!(pieces, ["You", " asked"], "one delta for each word");
+}
+
+#[tokio::test(start_paused = true)]
+async fn tools_are_called_and_their_results_told() {
+    let model = r#"scripted:tool=find({"name":"Ada, \"A)\"","n":[1,2]}),tool=now(),delay=0"#;
+    let mut request = question("Who?");
+    let heard = play_to(model, request.clone()).await;
+    let call = |id: &str, name: &str, arguments: &str| ToolCall {
+        id: id.into(),
+        name: name.into(),
+        arguments: arguments.into(),
+    };
+    let calls = vec![
+        call("call_0", "find", r#"{"name":"Ada, \"A)\"","n":[1,2]}"#),
+        call("call_1", "now", "{}"),
+    ];
+    assert_eq!((&heard.calls, heard.reason()), (&calls, FinishReason::ToolCalls));
+    assert_eq!(heard.text, "");
+    request.turns.push(Turn::Assistant {
+        text: String::new(),
+        tool_calls: calls,
+        replay: None,
+    });
+    for (id, name, text, failed) in [
+        ("call_0", "find", "Ada Lovelace", false),
+        ("call_1", "now", "no clock", true),
+    ] {
+        request.turns.push(Turn::ToolResult {
+            call_id: id.into(),
+            name: name.into(),
+            text: text.into(),
+            failed,
+        });
+    }
+    let heard = play_to(model, request).await;
+    assert_eq!(heard.text, "find said: Ada Lovelace now failed: no clock");
+    assert_eq!((heard.calls.len(), heard.reason()), (0, FinishReason::Stop));
 }
 
 #[test]
@@ -179,6 +216,10 @@ fn a_script_that_makes_no_sense_says_why() {
         (
             "scripted:usage=maybe",
             "option `usage` of a scripted model takes on or off",
+        ),
+        (
+            "scripted:tool=find",
+            "option `tool` of a scripted model takes a call such as find({\"name\":\"Ada\"})",
         ),
         ("scripted:echo=1", "option `echo` of a scripted model takes no value"),
     ] {

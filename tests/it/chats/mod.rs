@@ -21,7 +21,7 @@ pub(super) async fn made(client: &Client, input: Value) -> Value {
 }
 
 /// The code, path and words of each refusal.
-pub(super) async fn refused(client: &Client, mutation: &str, input: Value) -> Vec<(String, String, String)> {
+pub(crate) async fn refused(client: &Client, mutation: &str, input: Value) -> Vec<(String, String, String)> {
     let payload = client.mutate(mutation, input, "").await;
     let text = |value: &Value| value.as_str().unwrap_or_default().to_owned();
     let path = |field: &Value| {
@@ -41,7 +41,7 @@ pub(super) async fn refused(client: &Client, mutation: &str, input: Value) -> Ve
         .collect()
 }
 
-pub(super) fn refusal(code: &str, path: &str, message: &str) -> Vec<(String, String, String)> {
+pub(crate) fn refusal(code: &str, path: &str, message: &str) -> Vec<(String, String, String)> {
     vec![(code.to_owned(), path.to_owned(), message.to_owned())]
 }
 

@@ -24,12 +24,13 @@ struct Deeds {
     generations: Vec<String>,
     /// Messages that were on an active branch once.
     messages: Vec<String>,
+    assistants: Vec<String>,
     made: usize,
 }
 
 impl Deeds {
     async fn act(&mut self, client: &Client, dice: &mut Dice) {
-        let choice = dice.below(30);
+        let choice = dice.below(34);
         if choice < 3 || self.chats.is_empty() {
             self.made += 1;
             let input =
@@ -79,6 +80,7 @@ impl Deeds {
                         .await;
                 }
             }
+            23..=26 => self.shape(client, dice, &chat).await,
             _ => {
                 let input = json!({ "chatId": chat, "content": format!("word {}", dice.below(1000)), "idempotencyKey": new_key() });
                 // Some are refused, because too many answers are running: that is an action, too.
@@ -121,6 +123,34 @@ impl Deeds {
             .extend(payload["message"]["id"].as_str().map(str::to_owned));
         self.generations
             .extend(payload["generation"]["id"].as_str().map(str::to_owned));
+    }
+
+    /// Makes, changes, chooses or deletes an assistant.
+    async fn shape(&mut self, client: &Client, dice: &mut Dice, chat: &str) {
+        let visibility = if dice.below(2) == 0 { "PRIVATE" } else { "SHARED" };
+        let known = dice.pick(&self.assistants).cloned();
+        match (dice.below(6), known) {
+            (0, Some(assistant)) => {
+                let input = json!({ "assistantId": assistant });
+                client.mutate("deleteAssistant", input, "").await;
+            }
+            (1 | 2, Some(assistant)) => {
+                let name = format!("muse {}", dice.below(100));
+                let input = json!({ "assistantId": assistant, "displayName": name, "visibility": visibility });
+                client.mutate("updateAssistant", input, "").await;
+            }
+            (3 | 4, Some(assistant)) => {
+                // One that is gone is refused: that is an action, too.
+                let input = json!({ "chatId": chat, "assistantIds": [assistant] });
+                client.mutate("updateChat", input, "").await;
+            }
+            _ => {
+                let input = json!({ "displayName": "a muse", "visibility": visibility });
+                let payload = client.mutate("createAssistant", input, "assistant { id }").await;
+                self.assistants
+                    .push(payload["assistant"]["id"].as_str().expect("an id").to_owned());
+            }
+        }
     }
 
     /// Ends all answers, and then makes the chat that says so.

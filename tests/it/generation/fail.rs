@@ -60,7 +60,7 @@ fn told(kind: FailureKind) -> (&'static str, bool, &'static str) {
         ),
         FailureKind::Internal => (
             "Something went wrong on our side. What came before is kept; please try again.",
-            false,
+            true,
             "RETRY",
         ),
     }

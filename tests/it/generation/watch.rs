@@ -208,3 +208,43 @@ async fn an_answer_belongs_to_no_subscription() {
     assert_eq!(events.last().expect("an end")["generation"]["text"], PIECES.concat());
     assert_eq!(upstream.requests().len(), 1);
 }
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn retries_are_seen_and_numbered() {
+    let (app, upstream) = with_upstream().await;
+    let ada = app.user("ada").await;
+    let chat = plain_chat(&ada).await;
+    let gate = Gate::new();
+    let busy = || Reply::status(503).header("retry-after-ms", "1");
+    upstream.script([busy(), busy(), Reply::stream().hold(&gate).word("Here").stop()]);
+    let generation = ada.send(&chat, "Hello").await;
+    upstream.asked(3).await;
+    // Whoever comes now has missed both, and nothing was said yet.
+    let mut late = ada.generation_events(&generation, None).await;
+    let beginning = late.next().await.expect("a snapshot");
+    assert_eq!((&beginning["sequence"], &beginning["text"]), (&json!(0), &json!("")));
+    for number in 1..=2 {
+        let retry = late.next().await.expect("a retry");
+        let told = [
+            &retry["__typename"],
+            &retry["attempt"],
+            &retry["sequence"],
+            &retry["code"],
+        ];
+        assert_eq!(
+            told,
+            [
+                &json!("GenerationRetrying"),
+                &json!(number),
+                &json!(number),
+                &json!("UNAVAILABLE")
+            ]
+        );
+    }
+    gate.open();
+    let finished = late.until("GenerationFinished").await;
+    assert_eq!(
+        (&finished["sequence"], &finished["generation"]["text"]),
+        (&json!(3), &json!("Here"))
+    );
+}

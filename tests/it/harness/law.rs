@@ -17,10 +17,14 @@ use super::stream::Subscription;
 
 /// What a client keeps of a chat.
 const CHAT: &str = "id title model provider isDefault version createdAt lastActivityAt lastMessage { id } \
-    activeGenerations { id } viewerState { unreadCount lastReadSequence pinned archived }";
+    activeGenerations { id } assistants { id } viewerState { unreadCount lastReadSequence pinned archived }";
 /// What a client keeps of a message.
-const MESSAGE: &str = "id sequence active siblings { id } role content version createdAt idempotencyKey chat { id } parent { id } \
+const MESSAGE: &str = "id sequence active siblings { id } role content version createdAt idempotencyKey chat { id } parent { id } author { ... on User { id } ... on Assistant { id } } \
     generation { id status text sequence finishReason finishedAt usage { totalTokens } error { code } }";
+
+/// What a client keeps of an assistant.
+const ASSISTANT: &str =
+    "id displayName description instructions provider model temperature avatarUrl visibility available version";
 
 /// What a client holds: everything, by id.
 #[derive(Debug, Default, Clone, PartialEq)]
@@ -29,6 +33,8 @@ pub struct Held {
     pub chats: BTreeMap<String, Value>,
     /// The messages of all chats.
     pub messages: BTreeMap<String, Value>,
+    /// The assistants that can be used.
+    pub assistants: BTreeMap<String, Value>,
 }
 
 impl Held {
@@ -60,6 +66,10 @@ impl Held {
                         || message["sequence"].as_i64().is_some_and(|sequence| sequence > through)
                 };
                 self.messages.retain(|_, message| stays(message));
+            }
+            "AssistantUpserted" => upsert(&mut self.assistants, &event["assistant"]),
+            "AssistantRemoved" => {
+                self.assistants.remove(event["assistantId"].as_str().expect("an id"));
             }
             "StreamReady" => {}
             other => panic!("an event that the law does not know: {other}"),
@@ -140,6 +150,7 @@ impl Device {
              ... on HistoryCleared {{ chatId throughSequence }} \
              ... on BranchChanged {{ afterSequence chat {{ id messages(last: 50) {{ pageInfo {{ hasPreviousPage }} nodes {{ {MESSAGE} }} }} }} }} \
              ... on MessageCreated {{ message {{ {MESSAGE} }} }} ... on MessageUpdated {{ message {{ {MESSAGE} }} }} \
+             ... on AssistantUpserted {{ assistant {{ {ASSISTANT} }} }} ... on AssistantRemoved {{ assistantId }} \
              ... on ResyncRequired {{ reason }} }} }}"
         );
         let mut stream = self
@@ -154,8 +165,9 @@ impl Device {
     /// Fails when what this device holds is not what a fresh read returns.
     pub async fn obeys(&self) {
         let (fresh, _) = read(&self.client).await;
-        let differing =
-            differing(&self.held.chats, &fresh.chats).chain(differing(&self.held.messages, &fresh.messages));
+        let differing = differing(&self.held.chats, &fresh.chats)
+            .chain(differing(&self.held.messages, &fresh.messages))
+            .chain(differing(&self.held.assistants, &fresh.assistants));
         let differing: Vec<_> = differing.collect();
         assert!(differing.is_empty(), "snapshot + events != fresh read: {differing:#?}");
     }
@@ -174,13 +186,16 @@ fn differing<'a>(
 /// Everything there is and the cursor from before it was read, in one request.
 async fn read(client: &Client) -> (Held, String) {
     let query = format!(
-        "{{ viewer {{ syncCursor chats(filter: {{ archived: null }}, first: 30) {{ pageInfo {{ hasNextPage }} \
+        "{{ viewer {{ syncCursor assistants(first: 100) {{ nodes {{ {ASSISTANT} }} }} chats(filter: {{ archived: null }}, first: 30) {{ pageInfo {{ hasNextPage }} \
          nodes {{ {CHAT} messages(last: 50) {{ pageInfo {{ hasPreviousPage }} nodes {{ {MESSAGE} }} }} }} }} }} }}"
     );
     let mut answer = client.ok(&query, json!({})).await;
     let chats = answer["viewer"]["chats"].take();
     assert_eq!(chats["pageInfo"]["hasNextPage"], false, "the law reads one page");
     let mut held = Held::default();
+    for assistant in answer["viewer"]["assistants"]["nodes"].as_array().expect("assistants") {
+        upsert(&mut held.assistants, assistant);
+    }
     for chat in chats["nodes"].as_array().expect("chats") {
         assert_eq!(
             chat["messages"]["pageInfo"]["hasPreviousPage"], false,

@@ -40,6 +40,7 @@ impl Client {
             __typename generationId sequence \
             ... on GenerationSnapshot { text reasoning } \
             ... on GenerationDelta { channel text } \
+            ... on GenerationRetrying { attempt afterMs code } ... on GenerationFellBack { provider model code } \
             ... on GenerationFinished { generation { status text sequence error { code message retryable retryAfterSeconds action } } } } }";
         self.subscribe(query, json!({ "id": generation_id, "after": after }))
             .await

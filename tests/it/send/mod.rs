@@ -13,7 +13,7 @@ use crate::harness::upstream::Upstream;
 pub(super) const SENT: &str = "message { id sequence content idempotencyKey } generation { id }";
 
 /// A Parlor whose own key leads to an imitation of OpenAI.
-pub(super) async fn with_upstream() -> (TestApp, Upstream) {
+pub(crate) async fn with_upstream() -> (TestApp, Upstream) {
     let upstream = Upstream::start().await;
     let base_url = format!("--openai-base-url={}", upstream.url());
     let app = TestApp::with(&["--openai-api-key=sk-test-0123456789abcdef", &base_url]).await;

@@ -2,11 +2,11 @@
 
 use serde_json::Value;
 
-use crate::ai::{Failure, FailureKind};
+use super::{Failure, FailureKind, sse};
 
 /// An error as a provider worded it. Read for its meaning, then dropped: none of it is passed on.
 #[derive(Debug, Default)]
-pub(in crate::ai) struct Said {
+pub(super) struct Said {
     codes: Vec<String>,
     status: Option<u16>,
     message: String,
@@ -16,7 +16,7 @@ pub(in crate::ai) struct Said {
 
 impl Said {
     /// Reads `{"error": {…}}`, `{"error": "…"}`, `[{"error": …}]`, the flat form, or plain text.
-    pub(in crate::ai) fn in_body(body: &[u8]) -> Self {
+    pub(super) fn in_body(body: &[u8]) -> Self {
         match serde_json::from_slice(body) {
             Ok(value) => Self::in_value(&value),
             Err(_) => Self::default(),
@@ -24,7 +24,7 @@ impl Said {
     }
 
     /// The same, of parsed JSON.
-    pub(in crate::ai) fn in_value(value: &Value) -> Self {
+    pub(super) fn in_value(value: &Value) -> Self {
         let value = match value {
             Value::Array(items) => items.first().unwrap_or(&Value::Null),
             other => other,
@@ -56,7 +56,7 @@ impl Said {
     }
 
     /// Whether there was an error at all.
-    pub(in crate::ai) fn is_an_error(&self) -> bool {
+    pub(super) fn is_an_error(&self) -> bool {
         self.is_error
     }
 
@@ -78,12 +78,29 @@ impl Said {
     }
 }
 
+/// The nested form, the string form, the flat form, and an event that is called so.
+pub(super) fn is_error(event: &sse::Event, value: &Value) -> bool {
+    event.name.as_deref() == Some("error")
+        || value.get("error").is_some_and(|error| !error.is_null())
+        || ["type", "object"]
+            .iter()
+            .any(|key| value.get(key).and_then(Value::as_str) == Some("error"))
+}
+
+/// An answer that is none.
+pub(super) fn nonsense(what: &str) -> Failure {
+    Failure {
+        http_status: Some(200),
+        ..Failure::new(FailureKind::Unavailable, format!("the provider sent {what}"))
+    }
+}
+
 fn as_status(code: u64) -> Option<u16> {
     u16::try_from(code).ok().filter(|code| (400..600).contains(code))
 }
 
 /// The failure that an error with this status is; 200 for one inside a stream.
-pub(in crate::ai) fn refusal(http_status: u16, said: &Said, had_key: bool) -> Failure {
+pub(super) fn refusal(http_status: u16, said: &Said, had_key: bool) -> Failure {
     let kind = kind(said.status.unwrap_or(http_status), said, had_key);
     let code = said.code().map_or(String::new(), |code| format!(", code {code}"));
     Failure {

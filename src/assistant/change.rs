@@ -1,0 +1,284 @@
+//! Making, changing and deleting assistants.
+
+use chrono::Utc;
+use diesel::prelude::*;
+use diesel_async::{AsyncConnection, RunQueryDsl};
+use serde_json::json;
+use url::Url;
+
+use super::assistant::Visibility;
+use super::{Assistant, event, model};
+use crate::account::audit::{self, Actor};
+use crate::account::user::Role;
+use crate::account::viewer::{Client, SignedIn};
+use crate::ai::Provider;
+use crate::app::App;
+use crate::db::Connection;
+use crate::db::schema::assistants;
+use crate::error::{Error, ErrorCode, Result, UserError};
+use crate::event::append;
+use crate::id::{AssistantId, UserId};
+use crate::input;
+
+/// The most assistants that one person may have.
+const MOST: i64 = 500;
+
+/// What to change about an assistant; none leaves it as it is.
+#[derive(Debug, Default)]
+pub struct AssistantChange {
+    /// The name to show.
+    pub display_name: Option<String>,
+    /// What it is for.
+    pub description: Option<Option<String>>,
+    /// What it is told.
+    pub instructions: Option<String>,
+    /// Whose model.
+    pub provider: Option<Option<Provider>>,
+    /// Which model.
+    pub model: Option<Option<String>>,
+    /// How freely it chooses its words.
+    pub temperature: Option<Option<f64>>,
+    /// How long an answer may get.
+    pub max_output_tokens: Option<Option<i32>>,
+    /// A picture.
+    pub avatar_url: Option<Option<String>>,
+    /// Who can use it.
+    pub visibility: Option<Visibility>,
+}
+
+#[derive(AsChangeset, Insertable, Default)]
+#[diesel(table_name = assistants)]
+struct Columns {
+    display_name: Option<String>,
+    public_name: Option<String>,
+    description: Option<Option<String>>,
+    instructions: Option<String>,
+    provider: Option<Option<String>>,
+    model: Option<Option<String>>,
+    temperature: Option<Option<f64>>,
+    max_output_tokens: Option<Option<i32>>,
+    avatar_url: Option<Option<String>>,
+    visibility: Option<Visibility>,
+}
+
+impl AssistantChange {
+    fn check(self, app: &App) -> Result<Columns> {
+        let mut errors = Vec::new();
+        let columns = Columns {
+            display_name: self
+                .display_name
+                .and_then(|name| kept(&mut errors, input::line(&["displayName"], "The name", &name, 80))),
+            public_name: None,
+            description: self.description.map(|description| {
+                let text = description.filter(|text| !text.trim().is_empty())?;
+                kept(
+                    &mut errors,
+                    input::text(&["description"], "The description", text.trim(), 500),
+                )
+            }),
+            instructions: self.instructions.and_then(|text| {
+                kept(
+                    &mut errors,
+                    input::text(&["instructions"], "The instructions", &text, 8_000),
+                )
+            }),
+            provider: self
+                .provider
+                .map(|provider| provider.map(|provider| provider.name().to_owned())),
+            model: self
+                .model
+                .map(|name| kept(&mut errors, model::checked(app, &["model"], name)).flatten()),
+            temperature: self
+                .temperature
+                .map(|value| kept(&mut errors, value.map(checked_temperature).transpose()).flatten()),
+            max_output_tokens: self
+                .max_output_tokens
+                .map(|value| kept(&mut errors, value.map(checked_length).transpose()).flatten()),
+            avatar_url: self.avatar_url.map(|url| {
+                let url = url.filter(|url| !url.trim().is_empty())?;
+                kept(&mut errors, checked_avatar(url.trim()))
+            }),
+            visibility: self.visibility,
+        };
+        if errors.is_empty() {
+            Ok(columns)
+        } else {
+            Err(Error::Rejected(errors))
+        }
+    }
+}
+
+/// The value, or its error among the others.
+fn kept<T>(errors: &mut Vec<UserError>, checked: Result<T, UserError>) -> Option<T> {
+    checked.map_err(|error| errors.push(error)).ok()
+}
+
+fn checked_temperature(value: f64) -> Result<f64, UserError> {
+    if (0.0..=2.0).contains(&value) {
+        return Ok(value);
+    }
+    let message = "The temperature must be between 0 and 2.";
+    Err(UserError::new(ErrorCode::Invalid, &["temperature"], message))
+}
+
+fn checked_length(value: i32) -> Result<i32, UserError> {
+    if (1..=1_000_000).contains(&value) {
+        return Ok(value);
+    }
+    let message = "The longest answer must be between 1 and 1000000 tokens.";
+    Err(UserError::new(ErrorCode::Invalid, &["maxOutputTokens"], message))
+}
+
+/// An https address, or a path on this server: a browser loads it, the server never does.
+fn checked_avatar(url: &str) -> Result<String, UserError> {
+    let field = ["avatarUrl"];
+    let url = input::line(&field, "The avatar's address", url, 2_000)?;
+    let path = url.starts_with('/') && !url.starts_with("//") && !url.contains('\\');
+    let https = Url::parse(&url).is_ok_and(|parsed| {
+        parsed.scheme() == "https" && parsed.has_host() && parsed.username().is_empty() && parsed.password().is_none()
+    });
+    if path || https {
+        return Ok(url);
+    }
+    let message = "The avatar must be an https address, or a path on this server that begins with a slash.";
+    Err(UserError::new(ErrorCode::Invalid, &field, message))
+}
+
+/// Makes an assistant.
+///
+/// # Errors
+/// What cannot be so, by field; LIMIT_REACHED; RATE_LIMITED for too many shared ones in a row.
+pub async fn create(app: &App, user_id: UserId, wanted: AssistantChange) -> Result<Assistant> {
+    let mut columns = wanted.check(app)?;
+    let visibility = columns.visibility.unwrap_or(Visibility::Private);
+    if visibility == Visibility::Shared {
+        app.throttle().shared_change(user_id)?;
+        columns.public_name.clone_from(&columns.display_name);
+    }
+    let mut connection = app.connection().await?;
+    let assistant = connection
+        .transaction(async |connection| {
+            let have: i64 = assistants::table
+                .filter(assistants::owner_id.eq(user_id))
+                .filter(assistants::deleted_at.is_null())
+                .count()
+                .get_result(connection)
+                .await?;
+            if have >= MOST {
+                let message = format!("You have {MOST} assistants. Delete some first.");
+                return Err(Error::rejected(ErrorCode::LimitReached, &[], message));
+            }
+            let whose = (assistants::id.eq(AssistantId::new()), assistants::owner_id.eq(user_id));
+            let assistant: Assistant = diesel::insert_into(assistants::table)
+                .values((whose, columns))
+                .returning(Assistant::as_returning())
+                .get_result(connection)
+                .await?;
+            append(connection, [event::upserted(&assistant, assistant.visibility)]).await?;
+            Ok(assistant)
+        })
+        .await?;
+    app.log().wake();
+    Ok(assistant)
+}
+
+/// Changes an assistant of one's own, or, as an administrator, the server's.
+///
+/// # Errors
+/// What cannot be so, by field; NOT_FOUND for whatever is not one's own; INVALID_STATE for hiding the default one.
+pub async fn update(
+    app: &App,
+    who: &SignedIn,
+    client: &Client,
+    id: AssistantId,
+    change: AssistantChange,
+) -> Result<Assistant> {
+    let mut columns = change.check(app)?;
+    let mut connection = app.connection().await?;
+    let assistant = connection
+        .transaction(async |connection| {
+            let before = lock_own(connection, who, id).await?;
+            let visibility = columns.visibility.unwrap_or(before.visibility);
+            if before.owner_id.is_none() && visibility != before.visibility {
+                let message = "The default assistant is everybody's and stays so.";
+                return Err(Error::rejected(ErrorCode::InvalidState, &["visibility"], message));
+            }
+            if event::concerns_everybody(before.owner_id, before.visibility, visibility) {
+                app.throttle().shared_change(who.user_id)?;
+            }
+            if visibility == Visibility::Shared {
+                columns.public_name = Some(columns.display_name.clone().unwrap_or(before.display_name));
+            }
+            if before.owner_id.is_none() {
+                let actor = Actor::signed_in(who, client);
+                let target = Some(id.to_string());
+                audit::record(connection, actor, "admin.update_assistant", target, json!({})).await?;
+            }
+            let counted = (
+                assistants::version.eq(assistants::version + 1),
+                assistants::updated_at.eq(Utc::now()),
+            );
+            let assistant: Assistant = diesel::update(assistants::table.find(id))
+                .set((columns, counted))
+                .returning(Assistant::as_returning())
+                .get_result(connection)
+                .await?;
+            append(connection, [event::upserted(&assistant, before.visibility)]).await?;
+            Ok(assistant)
+        })
+        .await?;
+    app.log().wake();
+    Ok(assistant)
+}
+
+/// Deletes an assistant of one's own: what it wrote keeps its name, and in its chats the default one answers.
+///
+/// # Errors
+/// NOT_FOUND for whatever is not one's own; INVALID_STATE for the default one.
+pub async fn delete(app: &App, who: &SignedIn, id: AssistantId) -> Result<AssistantId> {
+    let mut connection = app.connection().await?;
+    connection
+        .transaction(async |connection| {
+            let before = lock_own(connection, who, id).await?;
+            if before.owner_id.is_none() {
+                let message = "The default assistant is always there and cannot be deleted.";
+                return Err(Error::rejected(ErrorCode::InvalidState, &["assistantId"], message));
+            }
+            // Only the name is of use to anybody from now on.
+            let gone = (
+                assistants::deleted_at.eq(Utc::now()),
+                assistants::description.eq(None::<String>),
+                assistants::instructions.eq(""),
+                assistants::version.eq(assistants::version + 1),
+                assistants::updated_at.eq(Utc::now()),
+            );
+            let assistant: Assistant = diesel::update(assistants::table.find(id))
+                .set(gone)
+                .returning(Assistant::as_returning())
+                .get_result(connection)
+                .await?;
+            append(connection, [event::upserted(&assistant, before.visibility)]).await?;
+            Ok(())
+        })
+        .await?;
+    app.log().wake();
+    Ok(id)
+}
+
+/// Locks an assistant that `who` may change. Another's that one can use is not found either: there is nothing to
+/// change about it.
+async fn lock_own(connection: &mut Connection, who: &SignedIn, id: AssistantId) -> Result<Assistant> {
+    let found: Option<Assistant> = assistants::table
+        .find(id)
+        .filter(assistants::deleted_at.is_null())
+        .select(Assistant::as_select())
+        .for_update()
+        .first(connection)
+        .await
+        .optional()?;
+    let own = found.filter(|found| match found.owner_id {
+        Some(owner) => owner == who.user_id,
+        None => who.role == Role::Admin,
+    });
+    own.ok_or_else(|| Error::not_found(&["assistantId"], "assistant"))
+}
