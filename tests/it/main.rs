@@ -23,4 +23,5 @@ mod schema_details;
 mod send;
 mod tidy;
 mod titles;
+mod tree;
 mod walk;
