@@ -18,6 +18,7 @@ use crate::db::{self, Pool, PooledConnection};
 use crate::error::Result;
 use crate::event::{self, Log};
 use crate::model::catalogue::Catalogue;
+use crate::usage;
 use crate::vault::Vault;
 
 /// How many connections are kept apart for what must go on while requests use up the others.
@@ -173,6 +174,7 @@ impl App {
         let mut connection = self.connection().await?;
         session::sweep(&mut connection).await?;
         event::trim(&mut connection, self.config().settings.event_days).await?;
+        usage::recover::sweep(&mut connection, self.models()).await?;
         Ok(())
     }
 

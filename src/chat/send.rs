@@ -22,7 +22,7 @@ use super::message::{Message, MessageRole};
 use super::reply::generation::{self, Generation, NewGeneration};
 use super::reply::payer::{self, Payer, Wish};
 use super::title;
-use crate::ai::Provider;
+use crate::ai::{Provider, tokens};
 use crate::app::App;
 use crate::assistant::assistant;
 use crate::db::Connection;
@@ -31,6 +31,8 @@ use crate::error::{Error, ErrorCode, Result};
 use crate::event::append;
 use crate::id::{AssistantId, ChatId, GenerationId, MessageId, UserId};
 use crate::input;
+use crate::usage::ledger;
+use crate::usage::terms::{Asker, Purpose};
 
 /// The most answers that may be written for one person at once.
 const MOST_RUNNING: i64 = 16;
@@ -228,6 +230,14 @@ async fn store(
         leased_by: app.engine().node(),
     };
     let generation = generation::insert(connection, new).await?;
+    let asker = Asker {
+        user_id: draft.user_id,
+        chat_id: Some(chat.id),
+        generation_id: Some(generation_id),
+        purpose: Purpose::Answer,
+    };
+    payer.tab.ask(asker, tokens::count(&draft.content));
+    ledger::open(connection, &payer.tab).await?;
     let given_title = if chat.title.is_none() && chat.last_sequence == chat.cleared_sequence && !chat.is_default {
         title::heuristic(&draft.content)
     } else {

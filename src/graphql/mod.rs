@@ -21,6 +21,7 @@ use crate::chat::api::{ChatLoader, ChatMutation, ChatQuery, ChatSubscription};
 use crate::error::{Error, Result};
 use crate::event::{self, SyncCursor};
 use crate::model::api::ModelMutation;
+use crate::usage::api::UsageMutation;
 use crate::vault::api::VaultMutation;
 use crate::viewer::{SignInMutation, ViewerQuery};
 
@@ -45,6 +46,7 @@ pub struct Mutation(
     AssistantMutation,
     VaultMutation,
     ModelMutation,
+    UsageMutation,
     AdminMutation,
 );
 

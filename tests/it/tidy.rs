@@ -5,7 +5,7 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 /// Which rooms a room may import. `app` and `context` are handles that go everywhere.
-const MAY_IMPORT: [(&str, &[&str]); 21] = [
+const MAY_IMPORT: [(&str, &[&str]); 22] = [
     (
         "command",
         &[
@@ -27,6 +27,7 @@ const MAY_IMPORT: [(&str, &[&str]); 21] = [
             "id",
             "model",
             "page",
+            "usage",
             "vault",
             "viewer",
         ],
@@ -42,10 +43,11 @@ const MAY_IMPORT: [(&str, &[&str]); 21] = [
             "event",
             "id",
             "page",
+            "usage",
             "vault",
         ],
     ),
-    ("admin", &["account", "chat", "error", "id", "page"]),
+    ("admin", &["account", "chat", "error", "id", "page", "usage"]),
     (
         "chat",
         &[
@@ -60,12 +62,17 @@ const MAY_IMPORT: [(&str, &[&str]); 21] = [
             "model",
             "page",
             "scalar",
+            "usage",
             "vault",
         ],
     ),
     (
         "assistant",
         &["account", "ai", "db", "error", "event", "id", "input", "page", "vault"],
+    ),
+    (
+        "usage",
+        &["account", "ai", "db", "error", "id", "model", "scalar", "vault"],
     ),
     (
         "model",
@@ -85,7 +92,7 @@ const MAY_IMPORT: [(&str, &[&str]); 21] = [
     (
         "app",
         &[
-            "account", "ai", "chat", "config", "db", "error", "event", "model", "vault",
+            "account", "ai", "chat", "config", "db", "error", "event", "model", "usage", "vault",
         ],
     ),
     ("context", &["account", "error"]),

@@ -12,6 +12,8 @@ use uuid::Uuid;
 use crate::db::schema::{chat_members, generations, messages};
 use crate::db::{Connection, text_enum};
 use crate::id::{ChatId, GenerationId, MessageId, UserId};
+use crate::usage::terms::CostState;
+pub use crate::usage::terms::KeySource;
 
 /// How long a process counts as alive without a word of it.
 pub const LEASE_SECONDS: i64 = 6;
@@ -31,18 +33,6 @@ text_enum! {
         Stopped = "STOPPED",
         /// It broke off (a cut connection, a stalled provider, a stopped server); what came before is kept.
         Interrupted = "INTERRUPTED",
-    }
-}
-
-text_enum! {
-    /// Whose key pays for an answer.
-    KeySource {
-        /// The asking person's own.
-        User = "USER",
-        /// The server's.
-        Server = "SERVER",
-        /// Nobody's: the scripted provider is free.
-        None = "NONE",
     }
 }
 
@@ -86,6 +76,12 @@ pub struct Generation {
     pub output_tokens: Option<i64>,
     /// Those of them that were reasoning.
     pub reasoning_tokens: Option<i64>,
+    /// What it cost, in micro-USD; none when nobody knows.
+    pub cost_micro_usd: Option<i64>,
+    /// How sure its figures are; none while it runs.
+    pub cost_state: Option<CostState>,
+    /// The prices that it was charged by.
+    pub price_version: Option<String>,
     /// When it was asked for.
     pub queued_at: DateTime<Utc>,
     /// When the model's first word came.

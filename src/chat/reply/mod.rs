@@ -73,7 +73,7 @@ impl Engine {
 
     /// Begins an answer to the message at `sequence`; it is watchable when this returns.
     pub fn start(&self, app: &App, generation: &Generation, sequence: i64, payer: Payer, manner: Manner) {
-        let live = Arc::new(Live::new(generation));
+        let live = Arc::new(Live::new(generation).on(payer.tab.clone()));
         self.lock().insert(generation.id, Arc::clone(&live));
         self.inner
             .answers
