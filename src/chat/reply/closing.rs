@@ -7,12 +7,12 @@ use diesel_async::{AsyncConnection, RunQueryDsl};
 
 use super::generation::{self, GenerationStatus};
 use crate::ai::{Failure, FailureKind, FinishReason};
-use crate::chat::event;
+use crate::chat::{event, title};
 use crate::db::Connection;
 use crate::db::schema::{chats, generations, messages};
 use crate::error::{Result, whole_seconds};
 use crate::event::append;
-use crate::id::{ChatId, GenerationId, MessageId};
+use crate::id::{ChatId, GenerationId, MessageId, UserId};
 use crate::model::catalogue::Catalogue;
 use crate::usage::tab::{Figures, Tab};
 use crate::usage::terms::{AttemptOutcome, CostState};
@@ -157,7 +157,14 @@ impl Final {
     }
 }
 
-/// Ends an answer, with its text and its event, in one transaction. Returns false when it had ended before or is
+/// What the end of an answer has led to.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Closed {
+    /// Whether jobs were called for: the worker is to be woken.
+    pub calls_for_work: bool,
+}
+
+/// Ends an answer, with its text and its event, in one transaction. Returns none when it had ended before or is
 /// gone. Without `progress` (a dead process' answer) what was stored last is kept; then it is ended only if its lease
 /// is still out.
 ///
@@ -169,11 +176,10 @@ pub async fn finish(
     id: GenerationId,
     outcome: &Outcome,
     progress: Option<&Progress>,
-) -> Result<bool> {
-    let changes = Final::new(outcome, progress);
+) -> Result<Option<Closed>> {
     connection
         .transaction(async |connection| {
-            let ended = end(connection, models, id, changes, progress).await?;
+            let ended = end(connection, models, id, outcome, progress).await?;
             // Also when the answer is gone: what it cost is not.
             if let Some(progress) = progress {
                 ledger::settle(connection, &progress.tab).await?;
@@ -187,27 +193,26 @@ async fn end(
     connection: &mut Connection,
     models: &Catalogue,
     id: GenerationId,
-    changes: Final,
+    outcome: &Outcome,
     progress: Option<&Progress>,
-) -> Result<bool> {
+) -> Result<Option<Closed>> {
+    let changes = Final::new(outcome, progress);
     let chat: Option<ChatId> = generations::table
         .find(id)
         .select(generations::chat_id)
         .first(connection)
         .await
         .optional()?;
-    let Some(chat_id) = chat else { return Ok(false) };
+    let Some(chat_id) = chat else { return Ok(None) };
     // The chat's lock first: it orders the event.
-    let chat: Option<ChatId> = chats::table
+    let titled: Option<title::Titled> = chats::table
         .find(chat_id)
-        .select(chats::id)
+        .select(title::Titled::as_select())
         .for_no_key_update()
         .first(connection)
         .await
         .optional()?;
-    if chat.is_none() {
-        return Ok(false);
-    }
+    let Some(titled) = titled else { return Ok(None) };
     let mut open = diesel::update(generations::table)
         .filter(generations::id.eq(id))
         .filter(generations::finished_at.is_null())
@@ -215,13 +220,21 @@ async fn end(
     if progress.is_none() {
         open = open.filter(generations::lease_expires_at.lt(now));
     }
-    let message_id: Option<MessageId> = open
+    type Ended = (MessageId, UserId, String, String);
+    let ended: Option<Ended> = open
         .set(changes)
-        .returning(generations::message_id)
+        .returning((
+            generations::message_id,
+            generations::user_id,
+            generations::provider,
+            generations::model,
+        ))
         .get_result(connection)
         .await
         .optional()?;
-    let Some(message_id) = message_id else { return Ok(false) };
+    let Some((message_id, user_id, provider, model)) = ended else {
+        return Ok(None);
+    };
     let message = diesel::update(messages::table.find(message_id));
     match progress {
         Some(progress) => {
@@ -253,15 +266,20 @@ async fn end(
     if progress.is_none() {
         recover(connection, models, id).await?;
     }
-    Ok(true)
+    let completed = matches!(outcome, Outcome::Completed(_));
+    let calls_for_work = completed && title::wanted(connection, chat_id, &titled, (user_id, provider, model)).await?;
+    Ok(Some(Closed { calls_for_work }))
 }
 
 /// Settles what a dead process has left open.
 async fn recover(connection: &mut Connection, models: &Catalogue, id: GenerationId) -> Result<()> {
     let stored = generation::texts(connection, &[id]).await?;
     let Some(stored) = stored.get(&id) else { return Ok(()) };
+    // What it went on with was paid for before.
+    let so_far = generation::octets_before(connection, id).await?;
+    let text = stored.text.get(so_far..).unwrap_or_default();
     let reasoning = stored.reasoning.as_deref().unwrap_or_default();
-    let figures = usage::recover::recover(connection, models, id, &stored.text, reasoning).await?;
+    let figures = usage::recover::recover(connection, models, id, text, reasoning).await?;
     diesel::update(generations::table.find(id))
         .set(Spent::from(figures))
         .execute(connection)

@@ -11,9 +11,12 @@ use uuid::Uuid;
 
 use crate::db::schema::{chat_members, generations, messages};
 use crate::db::{Connection, text_enum};
+use crate::error::Result;
 use crate::id::{ChatId, GenerationId, MessageId, UserId};
-use crate::usage::terms::CostState;
+use crate::usage::ledger;
+use crate::usage::tab::Tab;
 pub use crate::usage::terms::KeySource;
+use crate::usage::terms::{Asker, CostState, Purpose};
 
 /// How long a process counts as alive without a word of it.
 pub const LEASE_SECONDS: i64 = 6;
@@ -88,6 +91,8 @@ pub struct Generation {
     pub first_token_at: Option<DateTime<Utc>>,
     /// When it ended.
     pub finished_at: Option<DateTime<Utc>>,
+    /// How much of its message's text is its own, once another one went on with it.
+    pub text_octets: Option<i32>,
 }
 
 /// A generation to be.
@@ -123,22 +128,36 @@ pub struct StoredText {
     pub reasoning: Option<String>,
 }
 
-/// Stores a new generation, QUEUED.
+/// Stores a new generation, QUEUED, with the first row of its tab: it is going to read `expected_input` tokens or more.
 ///
 /// # Errors
-/// When Postgres fails.
-pub async fn insert(connection: &mut Connection, new: NewGeneration) -> QueryResult<Generation> {
+/// BUDGET_EXCEEDED, PRICE_UNKNOWN, or when Postgres fails.
+pub async fn insert(
+    connection: &mut Connection,
+    new: NewGeneration,
+    tab: &Tab,
+    expected_input: u32,
+) -> Result<Generation> {
     // The database's clock: processes may disagree about the time.
     let row = (
         &new,
         generations::status.eq(GenerationStatus::Queued),
         generations::lease_expires_at.eq(now.into_sql::<Timestamptz>() + LEASE_SECONDS.seconds()),
     );
-    diesel::insert_into(generations::table)
+    let generation = diesel::insert_into(generations::table)
         .values(row)
         .returning(Generation::as_returning())
         .get_result(connection)
-        .await
+        .await?;
+    let asker = Asker {
+        user_id: new.user_id,
+        chat_id: Some(new.chat_id),
+        generation_id: Some(new.id),
+        purpose: Purpose::Answer,
+    };
+    tab.ask(asker, expected_input);
+    ledger::open(connection, tab).await?;
+    Ok(generation)
 }
 
 /// A generation in a chat of `user_id`.
@@ -170,17 +189,27 @@ pub async fn find_with_text(
     let mine = chat_members::table
         .filter(chat_members::user_id.eq(user_id))
         .select(chat_members::chat_id);
-    generations::table
+    let found: Option<(Generation, String, Option<i32>)> = generations::table
         .inner_join(messages::table)
         .filter(generations::id.eq(id))
         .filter(generations::chat_id.eq_any(mine))
-        .select((Generation::as_select(), messages::content))
+        .select((Generation::as_select(), messages::content, generations::text_octets))
         .first(connection)
         .await
-        .optional()
+        .optional()?;
+    Ok(found.map(|(generation, content, octets)| (generation, up_to(content, octets))))
 }
 
-/// The generations that are written into these messages, in one query.
+/// The part of a message's text that is a generation's: all of it, or what was there when another one went on.
+fn up_to(mut content: String, octets: Option<i32>) -> String {
+    let end = octets.and_then(|octets| usize::try_from(octets).ok());
+    if let Some(end) = end.filter(|end| content.is_char_boundary(*end)) {
+        content.truncate(end);
+    }
+    content
+}
+
+/// The newest generation of each of these messages, in one query.
 ///
 /// # Errors
 /// When Postgres fails.
@@ -190,6 +219,7 @@ pub async fn find_by_messages(
 ) -> QueryResult<HashMap<MessageId, Generation>> {
     let found: Vec<Generation> = generations::table
         .filter(generations::message_id.eq_any(ids))
+        .filter(generations::text_octets.is_null())
         .select(Generation::as_select())
         .load(connection)
         .await?;
@@ -207,7 +237,7 @@ pub async fn texts(
     connection: &mut Connection,
     ids: &[GenerationId],
 ) -> QueryResult<HashMap<GenerationId, StoredText>> {
-    type Row = (GenerationId, i32, String, Option<String>);
+    type Row = (GenerationId, i32, String, Option<i32>, Option<String>);
     let found: Vec<Row> = generations::table
         .inner_join(messages::table)
         .filter(generations::id.eq_any(ids))
@@ -215,23 +245,44 @@ pub async fn texts(
             generations::id,
             generations::sequence,
             messages::content,
+            generations::text_octets,
             generations::reasoning,
         ))
         .load(connection)
         .await?;
     Ok(found
         .into_iter()
-        .map(|(id, sequence, text, reasoning)| {
+        .map(|(id, sequence, content, octets, reasoning)| {
             (
                 id,
                 StoredText {
                     sequence,
-                    text,
+                    text: up_to(content, octets),
                     reasoning,
                 },
             )
         })
         .collect())
+}
+
+/// How many bytes of its message's text were there before this generation began.
+///
+/// # Errors
+/// When Postgres fails.
+pub async fn octets_before(connection: &mut Connection, id: GenerationId) -> QueryResult<usize> {
+    let message_id: Option<MessageId> = generations::table
+        .find(id)
+        .select(generations::message_id)
+        .first(connection)
+        .await
+        .optional()?;
+    let octets: Option<i32> = generations::table
+        .filter(generations::message_id.nullable().eq(message_id))
+        .filter(generations::id.lt(id))
+        .select(diesel::dsl::max(generations::text_octets))
+        .first(connection)
+        .await?;
+    Ok(octets.and_then(|octets| usize::try_from(octets).ok()).unwrap_or(0))
 }
 
 /// The answers that are being written in these chats, in one query.
