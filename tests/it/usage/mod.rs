@@ -5,6 +5,7 @@ mod cut;
 mod ledger;
 mod race;
 mod report;
+mod steps;
 
 use serde_json::{Value, json};
 
