@@ -225,6 +225,10 @@ pub enum ErrorCode {
     LastAdmin,
     /// A limit on how much of this the viewer may have or do at once.
     LimitReached,
+    /// The budget that pays for this is used up.
+    BudgetExceeded,
+    /// Nobody knows what the model costs, so no budget can pay for it.
+    PriceUnknown,
     /// The action does not fit the state the object is in.
     InvalidState,
 }

@@ -10,8 +10,8 @@ use super::event;
 use super::lane::Lane;
 use super::member::Membership;
 use super::message::{self, Message};
+use super::plan::Plan;
 use super::reply::generation::{self, Generation, GenerationStatus, NewGeneration};
-use super::reply::payer::Payer;
 use super::send::{admit, begin};
 use super::turn::check_running;
 use crate::app::App;
@@ -43,7 +43,7 @@ pub async fn go_on(app: &App, user_id: UserId, id: GenerationId, idempotency_key
     let ask = Ask::going_on(user_id, &chat, old.message_id);
     let plan = ask.plan(&mut connection, app, lane).await?;
     let stored = connection
-        .transaction(async |connection| store(connection, app, &claim, &old, &plan.lane.payer).await)
+        .transaction(async |connection| store(connection, app, &claim, &old, &plan).await)
         .await?;
     begin(app, &mut connection, &claim, stored, plan).await
 }
@@ -98,7 +98,7 @@ async fn store(
     app: &App,
     claim: &Claim,
     old: &Generation,
-    payer: &Payer,
+    plan: &Plan,
 ) -> Result<Option<Sent>> {
     let hidden = |error| match error {
         Error::Rejected(_) => not_found(),
@@ -107,6 +107,7 @@ async fn store(
     let Membership { chat, .. } = Membership::lock(connection, claim.user_id, old.chat_id)
         .await
         .map_err(hidden)?;
+    let payer = &plan.lane.payer;
     let new_id = GenerationId::new();
     if !claim.take(connection, chat.id, old.message_id, new_id).await? {
         return Ok(None);
@@ -141,7 +142,7 @@ async fn store(
         key_source: payer.source,
         leased_by: app.engine().node(),
     };
-    let generation = generation::insert(connection, new).await?;
+    let generation = generation::insert(connection, new, &payer.tab, plan.input_tokens).await?;
     diesel::update(chats::table.find(chat.id))
         .set((
             chats::version.eq(chats::version + 1),

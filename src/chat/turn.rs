@@ -118,7 +118,7 @@ pub async fn store(
         key_source: turn.plan.lane.payer.source,
         leased_by: app.engine().node(),
     };
-    let generation = generation::insert(connection, new).await?;
+    let generation = generation::insert(connection, new, &turn.plan.lane.payer.tab, turn.plan.input_tokens).await?;
     count(connection, chat, user_id, (first, last), turn.question).await?;
     match fork {
         None => {

@@ -24,4 +24,5 @@ mod send;
 mod tidy;
 mod titles;
 mod tree;
+mod usage;
 mod walk;

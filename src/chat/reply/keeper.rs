@@ -187,7 +187,7 @@ async fn recover_all(engine: &Engine, app: &App) -> Result<()> {
     for id in generation::abandoned(&mut connection).await? {
         // Our own are late, not dead: Postgres was away.
         if engine.live(id).is_none()
-            && closing::finish(&mut connection, id, &Outcome::Interrupted, None)
+            && closing::finish(&mut connection, app.models(), id, &Outcome::Interrupted, None)
                 .await?
                 .is_some()
         {

@@ -71,7 +71,7 @@ impl Engine {
 
     /// Begins an answer, or goes on with the one that has come as far as `so_far`; it is watchable when this returns.
     pub fn start(&self, app: &App, generation: &Generation, so_far: String, plan: Plan) {
-        let live = Arc::new(Live::new(generation, so_far));
+        let live = Arc::new(Live::new(generation, so_far).on(plan.lane.payer.tab.clone()));
         self.lock().insert(generation.id, Arc::clone(&live));
         self.inner.answers.spawn(run::run(app.clone(), live, plan));
     }

@@ -10,9 +10,11 @@ use futures_util::{FutureExt, StreamExt};
 use super::closing::{self, Outcome};
 use super::live::{Channel, Ending, Live, Notice};
 use super::payer::Payer;
-use crate::ai::{Delta, Failure, FailureKind};
+use crate::ai::{Delta, Endpoint, Failure, FailureKind, FinishReason, Request};
 use crate::app::App;
 use crate::chat::plan::Plan;
+use crate::usage::budget;
+use crate::usage::tab::Tab;
 use crate::vault::key::{self, UsedKey, Verdict};
 
 /// The longest pause between two attempts to store an answer's end.
@@ -31,16 +33,21 @@ pub(super) async fn run(app: App, live: Arc<Live>, plan: Plan) {
 }
 
 async fn make(app: App, live: Arc<Live>, plan: Plan) {
-    let Plan { lane, request, .. } = plan;
-    let Payer { endpoint, key, .. } = lane.payer;
-    let answer = app.ai().stream(endpoint, request);
+    let Plan { lane, mut request, .. } = plan;
+    let Payer { endpoint, key, tab, .. } = lane.payer;
+    let wanted = request.max_output_tokens;
+    request.max_output_tokens = tab.cap(wanted);
     let outcome = tokio::select! {
         biased;
         ending = live.ending() => match ending {
             Ending::Stopped => Outcome::Stopped,
             Ending::Interrupted => Outcome::Interrupted,
         },
-        outcome = read(&live, answer) => outcome,
+        outcome = ask(&app, &live, endpoint, request) => outcome,
+    };
+    let outcome = match outcome {
+        Outcome::Completed(FinishReason::Length) if tab.is_capped(wanted) => spent(),
+        outcome => outcome,
     };
     // Leaving the select has dropped the provider's stream, and with it the connection.
     if let Outcome::Failed(failure) = &outcome {
@@ -63,17 +70,48 @@ async fn make(app: App, live: Arc<Live>, plan: Plan) {
     }
 }
 
-async fn read(live: &Live, mut answer: crate::ai::Answer) -> Outcome {
+/// Asks, if the budget pays for what is asked.
+async fn ask(app: &App, live: &Live, endpoint: Endpoint, request: Request) -> Outcome {
+    match budget::cover(app, &live.tab()).await {
+        Ok(true) => read(app, live, app.ai().stream(endpoint, request)).await,
+        Ok(false) => spent(),
+        Err(error) => {
+            tracing::error!(%error, generation = %live.id, "cannot hold a part of the budget");
+            Outcome::Failed(Failure::new(FailureKind::Internal, "the budget could not be read"))
+        }
+    }
+}
+
+fn spent() -> Outcome {
+    Outcome::Failed(Failure::new(FailureKind::BudgetExceeded, "the budget is used up"))
+}
+
+async fn read(app: &App, live: &Live, mut answer: crate::ai::Answer) -> Outcome {
+    let tab = live.tab();
     while let Some(item) = answer.next().await {
         match item {
-            Ok(Delta::Text(text)) => live.push(Channel::Answer, &text, Utc::now()),
-            Ok(Delta::Reasoning(text)) => live.push(Channel::Reasoning, &text, Utc::now()),
+            Ok(Delta::Text(text)) => {
+                live.push(Channel::Answer, &text, Utc::now());
+                if !tab.wrote(&text) && !covered(app, &tab).await {
+                    return spent();
+                }
+            }
+            Ok(Delta::Reasoning(text)) => {
+                live.push(Channel::Reasoning, &text, Utc::now());
+                if !tab.thought(&text) && !covered(app, &tab).await {
+                    return spent();
+                }
+            }
             Ok(Delta::Started {
                 provider_request_id, ..
-            }) => live.started(provider_request_id),
-            Ok(Delta::Usage(usage)) => live.used(usage),
+            }) => {
+                tab.accepted(provider_request_id.as_deref());
+                live.started(provider_request_id);
+            }
+            Ok(Delta::Usage(usage)) => tab.told(&usage),
             Ok(Delta::Retrying { attempt, after, kind }) => {
                 tracing::info!(generation = %live.id, attempt, ?after, kind = kind.name(), "asking the provider again");
+                tab.repeated(kind);
                 live.notice(Notice::Retrying {
                     attempt,
                     after,
@@ -92,15 +130,24 @@ async fn read(live: &Live, mut answer: crate::ai::Answer) -> Outcome {
     ))
 }
 
+/// Whether the budget pays for the next words. When Postgres is away it is looked at again after the next ones.
+async fn covered(app: &App, tab: &Tab) -> bool {
+    budget::cover(app, tab).await.unwrap_or_else(|error| {
+        tracing::warn!(%error, "cannot hold more of a budget");
+        true
+    })
+}
+
 /// Stores the end; when Postgres is away, again and again until it is back or the server stops.
 async fn close(app: &App, live: &Live, outcome: &Outcome) {
     let progress = live.progress();
+    progress.tab.ended(outcome.of_attempt(), outcome.error());
     let mut pause = Duration::from_millis(50);
     loop {
         let stored = async {
             let _turn = app.engine().closing_turn().await;
             let mut connection = app.upkeep_connection().await?;
-            closing::finish(&mut connection, live.id, outcome, Some(&progress)).await
+            closing::finish(&mut connection, app.models(), live.id, outcome, Some(&progress)).await
         };
         match stored.await {
             Ok(closed) => {

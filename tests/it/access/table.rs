@@ -85,6 +85,9 @@ pub(super) const TABLE: &[Row] = &[
     row(Mutation, "setModel", "setModel(input: { provider: OPENAI, model: \"of-the-house\", prices: { input: \"1\", output: \"2\" } }) { errors { code } }", ADMINISTRATORS),
     row(Mutation, "resetModel", "resetModel(input: { provider: OPENAI, model: \"of-the-house\" }) { errors { code } }", ADMINISTRATORS),
 
+    row(Mutation, "setUserBudget", "setUserBudget(input: { userId: \"<bystander>\", limitUsd: \"10\" }) { errors { code } }", ADMINISTRATORS),
+    row(Mutation, "setBudget", "setBudget(input: { limitUsd: \"100\", period: TOTAL }) { errors { code } }", SIGNED_IN),
+
     row(Mutation, "revokeSession", "revokeSession(input: { sessionId: \"<session>\" }) { errors { code } }", TOUCHED_BY_OWNER),
     row(Mutation, "changePassword", "changePassword(input: { currentPassword: \"<password>\", newPassword: \"<password>\" }) { errors { code } }", SIGNED_IN),
     row(Mutation, "logout", "logout(input: {}) { errors { code } }", SIGNED_IN),
