@@ -18,6 +18,7 @@ use crate::db::{self, Pool, PooledConnection};
 use crate::error::Result;
 use crate::event::{self, Log};
 use crate::model::catalogue::Catalogue;
+use crate::tool;
 use crate::vault::Vault;
 
 /// How many connections are kept apart for what must go on while requests use up the others.
@@ -43,6 +44,7 @@ struct Inner {
     vault: Vault,
     models: Catalogue,
     engine: Engine,
+    tools: tool::Pool,
     tasks: TaskTracker,
     shutdown: CancellationToken,
     stopped: CancellationToken,
@@ -124,6 +126,7 @@ impl App {
             vault,
             models,
             engine: Engine::default(),
+            tools: tool::Pool::closing_after(Duration::from_secs(config.settings.tool_idle_seconds)),
             tasks: TaskTracker::new(),
             shutdown: CancellationToken::new(),
             stopped: CancellationToken::new(),
@@ -150,6 +153,7 @@ impl App {
         tasks.spawn(self.log().clone().run(self.clone()));
         tasks.spawn(self.live_sessions().clone().watch(self.clone()));
         tasks.spawn(self.engine().clone().run(self.clone()));
+        tasks.spawn(self.tools().clone().run(self.clone()));
         tasks.spawn(self.models().clone().run(self.clone()));
         tasks.spawn(self.clone().tidy());
         tasks.close();
@@ -288,6 +292,11 @@ impl App {
     /// Runs answers.
     pub fn engine(&self) -> &Engine {
         &self.0.engine
+    }
+
+    /// Speaks to tool servers.
+    pub fn tools(&self) -> &tool::Pool {
+        &self.0.tools
     }
 
     /// What runs in the background.

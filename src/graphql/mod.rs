@@ -21,6 +21,7 @@ use crate::chat::api::{ChatLoader, ChatMutation, ChatQuery, ChatSubscription};
 use crate::error::{Error, Result};
 use crate::event::{self, SyncCursor};
 use crate::model::api::ModelMutation;
+use crate::tool::api::ToolMutation;
 use crate::vault::api::VaultMutation;
 use crate::viewer::{SignInMutation, ViewerQuery};
 
@@ -44,6 +45,7 @@ pub struct Mutation(
     ChatMutation,
     AssistantMutation,
     VaultMutation,
+    ToolMutation,
     ModelMutation,
     AdminMutation,
 );

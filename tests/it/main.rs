@@ -22,4 +22,5 @@ mod rates;
 mod schema_details;
 mod send;
 mod tidy;
+mod tools;
 mod walk;

@@ -5,7 +5,7 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 /// Which rooms a room may import. `app` and `context` are handles that go everywhere.
-const MAY_IMPORT: [(&str, &[&str]); 21] = [
+const MAY_IMPORT: [(&str, &[&str]); 22] = [
     (
         "command",
         &[
@@ -27,6 +27,7 @@ const MAY_IMPORT: [(&str, &[&str]); 21] = [
             "id",
             "model",
             "page",
+            "tool",
             "vault",
             "viewer",
         ],
@@ -42,10 +43,11 @@ const MAY_IMPORT: [(&str, &[&str]); 21] = [
             "event",
             "id",
             "page",
+            "tool",
             "vault",
         ],
     ),
-    ("admin", &["account", "chat", "error", "id", "page"]),
+    ("admin", &["account", "chat", "error", "id", "page", "tool"]),
     (
         "chat",
         &[
@@ -60,6 +62,7 @@ const MAY_IMPORT: [(&str, &[&str]); 21] = [
             "model",
             "page",
             "scalar",
+            "tool",
             "vault",
         ],
     ),
@@ -71,6 +74,7 @@ const MAY_IMPORT: [(&str, &[&str]); 21] = [
         "model",
         &["account", "ai", "db", "error", "input", "page", "scalar", "vault"],
     ),
+    ("tool", &["account", "ai", "db", "error", "id", "vault"]),
     ("vault", &["account", "ai", "config", "db", "error", "id", "input"]),
     ("account", &["db", "error", "id", "input", "page"]),
     ("event", &["db", "error", "id"]),
@@ -85,7 +89,7 @@ const MAY_IMPORT: [(&str, &[&str]); 21] = [
     (
         "app",
         &[
-            "account", "ai", "chat", "config", "db", "error", "event", "model", "vault",
+            "account", "ai", "chat", "config", "db", "error", "event", "model", "tool", "vault",
         ],
     ),
     ("context", &["account", "error"]),
@@ -234,11 +238,27 @@ fn only_error_rs_makes_graphql_errors() {
 }
 
 #[test]
-fn only_ai_speaks_http_outwards() {
+fn only_ai_makes_connections_over_http() {
+    // The room of tools speaks HTTP outwards too, through connections that ai/ made and guards: to make any itself it
+    // would have to name the library.
     only_in(
-        "only ai/ speaks HTTP outwards",
+        "only ai/ makes connections outwards over HTTP",
         &["src/ai", "src/db/embedded/fetch.rs"],
-        &["reqwest"],
+        &["reqwest", "hyper::client", "hyper_util::client", "TcpStream::connect"],
+    );
+    only_in(
+        "only tool/ speaks MCP",
+        &["src/tool"],
+        &["rmcp::", "ai().connections(", ".connections(url"],
+    );
+}
+
+#[test]
+fn only_tools_and_postgres_are_processes_of_ours() {
+    only_in(
+        "only tool/child.rs and db/embedded start processes",
+        &["src/tool/child.rs", "src/db/embedded"],
+        &["process::Command", "Command::new("],
     );
 }
 
