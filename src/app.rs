@@ -13,10 +13,12 @@ use crate::account::token::Signer;
 use crate::account::{admin, session};
 use crate::ai;
 use crate::chat::reply::Engine;
+use crate::chat::title;
 use crate::config::Config;
 use crate::db::{self, Pool, PooledConnection};
 use crate::error::Result;
 use crate::event::{self, Log};
+use crate::job::{self, Jobs};
 use crate::model::catalogue::Catalogue;
 use crate::tool;
 use crate::vault::Vault;
@@ -26,6 +28,9 @@ const UPKEEP_CONNECTIONS: usize = 4;
 
 /// How often old sessions, events and throttles are cleared away.
 const TIDY_EVERY: Duration = Duration::from_secs(600);
+
+/// The kinds of jobs that are done in the background.
+const JOBS: &[job::Kind] = &[title::KIND];
 
 /// Everything that requests share. A cheap handle.
 #[derive(Clone)]
@@ -45,6 +50,7 @@ struct Inner {
     models: Catalogue,
     engine: Engine,
     tools: tool::Pool,
+    jobs: Jobs,
     tasks: TaskTracker,
     shutdown: CancellationToken,
     stopped: CancellationToken,
@@ -127,6 +133,7 @@ impl App {
             models,
             engine: Engine::default(),
             tools: tool::Pool::closing_after(Duration::from_secs(config.settings.tool_idle_seconds)),
+            jobs: Jobs::default(),
             tasks: TaskTracker::new(),
             shutdown: CancellationToken::new(),
             stopped: CancellationToken::new(),
@@ -154,6 +161,7 @@ impl App {
         tasks.spawn(self.live_sessions().clone().watch(self.clone()));
         tasks.spawn(self.engine().clone().run(self.clone()));
         tasks.spawn(self.tools().clone().run(self.clone()));
+        tasks.spawn(self.jobs().clone().run(self.clone(), JOBS));
         tasks.spawn(self.models().clone().run(self.clone()));
         tasks.spawn(self.clone().tidy());
         tasks.close();
@@ -297,6 +305,11 @@ impl App {
     /// Speaks to tool servers.
     pub fn tools(&self) -> &tool::Pool {
         &self.0.tools
+    }
+
+    /// Does what was called for in the background.
+    pub fn jobs(&self) -> &Jobs {
+        &self.0.jobs
     }
 
     /// What runs in the background.

@@ -22,5 +22,7 @@ mod rates;
 mod schema_details;
 mod send;
 mod tidy;
+mod titles;
 mod tools;
+mod tree;
 mod walk;

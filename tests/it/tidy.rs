@@ -5,7 +5,7 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 /// Which rooms a room may import. `app` and `context` are handles that go everywhere.
-const MAY_IMPORT: [(&str, &[&str]); 22] = [
+const MAY_IMPORT: [(&str, &[&str]); 23] = [
     (
         "command",
         &[
@@ -59,6 +59,7 @@ const MAY_IMPORT: [(&str, &[&str]); 22] = [
             "event",
             "id",
             "input",
+            "job",
             "model",
             "page",
             "scalar",
@@ -66,6 +67,7 @@ const MAY_IMPORT: [(&str, &[&str]); 22] = [
             "vault",
         ],
     ),
+    ("job", &["db", "error"]),
     (
         "assistant",
         &["account", "ai", "db", "error", "event", "id", "input", "page", "vault"],
@@ -89,7 +91,7 @@ const MAY_IMPORT: [(&str, &[&str]); 22] = [
     (
         "app",
         &[
-            "account", "ai", "chat", "config", "db", "error", "event", "model", "tool", "vault",
+            "account", "ai", "chat", "config", "db", "error", "event", "job", "model", "tool", "vault",
         ],
     ),
     ("context", &["account", "error"]),

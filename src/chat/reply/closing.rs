@@ -7,12 +7,12 @@ use diesel_async::{AsyncConnection, RunQueryDsl};
 
 use super::generation::GenerationStatus;
 use crate::ai::{Failure, FailureKind, FinishReason, Usage};
-use crate::chat::event;
+use crate::chat::{event, title};
 use crate::db::Connection;
 use crate::db::schema::{chats, generations, messages};
 use crate::error::{Result, whole_seconds};
 use crate::event::append;
-use crate::id::{ChatId, GenerationId, MessageId};
+use crate::id::{ChatId, GenerationId, MessageId, UserId};
 
 /// How an answer ended.
 #[derive(Debug, Clone)]
@@ -106,7 +106,14 @@ impl Final {
     }
 }
 
-/// Ends an answer, with its text and its event, in one transaction. Returns false when it had ended before or is
+/// What the end of an answer has led to.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Closed {
+    /// Whether jobs were called for: the worker is to be woken.
+    pub calls_for_work: bool,
+}
+
+/// Ends an answer, with its text and its event, in one transaction. Returns none when it had ended before or is
 /// gone. Without `progress` (a dead process' answer) what was stored last is kept; then it is ended only if its lease
 /// is still out.
 ///
@@ -117,7 +124,7 @@ pub async fn finish(
     id: GenerationId,
     outcome: &Outcome,
     progress: Option<&Progress>,
-) -> Result<bool> {
+) -> Result<Option<Closed>> {
     let changes = Final::new(outcome, progress);
     connection
         .transaction(async |connection| {
@@ -127,18 +134,16 @@ pub async fn finish(
                 .first(connection)
                 .await
                 .optional()?;
-            let Some(chat_id) = chat else { return Ok(false) };
+            let Some(chat_id) = chat else { return Ok(None) };
             // The chat's lock first: it orders the event.
-            let chat: Option<ChatId> = chats::table
+            let titled: Option<title::Titled> = chats::table
                 .find(chat_id)
-                .select(chats::id)
+                .select(title::Titled::as_select())
                 .for_no_key_update()
                 .first(connection)
                 .await
                 .optional()?;
-            if chat.is_none() {
-                return Ok(false);
-            }
+            let Some(titled) = titled else { return Ok(None) };
             let mut open = diesel::update(generations::table)
                 .filter(generations::id.eq(id))
                 .filter(generations::finished_at.is_null())
@@ -146,13 +151,21 @@ pub async fn finish(
             if progress.is_none() {
                 open = open.filter(generations::lease_expires_at.lt(now));
             }
-            let message_id: Option<MessageId> = open
+            type Ended = (MessageId, UserId, String, String);
+            let ended: Option<Ended> = open
                 .set(changes)
-                .returning(generations::message_id)
+                .returning((
+                    generations::message_id,
+                    generations::user_id,
+                    generations::provider,
+                    generations::model,
+                ))
                 .get_result(connection)
                 .await
                 .optional()?;
-            let Some(message_id) = message_id else { return Ok(false) };
+            let Some((message_id, user_id, provider, model)) = ended else {
+                return Ok(None);
+            };
             let message = diesel::update(messages::table.find(message_id));
             match progress {
                 Some(progress) => {
@@ -181,7 +194,10 @@ pub async fn finish(
                 event::chat_upserted(chat_id),
             ];
             append(connection, events).await?;
-            Ok(true)
+            let completed = matches!(outcome, Outcome::Completed(_));
+            let calls_for_work =
+                completed && title::wanted(connection, chat_id, &titled, (user_id, provider, model)).await?;
+            Ok(Some(Closed { calls_for_work }))
         })
         .await
 }

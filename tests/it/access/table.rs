@@ -59,8 +59,13 @@ pub(super) const TABLE: &[Row] = &[
     row(Mutation, "createChat", "createChat(input: {}) { errors { code } }", SIGNED_IN),
     row(Mutation, "updateChat", "updateChat(input: { chatId: \"<chat>\", pinned: true }) { errors { code } }", TOUCHED_BY_OWNER),
     row(Mutation, "sendMessage", "sendMessage(input: { chatId: \"<chat>\", content: \"Hello?\", idempotencyKey: \"<who>\" }) { errors { code } }", TOUCHED_BY_OWNER),
+    row(Mutation, "regenerateMessage", "regenerateMessage(input: { messageId: \"<answer>\", idempotencyKey: \"regenerate-<who>\" }) { errors { code } }", TOUCHED_BY_OWNER),
+    row(Mutation, "editMessage", "editMessage(input: { messageId: \"<question>\", content: \"Who?\", idempotencyKey: \"edit-<who>\" }) { errors { code } }", TOUCHED_BY_OWNER),
+    row(Mutation, "selectBranch", "selectBranch(input: { messageId: \"<answer>\" }) { errors { code } }", TOUCHED_BY_OWNER),
+    row(Mutation, "continueGeneration", "continueGeneration(input: { generationId: \"<generation>\", idempotencyKey: \"continue-<who>\" }) { errors { code } }", TOUCHED_BY_OWNER),
     row(Mutation, "stopGeneration", "stopGeneration(input: { generationId: \"<generation>\" }) { errors { code } }", TOUCHED_BY_OWNER),
     row(Mutation, "markRead", "markRead(input: { chatId: \"<chat>\", messageId: \"<answer>\" }) { errors { code } }", TOUCHED_BY_OWNER),
+    row(Mutation, "regenerateTitle", "regenerateTitle(input: { chatId: \"<chat>\" }) { errors { code } }", TOUCHED_BY_OWNER),
     row(Mutation, "clearHistory", "clearHistory(input: { chatId: \"<chat>\" }) { errors { code } }", TOUCHED_BY_OWNER),
     row(Mutation, "deleteChat", "deleteChat(input: { chatId: \"<chat>\" }) { errors { code } }", TOUCHED_BY_OWNER),
 
