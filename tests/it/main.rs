@@ -18,6 +18,7 @@ mod harness;
 mod history;
 mod keys;
 mod models;
+mod plan;
 mod rates;
 mod schema_details;
 mod send;
