@@ -3,8 +3,11 @@
 
 pub mod api;
 pub mod envelope;
+pub mod health;
 pub mod key;
+pub mod offer;
 pub mod rotate;
+pub mod server;
 pub mod set;
 
 use std::sync::Arc;
@@ -16,6 +19,7 @@ use uuid::Uuid;
 
 use self::envelope::{Binding, MasterKeys};
 use self::key::StoredKey;
+use self::offer::Lists;
 use crate::ai::guard::Allowed;
 use crate::ai::{Endpoint, Reach};
 use crate::config::Config;
@@ -31,6 +35,7 @@ const CANARY: &str = "parlor";
 pub struct Vault {
     masters: Arc<MasterKeys>,
     allowed: Arc<Allowed>,
+    lists: Arc<Lists>,
 }
 
 /// Why the vault does not open; each says what to do.
@@ -102,6 +107,7 @@ impl Vault {
         Ok(Vault {
             masters: Arc::new(masters),
             allowed: Arc::new(allowed),
+            lists: Arc::default(),
         })
     }
 
@@ -128,12 +134,16 @@ impl Vault {
         let secret = self.reveal(key)?;
         Ok(Endpoint {
             provider: key.provider(),
-            format: None,
+            format: key.format(),
             base_url: key.base_url.as_deref().and_then(|url| url.parse().ok()),
             // A local server may need no key; it is stored all the same, as one space.
             secret: (!secret.expose_secret().trim().is_empty()).then_some(secret),
             reach: Reach::User(self.allowed()),
         })
+    }
+
+    fn lists(&self) -> &Lists {
+        &self.lists
     }
 
     fn masters(&self) -> &MasterKeys {

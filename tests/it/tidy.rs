@@ -71,7 +71,12 @@ const MAY_IMPORT: [(&str, &[&str]); 21] = [
         "model",
         &["account", "ai", "db", "error", "input", "page", "scalar", "vault"],
     ),
-    ("vault", &["account", "ai", "config", "db", "error", "id", "input"]),
+    (
+        "vault",
+        &[
+            "account", "ai", "config", "db", "error", "event", "id", "input", "page", "scalar",
+        ],
+    ),
     ("account", &["db", "error", "id", "input", "page"]),
     ("event", &["db", "error", "id"]),
     ("db", &[]),

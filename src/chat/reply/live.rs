@@ -14,7 +14,7 @@ use tokio_util::sync::CancellationToken;
 
 use super::closing::Progress;
 use super::generation::Generation;
-use crate::ai::{FailureKind, Provider, Usage};
+use crate::ai::{FailureKind, Provider, Replay, Usage};
 use crate::id::{ChatId, GenerationId, MessageId, UserId};
 
 /// Which of an answer's two texts a delta belongs to.
@@ -176,6 +176,11 @@ impl Live {
     /// Notes the provider's id for the call.
     pub fn started(&self, provider_request_id: Option<String>) {
         self.lock().progress.provider_request_id = provider_request_id;
+    }
+
+    /// Notes the answer as the provider wrote it.
+    pub fn replay(&self, replay: Replay) {
+        self.lock().progress.replay = Some(replay);
     }
 
     /// Notes what was used so far.

@@ -10,6 +10,7 @@ pub mod generation;
 pub mod live;
 pub mod payer;
 pub mod prompt;
+pub mod replay;
 pub mod watch;
 
 mod keeper;

@@ -11,10 +11,11 @@ use super::closing::{self, Outcome};
 use super::live::{Channel, Ending, Live, Notice};
 use super::payer::Payer;
 use super::prompt;
-use crate::ai::{Delta, Failure, FailureKind, Request, Turn};
+use crate::ai::{Delta, Failure, FailureKind, Headroom, Request, Turn};
 use crate::app::App;
 use crate::chat::answering::Manner;
-use crate::vault::key::{self, UsedKey, Verdict};
+use crate::vault::health::{self, Report, Verdict};
+use crate::vault::key::UsedKey;
 
 /// The longest pause between two attempts to store an answer's end.
 const LONGEST_PAUSE: Duration = Duration::from_secs(5);
@@ -33,7 +34,8 @@ pub(super) async fn run(app: App, live: Arc<Live>, sequence: i64, payer: Payer, 
 
 async fn make(app: App, live: Arc<Live>, sequence: i64, payer: Payer, manner: Manner) {
     let key = payer.key;
-    let outcome = match prompt::conversation(&app, live.chat_id, sequence).await {
+    let mut headroom = None;
+    let outcome = match prompt::conversation(&app, live.chat_id, sequence, payer.endpoint.format()).await {
         Ok(mut turns) => {
             if !manner.instructions.trim().is_empty() {
                 turns.insert(0, Turn::System(manner.instructions));
@@ -53,7 +55,7 @@ async fn make(app: App, live: Arc<Live>, sequence: i64, payer: Payer, manner: Ma
                     Ending::Stopped => Outcome::Stopped,
                     Ending::Interrupted => Outcome::Interrupted,
                 },
-                outcome = read(&live, answer) => outcome,
+                outcome = read(&live, answer, &mut headroom) => outcome,
             };
             // Leaving the select has dropped the provider's stream, and with it the connection.
             outcome
@@ -69,24 +71,30 @@ async fn make(app: App, live: Arc<Live>, sequence: i64, payer: Payer, manner: Ma
     if let Outcome::Failed(failure) = &outcome {
         tracing::warn!(generation = %live.id, kind = failure.kind.name(), status = failure.http_status, request = failure.provider_request_id, detail = failure.detail, "an answer failed");
     }
-    match &outcome {
-        // Who hears that a key was refused looks at the key next.
-        Outcome::Failed(failure) => {
-            note_health(&app, key.as_ref(), Verdict::Refused(failure.kind)).await;
-            close(&app, &live, &outcome).await;
-        }
-        Outcome::Completed(_) => {
-            close(&app, &live, &outcome).await;
-            note_health(&app, key.as_ref(), Verdict::Accepted).await;
-        }
-        Outcome::Stopped | Outcome::Interrupted => {
-            close(&app, &live, &outcome).await;
-            note_health(&app, key.as_ref(), Verdict::Unknown).await;
-        }
+    let verdict = match &outcome {
+        Outcome::Failed(failure) => Verdict::Refused(failure.kind),
+        Outcome::Completed(_) => Verdict::Accepted,
+        Outcome::Stopped | Outcome::Interrupted => Verdict::Unknown,
+    };
+    let report = Report {
+        verdict,
+        wait: match &outcome {
+            Outcome::Failed(failure) => failure.retry_after,
+            _ => None,
+        },
+        headroom,
+    };
+    // Who hears that a key was refused looks at the key next; a good answer waits for nothing.
+    if matches!(verdict, Verdict::Refused(_)) {
+        note_health(&app, key.as_ref(), report).await;
+        close(&app, &live, &outcome).await;
+    } else {
+        close(&app, &live, &outcome).await;
+        note_health(&app, key.as_ref(), report).await;
     }
 }
 
-async fn read(live: &Live, mut answer: crate::ai::Answer) -> Outcome {
+async fn read(live: &Live, mut answer: crate::ai::Answer, headroom: &mut Option<Headroom>) -> Outcome {
     while let Some(item) = answer.next().await {
         match item {
             Ok(Delta::Text(text)) => live.push(Channel::Answer, &text, Utc::now()),
@@ -103,8 +111,10 @@ async fn read(live: &Live, mut answer: crate::ai::Answer) -> Outcome {
                     code: kind,
                 });
             }
-            // Of no use here: no tools are offered, and what is left of a key's limits is nobody's business yet.
-            Ok(Delta::ToolCall(_) | Delta::Replay(_) | Delta::Headroom(_)) => {}
+            Ok(Delta::Replay(replay)) => live.replay(replay),
+            Ok(Delta::Headroom(told)) => *headroom = Some(told),
+            // None was offered: a model that calls one all the same gets no result.
+            Ok(Delta::ToolCall(_)) => {}
             Ok(Delta::Finished { reason, .. }) => return Outcome::Completed(reason),
             Err(failure) => return Outcome::Failed(failure),
         }
@@ -139,13 +149,15 @@ async fn close(app: &App, live: &Live, outcome: &Outcome) {
     live.finish();
 }
 
-async fn note_health(app: &App, key: Option<&UsedKey>, verdict: Verdict) {
+async fn note_health(app: &App, key: Option<&UsedKey>, report: Report) {
     let Some(key) = key else { return };
     let noted = async {
         let mut connection = app.connection().await?;
-        key::note_health(&mut connection, key, verdict).await
+        health::note(&mut connection, key, report).await
     };
-    if let Err(error) = noted.await {
-        tracing::warn!(%error, "cannot note a key's health");
+    match noted.await {
+        Ok(true) => app.log().wake(),
+        Ok(false) => {}
+        Err(error) => tracing::warn!(%error, "cannot note a key's health"),
     }
 }
