@@ -13,10 +13,12 @@ use crate::account::token::Signer;
 use crate::account::{admin, session};
 use crate::ai;
 use crate::chat::reply::Engine;
+use crate::chat::title;
 use crate::config::Config;
 use crate::db::{self, Pool, PooledConnection};
 use crate::error::Result;
 use crate::event::{self, Log};
+use crate::job::{self, Jobs};
 use crate::model::catalogue::Catalogue;
 use crate::vault::Vault;
 
@@ -25,6 +27,9 @@ const UPKEEP_CONNECTIONS: usize = 4;
 
 /// How often old sessions, events and throttles are cleared away.
 const TIDY_EVERY: Duration = Duration::from_secs(600);
+
+/// The kinds of jobs that are done in the background.
+const JOBS: &[job::Kind] = &[title::KIND];
 
 /// Everything that requests share. A cheap handle.
 #[derive(Clone)]
@@ -43,6 +48,7 @@ struct Inner {
     vault: Vault,
     models: Catalogue,
     engine: Engine,
+    jobs: Jobs,
     tasks: TaskTracker,
     shutdown: CancellationToken,
     stopped: CancellationToken,
@@ -124,6 +130,7 @@ impl App {
             vault,
             models,
             engine: Engine::default(),
+            jobs: Jobs::default(),
             tasks: TaskTracker::new(),
             shutdown: CancellationToken::new(),
             stopped: CancellationToken::new(),
@@ -150,6 +157,7 @@ impl App {
         tasks.spawn(self.log().clone().run(self.clone()));
         tasks.spawn(self.live_sessions().clone().watch(self.clone()));
         tasks.spawn(self.engine().clone().run(self.clone()));
+        tasks.spawn(self.jobs().clone().run(self.clone(), JOBS));
         tasks.spawn(self.models().clone().run(self.clone()));
         tasks.spawn(self.clone().tidy());
         tasks.close();
@@ -288,6 +296,11 @@ impl App {
     /// Runs answers.
     pub fn engine(&self) -> &Engine {
         &self.0.engine
+    }
+
+    /// Does what was called for in the background.
+    pub fn jobs(&self) -> &Jobs {
+        &self.0.jobs
     }
 
     /// What runs in the background.

@@ -283,6 +283,10 @@ pub struct Settings {
     )]
     pub context_tokens: u32,
 
+    /// Whether chats are given titles by the model that answers, after the first answer.
+    #[arg(long, env = "PARLOR_TITLES", default_value_t = true, action = clap::ArgAction::Set, global = true, help_heading = "AI")]
+    pub titles: bool,
+
     /// Seconds to wait for a provider's first byte.
     #[arg(
         long,

@@ -11,11 +11,12 @@
 //! | [`graphql`] | the schema's roots, a list; the limits before execution |
 //! | [`viewer`], [`admin`] | what the signed-in person, and what administrators see: they gather from every feature |
 //! | [`account`] | people: passwords, sessions, tokens, roles, the audit log |
-//! | [`chat`] | rooms and messages; [`chat::reply`] is the engine that writes answers |
+//! | [`chat`] | rooms and messages; [`chat::branch`] is the tree they stand in, [`chat::reply`] the engine that writes answers |
 //! | [`assistant`] | AIs with instructions and a model of their own, private or shared |
 //! | [`model`] | models: what they take, can and cost |
 //! | [`vault`] | provider keys, sealed |
 //! | [`ai`] | talking to models, in neutral words; one folder per wire format |
+//! | [`job`] | what is done in the background, and certainly |
 //! | [`event`] | the log of what happened, and how clients follow it |
 //! | [`db`] | connections, migrations, the embedded Postgres |
 //! | [`page`], [`id`], [`input`], [`scalar`], [`error`], [`config`], [`context`] | what every feature is made of |
@@ -24,7 +25,7 @@
 //! Imports run one way:
 //!
 //! ```text
-//! command -> server -> graphql -> viewer | admin -> chat -> assistant | model -> vault -> account -> event | db | page | input -> id | error | scalar
+//! command -> server -> graphql -> viewer | admin -> chat -> assistant | model -> vault -> account -> event | job | db | page | input -> id | error | scalar
 //!                                                    chat -> ai                          (app and context go everywhere)
 //! ```
 //!
@@ -51,8 +52,9 @@
 //!
 //! 1. [`server`]: bytes -> limits -> token -> [`account::viewer::Viewer`].
 //! 2. [`chat::api`]: viewer -> user, input -> [`chat::send::NewMessage`].
-//! 3. [`chat::send`]: the same key before? the first result again. Who pays? Then one transaction: the chat's row lock
-//!    (it orders the chat's events), message, reply, generation QUEUED, events. After it: wake the log, start the engine.
+//! 3. [`chat::send`]: the same key before ([`chat::claim`])? the first result again. Who pays? Then one transaction
+//!    ([`chat::turn`]): the chat's row lock (it orders the chat's events), message, reply, generation QUEUED, events. After
+//!    it: wake the log, start the engine.
 //! 4. [`chat::reply`]: history on a short connection -> prompt -> the provider's stream -> the one text that everybody
 //!    watches; checkpoints and leases beside it; one closing transaction with text, status, usage and event.
 //! 5. [`ai`]: neutral request <-> wire, bytes <-> delta.
@@ -73,6 +75,7 @@ pub mod event;
 pub mod graphql;
 pub mod id;
 pub mod input;
+pub mod job;
 pub mod model;
 pub mod page;
 pub mod scalar;

@@ -5,15 +5,15 @@ use diesel::dsl::now;
 use diesel::prelude::*;
 use diesel_async::{AsyncConnection, RunQueryDsl};
 
-use super::chat::Chat;
+use super::branch::{LONG_WORK, lock_running};
+use super::chat::{Chat, TitleSource};
 use super::create::{checked_assistants, checked_model, checked_title};
 use super::event;
 use super::member::Membership;
 use crate::ai::Provider;
 use crate::app::App;
 use crate::assistant::assistant;
-use crate::db::Connection;
-use crate::db::schema::{chat_members, chats, generations, messages};
+use crate::db::schema::{chat_members, chats, messages};
 use crate::error::{Error, ErrorCode, Result};
 use crate::event::append;
 use crate::id::{AssistantId, ChatId, GenerationId, UserId};
@@ -39,7 +39,7 @@ pub struct ChatChange {
 #[diesel(table_name = chats)]
 struct ChatColumns {
     title: Option<Option<String>>,
-    title_source: Option<Option<String>>,
+    title_source: Option<TitleSource>,
     provider: Option<Option<String>>,
     model: Option<Option<String>>,
 }
@@ -59,7 +59,8 @@ pub async fn update(app: &App, user_id: UserId, chat_id: ChatId, change: ChatCha
     let mut columns = ChatColumns::default();
     if let Some(title) = change.title {
         let title = checked_title(Some(&title))?;
-        columns.title_source = Some(title.as_ref().map(|_| "USER".to_owned()));
+        // Also when it is taken away: it stays away.
+        columns.title_source = Some(TitleSource::User);
         columns.title = Some(title);
     }
     if let Some(model) = change.model {
@@ -175,19 +176,4 @@ pub async fn clear_history(app: &App, user_id: UserId, chat_id: ChatId) -> Resul
     app.engine().abandon(&running);
     app.log().wake();
     Ok(chat)
-}
-
-/// A long history takes longer than a request's statements may.
-const LONG_WORK: &str = "SET LOCAL statement_timeout = '10min'";
-
-/// Locks the chat's running answers before their messages, the order in which checkpoints take them.
-async fn lock_running(connection: &mut Connection, chat_id: ChatId) -> QueryResult<Vec<GenerationId>> {
-    generations::table
-        .filter(generations::chat_id.eq(chat_id))
-        .filter(generations::finished_at.is_null())
-        .select(generations::id)
-        .order(generations::id)
-        .for_update()
-        .load(connection)
-        .await
 }

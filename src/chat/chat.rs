@@ -20,6 +20,18 @@ text_enum! {
     }
 }
 
+text_enum! {
+    /// Who gave a title.
+    TitleSource {
+        /// Parlor, from the first message, at once.
+        Heuristic = "HEURISTIC",
+        /// A person: it is never replaced by itself.
+        User = "USER",
+        /// The model that answered.
+        Model = "MODEL",
+    }
+}
+
 /// A room.
 #[derive(Debug, Clone, PartialEq, Queryable, Selectable)]
 #[diesel(table_name = chats, check_for_backend(diesel::pg::Pg))]
@@ -30,6 +42,8 @@ pub struct Chat {
     pub kind: ChatKind,
     /// What it is called.
     pub title: Option<String>,
+    /// Who gave the title, or took it away.
+    pub title_source: Option<TitleSource>,
     /// Whose model answers here.
     pub provider: Option<String>,
     /// The model that answers here.

@@ -4,7 +4,7 @@ use aws_lc_rs::digest::{SHA256, digest};
 use diesel::prelude::*;
 use diesel_async::{AsyncConnection, RunQueryDsl};
 
-use super::chat::{Chat, ChatKind};
+use super::chat::{Chat, ChatKind, TitleSource};
 use super::event;
 use crate::ai::Provider;
 use crate::app::App;
@@ -103,7 +103,7 @@ async fn insert(connection: &mut Connection, user_id: UserId, row: NewRow) -> Re
     let values = (
         chats::id.eq(ChatId::new()),
         chats::kind.eq(ChatKind::Assistant),
-        chats::title_source.eq(row.title.as_ref().map(|_| "USER")),
+        chats::title_source.eq(row.title.as_ref().map(|_| TitleSource::User)),
         chats::title.eq(&row.title),
         chats::provider.eq(&row.provider),
         chats::model.eq(&row.model),

@@ -16,6 +16,9 @@ pub const MESSAGE_CREATED: &str = "message.created";
 /// A message changed.
 pub const MESSAGE_UPDATED: &str = "message.updated";
 
+/// Another branch of a chat is shown.
+pub const BRANCH_CHANGED: &str = "chat.branch";
+
 /// The chat changed for all its members.
 pub fn chat_upserted(chat_id: ChatId) -> NewEvent {
     NewEvent::new(Audience::Chat(chat_id), CHAT_UPSERTED, json!({ "chatId": chat_id.0 }))
@@ -47,4 +50,10 @@ pub fn message_created(chat_id: ChatId, message_id: MessageId) -> NewEvent {
 pub fn message_updated(chat_id: ChatId, message_id: MessageId, changed: &[&str]) -> NewEvent {
     let payload = json!({ "chatId": chat_id.0, "messageId": message_id.0, "changed": changed });
     NewEvent::new(Audience::Chat(chat_id), MESSAGE_UPDATED, payload)
+}
+
+/// The chat's active branch is another one after the message at `after`.
+pub fn branch_changed(chat_id: ChatId, after: i64) -> NewEvent {
+    let payload = json!({ "chatId": chat_id.0, "after": after });
+    NewEvent::new(Audience::Chat(chat_id), BRANCH_CHANGED, payload)
 }

@@ -171,6 +171,8 @@ diesel::table! {
         updated_at -> Timestamptz,
         /// When the newest message was sent, else when the chat was made.
         last_activity_at -> Timestamptz,
+        /// When a model was first called upon for a title; it is not done twice by itself.
+        title_asked_at -> Nullable<Timestamptz>,
     }
 }
 
@@ -218,7 +220,7 @@ diesel::table! {
     /// AI answers: what is known of each besides its text, which is its message's content.
     generations (id) {
         id -> Uuid,
-        /// The message that the answer is written into.
+        /// The message that the answer is written into. Several when an answer was continued; one of them is the newest.
         message_id -> Uuid,
         /// The chat of its message.
         chat_id -> Uuid,
@@ -266,6 +268,34 @@ diesel::table! {
         leased_by -> Uuid,
         /// When that process counts as dead unless it says otherwise before.
         lease_expires_at -> Timestamptz,
+        /// How many bytes of its message's text were there when another generation went on with it; null for the newest, whose text is all of it.
+        text_octets -> Nullable<Int4>,
+    }
+}
+
+diesel::table! {
+    /// What is to be done in the background. Written in the transaction that calls for it; removed when it is done or given up.
+    jobs (id) {
+        id -> Uuid,
+        /// What is to be done, such as chat.title.
+        kind -> Text,
+        /// What it is to be done to: there is one job of a kind for each.
+        key -> Text,
+        /// What else there is to know.
+        payload -> Jsonb,
+        /// Grows when it is called for again: what was begun before that is done once more.
+        revision -> Int4,
+        /// Not before.
+        run_at -> Timestamptz,
+        /// How often it was begun since it was called for.
+        attempts -> Int4,
+        /// Why the last attempt failed, for whoever runs the server.
+        last_error -> Nullable<Text>,
+        /// The process that does it.
+        leased_by -> Nullable<Uuid>,
+        /// When that process counts as dead unless it says otherwise before; null while nobody does it.
+        leased_until -> Nullable<Timestamptz>,
+        created_at -> Timestamptz,
     }
 }
 
@@ -294,7 +324,7 @@ diesel::table! {
         author_id -> Nullable<Uuid>,
         /// The text, byte for byte. While an answer streams it is at most 250 ms behind what was shown.
         content -> Text,
-        /// The message that this one answers.
+        /// The message before it in its branch; null where a branch begins. Its sequence is lower.
         parent_id -> Nullable<Uuid>,
         /// The sender's key for it; shown to the sender alone.
         idempotency_key -> Nullable<Text>,
@@ -305,8 +335,14 @@ diesel::table! {
         edited_at -> Nullable<Timestamptz>,
         /// Since when it is a tombstone; its text is gone.
         deleted_at -> Nullable<Timestamptz>,
+        /// Whether it is on the branch that is shown: one path from a beginning to an end.
+        active -> Bool,
+        /// Whether it is the one among its siblings that was shown last: the way down when a message above is selected.
+        chosen -> Bool,
         /// The assistant that wrote it; null for people's messages and for answers from before there was a choice. Not a reference.
         assistant_id -> Nullable<Uuid>,
+        /// How many tokens the text has, counted with o200k_base; null while an answer is written and for messages from before counting.
+        tokens -> Nullable<Int4>,
     }
 }
 
@@ -409,7 +445,7 @@ diesel::table! {
         request_hash -> Bytea,
         /// Where it was sent. Not a reference: the row outlives the chat.
         chat_id -> Uuid,
-        /// The message that it made.
+        /// The message that it made, or the answer that it continued.
         message_id -> Uuid,
         /// The answer that it started.
         generation_id -> Nullable<Uuid>,
@@ -493,6 +529,7 @@ diesel::allow_tables_to_appear_in_same_query!(
     event_log,
     events,
     generations,
+    jobs,
     master_keys,
     messages,
     model_changes,

@@ -9,6 +9,7 @@ use serde_json::json;
 
 use super::key::{StoredKey, UsedKey};
 use crate::ai::{FailureKind, Headroom};
+use crate::app::App;
 use crate::db::Connection;
 use crate::db::schema::api_keys;
 use crate::error::Result;
@@ -72,6 +73,17 @@ struct Now {
     tokens_remaining: Option<Option<i64>>,
     headroom_resets_at: Option<Option<DateTime<Utc>>>,
     headroom_at: Option<Option<DateTime<Utc>>>,
+}
+
+/// Notes what an answer has shown of its key, and tells its owner when it makes a difference. That it could not be noted
+/// is no reason for anything else to fail.
+pub async fn report(app: &App, used: &UsedKey, report: Report) {
+    let noted = async { note(&mut *app.connection().await?, used, report).await };
+    match noted.await {
+        Ok(true) => app.log().wake(),
+        Ok(false) => {}
+        Err(error) => tracing::warn!(%error, key = %used.id, "cannot note how a key fares"),
+    }
 }
 
 /// Notes what an answer has shown of its key, unless the key was replaced meanwhile. Returns whether its owner is told:

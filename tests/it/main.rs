@@ -22,4 +22,6 @@ mod rates;
 mod schema_details;
 mod send;
 mod tidy;
+mod titles;
+mod tree;
 mod walk;

@@ -5,7 +5,7 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 /// Which rooms a room may import. `app` and `context` are handles that go everywhere.
-const MAY_IMPORT: [(&str, &[&str]); 21] = [
+const MAY_IMPORT: [(&str, &[&str]); 22] = [
     (
         "command",
         &[
@@ -57,12 +57,14 @@ const MAY_IMPORT: [(&str, &[&str]); 21] = [
             "event",
             "id",
             "input",
+            "job",
             "model",
             "page",
             "scalar",
             "vault",
         ],
     ),
+    ("job", &["db", "error"]),
     (
         "assistant",
         &["account", "ai", "db", "error", "event", "id", "input", "page", "vault"],
@@ -90,7 +92,7 @@ const MAY_IMPORT: [(&str, &[&str]); 21] = [
     (
         "app",
         &[
-            "account", "ai", "chat", "config", "db", "error", "event", "model", "vault",
+            "account", "ai", "chat", "config", "db", "error", "event", "job", "model", "vault",
         ],
     ),
     ("context", &["account", "error"]),

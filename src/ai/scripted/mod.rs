@@ -11,6 +11,7 @@
 //! | `reasoning=12` | words of reasoning before the answer | 0 |
 //! | `echo` | says the last user turn, word by word | |
 //! | `context` | says all turns it was given, as a JSON array of `{"role","text"}` | |
+//! | `title` | says a title for the first user turn, as a model would that is asked for one | |
 //! | `fail=rate_limited` | fails, with any [`FailureKind`](super::FailureKind) | |
 //! | `retry_after=7` | the seconds that failure asks to wait | |
 //! | `cut` | hangs up without an end | |
@@ -23,6 +24,7 @@
 //!
 //! `max_output_tokens` of the request is obeyed, a word being a token.
 
+mod part;
 mod play;
 mod script;
 mod words;

@@ -29,6 +29,7 @@ pub(super) enum Says {
     Words(usize),
     Echo,
     Context,
+    Title,
 }
 
 /// How it ends.
@@ -113,6 +114,7 @@ impl Read {
             "reasoning" => self.reasoning = count("reasoning", value)?,
             "echo" => self.says("echo", Says::Echo, value)?,
             "context" => self.says("context", Says::Context, value)?,
+            "title" => self.says("title", Says::Title, value)?,
             "fail" => {
                 let kind = value.and_then(|value| value.parse().ok());
                 let kind = kind.ok_or(ScriptError::BadValue {

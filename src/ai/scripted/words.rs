@@ -2,6 +2,7 @@
 
 use crate::ai::{Request, Turn};
 
+use super::part;
 use super::script::{Says, Script};
 
 /// Letters of several lengths in UTF-8, so that whoever cuts text at a wrong byte hears of it.
@@ -61,6 +62,7 @@ pub(super) fn answer(script: &Script, request: &Request) -> Vec<String> {
         Says::Words(count) => composed(script.seed, count, last_question(request)),
         Says::Echo => pieces(last_question(request)),
         Says::Context => pieces(&context(request)),
+        Says::Title => pieces(&part::title(request)),
     }
 }
 

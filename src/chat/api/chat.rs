@@ -8,7 +8,7 @@ use super::loader::{ChosenFor, LastOf, RunningIn, StateOf, UnreadOf, load_one};
 use crate::account::audit::{self, Actor};
 use crate::account::user::Role;
 use crate::assistant::Assistant;
-use crate::chat::chat::{self, Chat, ChatFilter, ChatKey, ChatKind};
+use crate::chat::chat::{self, Chat, ChatFilter, ChatKey, ChatKind, TitleSource};
 use crate::chat::message::{self, Message};
 use crate::context::RequestContext;
 use crate::error::Result;
@@ -129,9 +129,15 @@ impl Chat {
         self.kind
     }
 
-    /// What it is called; null until its first message gives it a title.
+    /// What it is called. Its first message gives it a title at once, and after the first answer the model gives it a
+    /// better one, which comes as an event; a person's own title stays.
     async fn title(&self) -> Option<&str> {
         self.title.as_deref()
+    }
+
+    /// Who gave the title; null while nobody did.
+    async fn title_source(&self) -> Option<TitleSource> {
+        self.title_source
     }
 
     /// Whether this is the viewer's always-there chat, which cannot be deleted.

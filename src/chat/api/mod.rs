@@ -8,8 +8,10 @@ mod loader;
 mod message;
 mod mutation;
 mod own;
+mod plan;
 mod query;
 mod subscription;
+mod tree;
 
 pub use chat::{ChatConnection, ChatFilterInput, ChatViewerState, MessageConnection, list, message_page};
 pub use event::Event;
@@ -18,5 +20,7 @@ pub use generation::{Answer, GenerationEvent, TokenUsage};
 pub use loader::ChatLoader;
 pub use message::Actor;
 pub use mutation::ChatMutation;
+pub use plan::PlanQuery;
 pub use query::ChatQuery;
 pub use subscription::ChatSubscription;
+pub use tree::BranchMutation;

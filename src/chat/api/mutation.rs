@@ -8,8 +8,9 @@ use crate::chat::change::{self, ChatChange};
 use crate::chat::chat::Chat;
 use crate::chat::create::{self, NewChat};
 use crate::chat::message::Message;
-use crate::chat::read;
+use crate::chat::reply::payer::Wish;
 use crate::chat::send::{self, NewMessage};
+use crate::chat::{read, title};
 use crate::context::RequestContext;
 use crate::error::{Result, UserError, payload};
 use crate::event;
@@ -123,6 +124,15 @@ pub struct ReplyOptions {
     model: Option<String>,
 }
 
+impl From<ReplyOptions> for Wish {
+    fn from(reply: ReplyOptions) -> Self {
+        Wish {
+            provider: reply.provider.map(Into::into),
+            model: reply.model,
+        }
+    }
+}
+
 /// A message to send.
 #[derive(Debug, InputObject)]
 pub struct SendMessageInput {
@@ -152,12 +162,17 @@ pub struct SendMessagePayload {
 impl SendMessagePayload {
     /// A position in the event log after all events of this send.
     async fn cursor(&self, context: &Context<'_>) -> Result<Option<String>> {
-        if self.message.is_none() {
-            return Ok(None);
-        }
-        let cursor = event::current(&mut *context.app().connection().await?).await?;
-        Ok(Some(cursor.to_string()))
+        cursor_behind(context, self.message.as_ref()).await
     }
+}
+
+/// A position in the event log after what made this message; none when nothing was made.
+pub(super) async fn cursor_behind(context: &Context<'_>, message: Option<&Message>) -> Result<Option<String>> {
+    if message.is_none() {
+        return Ok(None);
+    }
+    let cursor = event::current(&mut *context.app().connection().await?).await?;
+    Ok(Some(cursor.to_string()))
 }
 
 /// Which answer to stop.
@@ -172,6 +187,22 @@ pub struct StopGenerationInput {
 pub struct StopGenerationPayload {
     /// The answer as it is now; one that had ended before stays as it was.
     generation: Option<Answer>,
+    /// What was refused.
+    errors: Vec<UserError>,
+}
+
+/// Which chat is to have another title.
+#[derive(Debug, InputObject)]
+pub struct RegenerateTitleInput {
+    /// The chat.
+    chat_id: ChatId,
+}
+
+/// The result of `regenerateTitle`.
+#[derive(Debug, SimpleObject)]
+pub struct RegenerateTitlePayload {
+    /// The chat as it is now; the new title comes as an event.
+    chat: Option<Chat>,
     /// What was refused.
     errors: Vec<UserError>,
 }
@@ -268,15 +299,11 @@ impl ChatMutation {
         #[graphql(desc = "The message.")] input: SendMessageInput,
     ) -> Result<SendMessagePayload> {
         let who = context.signed_in()?;
-        let (provider, model) = input
-            .reply
-            .map_or((None, None), |reply| (reply.provider.map(Into::into), reply.model));
         let new = NewMessage {
             chat_id: input.chat_id,
             content: input.content,
             idempotency_key: input.idempotency_key,
-            provider,
-            model,
+            reply: input.reply.map(Wish::from).unwrap_or_default(),
         };
         let (sent, errors) = payload(send::send(context.app(), who.user_id, new).await)?;
         let Some(sent) = sent else {
@@ -288,7 +315,7 @@ impl ChatMutation {
         };
         Ok(SendMessagePayload {
             message: Some(sent.message),
-            generation: sent.generation.map(Answer::from),
+            generation: sent.generations.into_iter().next().map(Answer::from),
             errors,
         })
     }
@@ -306,6 +333,18 @@ impl ChatMutation {
             generation: generation.map(Answer::from),
             errors,
         })
+    }
+
+    /// Has the model that answers in a chat give it another title, also in the place of the viewer's own. The title comes
+    /// as an event; when there is none to be had the old one stays.
+    async fn regenerate_title(
+        &self,
+        context: &Context<'_>,
+        #[graphql(desc = "Which chat.")] input: RegenerateTitleInput,
+    ) -> Result<RegenerateTitlePayload> {
+        let who = context.signed_in()?;
+        let (chat, errors) = payload(title::regenerate(context.app(), who.user_id, input.chat_id).await)?;
+        Ok(RegenerateTitlePayload { chat, errors })
     }
 
     /// Says which message was read last; never goes back.

@@ -7,13 +7,16 @@ use diesel_async::{AsyncConnection, RunQueryDsl};
 
 use super::generation::GenerationStatus;
 use super::replay;
-use crate::ai::{Failure, FailureKind, FinishReason, Replay, Usage};
-use crate::chat::event;
+use crate::ai::{Failure, FailureKind, FinishReason, Replay, Usage, tokens};
+use crate::chat::{event, title};
 use crate::db::Connection;
 use crate::db::schema::{chats, generations, messages};
-use crate::error::{Result, whole_seconds};
+use crate::error::{Error, Result, whole_seconds};
 use crate::event::append;
-use crate::id::{ChatId, GenerationId, MessageId};
+use crate::id::{ChatId, GenerationId, MessageId, UserId};
+
+/// The longest text whose tokens are counted in passing: about two milliseconds.
+const INLINE_BYTES: usize = 32 * 1024;
 
 /// How an answer ended.
 #[derive(Debug, Clone)]
@@ -116,7 +119,14 @@ impl Final {
     }
 }
 
-/// Ends an answer, with its text and its event, in one transaction. Returns false when it had ended before or is
+/// What the end of an answer has led to.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Closed {
+    /// Whether jobs were called for: the worker is to be woken.
+    pub calls_for_work: bool,
+}
+
+/// Ends an answer, with its text and its event, in one transaction. Returns none when it had ended before or is
 /// gone. Without `progress` (a dead process' answer) what was stored last is kept; then it is ended only if its lease
 /// is still out.
 ///
@@ -127,8 +137,12 @@ pub async fn finish(
     id: GenerationId,
     outcome: &Outcome,
     progress: Option<&Progress>,
-) -> Result<bool> {
+) -> Result<Option<Closed>> {
     let changes = Final::new(outcome, progress);
+    let tokens = match progress {
+        Some(progress) => Some(count_tokens(&progress.text).await?),
+        None => None,
+    };
     connection
         .transaction(async |connection| {
             let chat: Option<ChatId> = generations::table
@@ -137,18 +151,16 @@ pub async fn finish(
                 .first(connection)
                 .await
                 .optional()?;
-            let Some(chat_id) = chat else { return Ok(false) };
+            let Some(chat_id) = chat else { return Ok(None) };
             // The chat's lock first: it orders the event.
-            let chat: Option<ChatId> = chats::table
+            let titled: Option<title::Titled> = chats::table
                 .find(chat_id)
-                .select(chats::id)
+                .select(title::Titled::as_select())
                 .for_no_key_update()
                 .first(connection)
                 .await
                 .optional()?;
-            if chat.is_none() {
-                return Ok(false);
-            }
+            let Some(titled) = titled else { return Ok(None) };
             let mut open = diesel::update(generations::table)
                 .filter(generations::id.eq(id))
                 .filter(generations::finished_at.is_null())
@@ -156,19 +168,28 @@ pub async fn finish(
             if progress.is_none() {
                 open = open.filter(generations::lease_expires_at.lt(now));
             }
-            let message_id: Option<MessageId> = open
+            type Ended = (MessageId, UserId, String, String);
+            let ended: Option<Ended> = open
                 .set(changes)
-                .returning(generations::message_id)
+                .returning((
+                    generations::message_id,
+                    generations::user_id,
+                    generations::provider,
+                    generations::model,
+                ))
                 .get_result(connection)
                 .await
                 .optional()?;
-            let Some(message_id) = message_id else { return Ok(false) };
+            let Some((message_id, user_id, provider, model)) = ended else {
+                return Ok(None);
+            };
             let message = diesel::update(messages::table.find(message_id));
             match progress {
                 Some(progress) => {
                     message
                         .set((
                             messages::content.eq(&progress.text),
+                            messages::tokens.eq(tokens),
                             messages::version.eq(messages::version + 1),
                         ))
                         .execute(connection)
@@ -196,7 +217,23 @@ pub async fn finish(
                 event::chat_upserted(chat_id),
             ];
             append(connection, events).await?;
-            Ok(true)
+            let completed = matches!(outcome, Outcome::Completed(_));
+            let calls_for_work =
+                completed && title::wanted(connection, chat_id, &titled, (user_id, provider, model)).await?;
+            Ok(Some(Closed { calls_for_work }))
         })
         .await
+}
+
+/// The tokens of a text; a long one is counted where it holds nobody up.
+async fn count_tokens(text: &str) -> Result<i32> {
+    let tokens = if text.len() <= INLINE_BYTES {
+        tokens::count(text)
+    } else {
+        let text = text.to_owned();
+        tokio::task::spawn_blocking(move || tokens::count(&text))
+            .await
+            .map_err(Error::surprise)?
+    };
+    Ok(i32::try_from(tokens).unwrap_or(i32::MAX))
 }

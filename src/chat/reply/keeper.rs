@@ -186,7 +186,11 @@ async fn recover_all(engine: &Engine, app: &App) -> Result<()> {
     let mut connection = app.upkeep_connection().await?;
     for id in generation::abandoned(&mut connection).await? {
         // Our own are late, not dead: Postgres was away.
-        if engine.live(id).is_none() && closing::finish(&mut connection, id, &Outcome::Interrupted, None).await? {
+        if engine.live(id).is_none()
+            && closing::finish(&mut connection, id, &Outcome::Interrupted, None)
+                .await?
+                .is_some()
+        {
             tracing::warn!(generation = %id, "an answer was interrupted: the process that wrote it is gone");
             app.log().wake();
         }

@@ -10,7 +10,7 @@ use crate::vault::key::{self, StoredKey, UsedKey};
 use crate::vault::server;
 
 /// What the chat or the message asks for.
-#[derive(Debug, Default)]
+#[derive(Debug, Clone, Default)]
 pub struct Wish {
     /// Whose model.
     pub provider: Option<Provider>,

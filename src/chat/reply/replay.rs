@@ -6,9 +6,11 @@ use diesel::prelude::*;
 use diesel_async::RunQueryDsl;
 
 use super::generation::GenerationStatus;
-use crate::ai::Replay;
+use crate::ai::{Replay, Turn};
+use crate::chat::plan::Plan;
 use crate::db::Connection;
 use crate::db::schema::{generations, replays};
+use crate::error::Result;
 use crate::id::{GenerationId, MessageId};
 
 /// Keeps an answer's replay, in the transaction that ends it.
@@ -32,6 +34,23 @@ pub(super) async fn keep(connection: &mut Connection, id: GenerationId, replay: 
         .execute(connection)
         .await
         .map(drop)
+}
+
+/// Puts the replays of the messages that a plan shows into its turns.
+///
+/// # Errors
+/// When Postgres fails.
+pub(super) async fn restore(connection: &mut Connection, plan: &mut Plan) -> Result<()> {
+    let mut kept = of_messages(connection, &plan.messages).await?;
+    // The messages stand together, with nothing but the question behind them.
+    let behind = usize::from(plan.question_tokens.is_some());
+    let turns = plan.request.turns.iter_mut().rev().skip(behind);
+    for (turn, id) in turns.zip(plan.messages.iter().rev()) {
+        if let Turn::Assistant { replay, .. } = turn {
+            *replay = kept.remove(id);
+        }
+    }
+    Ok(())
 }
 
 /// The replays of complete answers in these messages, in one query. A message that more than one answer was written

@@ -1,4 +1,4 @@
-//! One answer, from the conversation to its closing transaction.
+//! One answer, from the first request to its closing transaction.
 
 use std::panic::AssertUnwindSafe;
 use std::sync::Arc;
@@ -10,19 +10,19 @@ use futures_util::{FutureExt, StreamExt};
 use super::closing::{self, Outcome};
 use super::live::{Channel, Ending, Live, Notice};
 use super::payer::Payer;
-use super::prompt;
-use crate::ai::{Delta, Failure, FailureKind, Headroom, Request, Turn};
+use super::replay;
+use crate::ai::{Delta, Failure, FailureKind, Format, Headroom};
 use crate::app::App;
-use crate::chat::answering::Manner;
+use crate::chat::plan::Plan;
 use crate::vault::health::{self, Report, Verdict};
 use crate::vault::key::UsedKey;
 
 /// The longest pause between two attempts to store an answer's end.
 const LONGEST_PAUSE: Duration = Duration::from_secs(5);
 
-/// Makes the answer to the message at `sequence`, and stores its end whatever happens.
-pub(super) async fn run(app: App, live: Arc<Live>, sequence: i64, payer: Payer, manner: Manner) {
-    let made = AssertUnwindSafe(make(app.clone(), Arc::clone(&live), sequence, payer, manner))
+/// Makes an answer, and stores its end whatever happens.
+pub(super) async fn run(app: App, live: Arc<Live>, plan: Plan) {
+    let made = AssertUnwindSafe(make(app.clone(), Arc::clone(&live), plan))
         .catch_unwind()
         .await;
     if made.is_err() {
@@ -32,42 +32,23 @@ pub(super) async fn run(app: App, live: Arc<Live>, sequence: i64, payer: Payer, 
     }
 }
 
-async fn make(app: App, live: Arc<Live>, sequence: i64, payer: Payer, manner: Manner) {
-    let key = payer.key;
+async fn make(app: App, live: Arc<Live>, mut plan: Plan) {
+    if plan.lane.payer.endpoint.format().is_some_and(Format::replays) {
+        restore(&app, &live, &mut plan).await;
+    }
+    let Plan { lane, request, .. } = plan;
+    let Payer { endpoint, key, .. } = lane.payer;
     let mut headroom = None;
-    let outcome = match prompt::conversation(&app, live.chat_id, sequence, payer.endpoint.format()).await {
-        Ok(mut turns) => {
-            if !manner.instructions.trim().is_empty() {
-                turns.insert(0, Turn::System(manner.instructions));
-            }
-            let request = Request {
-                model: payer.model,
-                turns,
-                temperature: manner.temperature,
-                max_output_tokens: manner.max_output_tokens,
-                cache_key: Some(live.chat_id.to_string()),
-                ..Request::default()
-            };
-            let answer = app.ai().stream(payer.endpoint, request);
-            let outcome = tokio::select! {
-                biased;
-                ending = live.ending() => match ending {
-                    Ending::Stopped => Outcome::Stopped,
-                    Ending::Interrupted => Outcome::Interrupted,
-                },
-                outcome = read(&live, answer, &mut headroom) => outcome,
-            };
-            // Leaving the select has dropped the provider's stream, and with it the connection.
-            outcome
-        }
-        Err(error) => {
-            tracing::error!(%error, generation = %live.id, "cannot read the conversation");
-            Outcome::Failed(Failure::new(
-                FailureKind::Internal,
-                "the conversation could not be read",
-            ))
-        }
+    let answer = app.ai().stream(endpoint, request);
+    let outcome = tokio::select! {
+        biased;
+        ending = live.ending() => match ending {
+            Ending::Stopped => Outcome::Stopped,
+            Ending::Interrupted => Outcome::Interrupted,
+        },
+        outcome = read(&live, answer, &mut headroom) => outcome,
     };
+    // Leaving the select has dropped the provider's stream, and with it the connection.
     if let Outcome::Failed(failure) = &outcome {
         tracing::warn!(generation = %live.id, kind = failure.kind.name(), status = failure.http_status, request = failure.provider_request_id, detail = failure.detail, "an answer failed");
     }
@@ -86,11 +67,22 @@ async fn make(app: App, live: Arc<Live>, sequence: i64, payer: Payer, manner: Ma
     };
     // Who hears that a key was refused looks at the key next; a good answer waits for nothing.
     if matches!(verdict, Verdict::Refused(_)) {
-        note_health(&app, key.as_ref(), report).await;
+        note(&app, key.as_ref(), report).await;
         close(&app, &live, &outcome).await;
     } else {
         close(&app, &live, &outcome).await;
-        note_health(&app, key.as_ref(), report).await;
+        note(&app, key.as_ref(), report).await;
+    }
+}
+
+/// Puts back what providers have signed; without it the model gets the text.
+async fn restore(app: &App, live: &Live, plan: &mut Plan) {
+    let restored = async {
+        let mut connection = app.connection().await?;
+        replay::restore(&mut connection, plan).await
+    };
+    if let Err(error) = restored.await {
+        tracing::warn!(%error, generation = %live.id, "cannot read what was signed");
     }
 }
 
@@ -136,7 +128,12 @@ async fn close(app: &App, live: &Live, outcome: &Outcome) {
             closing::finish(&mut connection, live.id, outcome, Some(&progress)).await
         };
         match stored.await {
-            Ok(_) => break,
+            Ok(closed) => {
+                if closed.is_some_and(|closed| closed.calls_for_work) {
+                    app.jobs().wake();
+                }
+                break;
+            }
             Err(error) => tracing::error!(%error, generation = %live.id, "cannot store the end of an answer"),
         }
         tokio::select! {
@@ -149,15 +146,8 @@ async fn close(app: &App, live: &Live, outcome: &Outcome) {
     live.finish();
 }
 
-async fn note_health(app: &App, key: Option<&UsedKey>, report: Report) {
-    let Some(key) = key else { return };
-    let noted = async {
-        let mut connection = app.connection().await?;
-        health::note(&mut connection, key, report).await
-    };
-    match noted.await {
-        Ok(true) => app.log().wake(),
-        Ok(false) => {}
-        Err(error) => tracing::warn!(%error, "cannot note a key's health"),
+async fn note(app: &App, key: Option<&UsedKey>, report: Report) {
+    if let Some(key) = key {
+        health::report(app, key, report).await;
     }
 }

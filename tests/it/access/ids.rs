@@ -119,6 +119,11 @@ async fn they_get_the_answer_of_absent_ones() {
         (
             Mutation,
             "chat",
+            "regenerateTitle(input: { chatId: \"<id>\" }) { chat { id } errors { code message field } }",
+        ),
+        (
+            Mutation,
+            "chat",
             "clearHistory(input: { chatId: \"<id>\" }) { chat { id } errors { code message field } }",
         ),
         (

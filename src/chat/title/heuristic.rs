@@ -27,18 +27,23 @@ pub fn heuristic(message: &str) -> Option<String> {
         sentence
     };
     let sentence = sentence.trim_end_matches(['.', '。', ':', ',', ';']).trim();
-    if sentence.graphemes(true).count() <= MOST {
-        return (!sentence.is_empty()).then(|| sentence.to_owned());
+    (!sentence.is_empty()).then(|| shortened(sentence, MOST))
+}
+
+/// The text, cut behind a word where it is longer than `most` characters as a person counts them.
+pub(super) fn shortened(text: &str, most: usize) -> String {
+    if text.graphemes(true).count() <= most {
+        return text.to_owned();
     }
     let mut title = String::new();
-    for word in sentence.split_word_bounds() {
-        if title.graphemes(true).count() + word.graphemes(true).count() >= MOST {
+    for word in text.split_word_bounds() {
+        if title.graphemes(true).count() + word.graphemes(true).count() >= most {
             break;
         }
         title.push_str(word);
     }
     if title.trim().is_empty() {
-        title = sentence.graphemes(true).take(MOST - 1).collect();
+        title = text.graphemes(true).take(most - 1).collect();
     }
-    Some(format!("{}…", title.trim_end()))
+    format!("{}…", title.trim_end())
 }

@@ -1,0 +1,16 @@
+//! The parts that the scripted provider plays where Parlor itself asks a model, in the background.
+
+use crate::ai::{Request, Turn};
+
+/// A title: the first words of the first question.
+pub(super) fn title(request: &Request) -> String {
+    let asked = request.turns.iter().find(|turn| matches!(turn, Turn::User(_)));
+    let asked = asked.map_or("", Turn::text);
+    let words = asked.split_whitespace().take(5);
+    let plain = words.map(|word| word.trim_matches(|letter: char| !letter.is_alphanumeric()));
+    let plain: Vec<&str> = plain.filter(|word| !word.is_empty()).collect();
+    if plain.is_empty() {
+        return "A conversation".to_owned();
+    }
+    format!("About: {}", plain.join(" "))
+}

@@ -1,0 +1,97 @@
+//! What Parlor itself asks a model in the background, such as a title: nobody watches, and the answer comes in one piece.
+
+use std::time::Duration;
+
+use futures_util::StreamExt;
+
+use super::reply::payer::{self, Payer, Wish};
+use crate::ai::{Delta, Failure, Provider, Request, Turn};
+use crate::app::App;
+use crate::id::UserId;
+use crate::job::Trouble;
+use crate::vault::health::{self, Report, Verdict};
+
+/// What a background question is for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Purpose {
+    /// What to call a chat.
+    Title,
+}
+
+impl Purpose {
+    /// What plays this part where no model answers: the scripted provider has a script for it.
+    fn script(self) -> &'static str {
+        match self {
+            Purpose::Title => "scripted:title,first=0,delay=0",
+        }
+    }
+}
+
+/// A question of Parlor's own.
+#[derive(Debug)]
+pub struct Aside {
+    /// What it is for.
+    pub purpose: Purpose,
+    /// Who pays.
+    pub user_id: UserId,
+    /// Whose model, and which.
+    pub wish: Wish,
+    /// The question.
+    pub turns: Vec<Turn>,
+    /// How long the answer may get. Models that think first need room for it.
+    pub max_output_tokens: u32,
+}
+
+/// Asks, and waits for the whole answer.
+///
+/// # Errors
+/// Why there is none, and whether it is worth another try.
+pub async fn ask(app: &App, aside: Aside) -> Result<String, Trouble> {
+    let mut connection = app.connection().await?;
+    let payer = payer::resolve(&mut connection, app, aside.user_id, aside.wish).await?;
+    drop(connection);
+    let Payer {
+        endpoint, model, key, ..
+    } = payer;
+    let scripted = endpoint.provider == Provider::Scripted;
+    let request = Request {
+        model: if scripted {
+            aside.purpose.script().to_owned()
+        } else {
+            model
+        },
+        turns: aside.turns,
+        max_output_tokens: Some(aside.max_output_tokens),
+        ..Request::default()
+    };
+    let said = read(app, endpoint, request).await;
+    if let Some(key) = &key {
+        let verdict = match &said {
+            Ok(_) => Verdict::Accepted,
+            Err(failure) => Verdict::Refused(failure.kind),
+        };
+        let wait = said.as_ref().err().and_then(|failure| failure.retry_after);
+        health::report(app, key, Report { wait, ..verdict.into() }).await;
+    }
+    said.map_err(|failure| {
+        let detail = format!("{}: {}", failure.kind.name(), failure.detail);
+        if failure.kind.retryable() {
+            Trouble::passing(detail, failure.retry_after.or(Some(Duration::from_secs(2))))
+        } else {
+            Trouble::hopeless(detail)
+        }
+    })
+}
+
+async fn read(app: &App, endpoint: crate::ai::Endpoint, request: Request) -> Result<String, Failure> {
+    let mut answer = app.ai().stream(endpoint, request);
+    let mut said = String::new();
+    while let Some(delta) = answer.next().await {
+        match delta? {
+            Delta::Text(text) => said.push_str(&text),
+            Delta::Finished { .. } => break,
+            _ => {}
+        }
+    }
+    Ok(said)
+}
