@@ -187,7 +187,7 @@ fn by_code(said: &Said) -> Option<FailureKind> {
         Kind::ContextTooLong
     } else if said.has_code(&FILTER) {
         Kind::ContentFiltered
-    } else if said.has_code(&MODEL) {
+    } else if said.has_code(&MODEL) || said.mentions(&MODEL_PHRASES) {
         Kind::ModelNotFound
     } else if said.has_code(&KEY) || said.mentions(&KEY_PHRASES) {
         Kind::KeyInvalid
@@ -230,7 +230,9 @@ const CONTEXT: [&str; 4] = [
     "model_context_window_exceeded",
     "request_too_large",
 ];
-const CONTEXT_PHRASES: [&str; 14] = [
+const CONTEXT_PHRASES: [&str; 16] = [
+    "context window exceeded",
+    "contextwindowexceedederror",
     "exceeds the context length",
     "maximum context length",
     "context length exceeded",
@@ -257,6 +259,8 @@ const FILTER: [&str; 6] = [
 ];
 
 const MODEL: [&str; 3] = ["model_not_found", "model_not_available", "invalid_model"];
+
+const MODEL_PHRASES: [&str; 2] = ["invalid model name", "is not a valid model id"];
 
 const KEY: [&str; 8] = [
     "invalid_api_key",
