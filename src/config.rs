@@ -1,6 +1,8 @@
 //! Every setting, as a flag and as an environment variable of the same meaning. This is the only file that
 //! reads the environment.
 
+pub mod providers;
+
 mod proxies;
 mod secret;
 
@@ -252,6 +254,13 @@ pub struct Settings {
         help_heading = "AI"
     )]
     pub openai_model: String,
+
+    #[command(flatten)]
+    #[expect(
+        missing_docs,
+        reason = "a doc comment here would stand before all of them in the help"
+    )]
+    pub server_keys: providers::ServerKeys,
 
     /// Base URLs that people may give with their own keys besides the well-known providers: origins separated by commas,
     /// such as `http://127.0.0.1:11434` for Ollama; `*` allows every public https address.

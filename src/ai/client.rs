@@ -18,6 +18,7 @@ use super::{
     Answer, Endpoint, Failure, FailureKind, Format, Provider, Reach, Request,
     call::{self, Call, Question},
     guard::{Permit, PublicOnly, System},
+    models::{self, Offered},
     scripted, wire,
 };
 
@@ -154,7 +155,8 @@ impl Client {
         if endpoint.provider == Provider::Scripted {
             return Ok(());
         }
-        let (call, _, _) = self.call(endpoint)?;
+        let (mut call, format, root) = self.call(endpoint)?;
+        call.url = wire::proof_url(endpoint.provider, format, &root);
         call::get(&call, MODELS).await.map(drop)
     }
 
@@ -175,9 +177,21 @@ impl Client {
         }
     }
 
+    /// The models that the key may use, as the provider lists them.
+    ///
+    /// # Errors
+    /// Why the provider does not tell.
+    pub async fn models(&self, endpoint: &Endpoint) -> Result<Vec<Offered>, Failure> {
+        if endpoint.provider == Provider::Scripted {
+            return Ok(Vec::new());
+        }
+        let (call, format, _) = self.call(endpoint)?;
+        models::read(format, &call::get(&call, MODELS).await?)
+    }
+
     fn question(&self, endpoint: &Endpoint, request: &Request) -> Result<(Call, Question), Failure> {
-        let (mut call, format, base) = self.call(endpoint)?;
-        let written = wire::write(endpoint, format, &base, request)?;
+        let (mut call, format, root) = self.call(endpoint)?;
+        let written = wire::write(endpoint, format, &root, request)?;
         call.url = written.url;
         let question = Question {
             format,
@@ -193,15 +207,16 @@ impl Client {
         let format = endpoint
             .format()
             .ok_or_else(|| Failure::new(FailureKind::Internal, "a provider without a wire"))?;
+        let root = wire::root(endpoint.provider, format, &base);
         let call = Call {
             http,
-            url: wire::models_url(format, &base),
+            url: wire::models_url(format, &root),
             headers: wire::headers(format, endpoint.secret.as_ref())?,
             secret: endpoint.secret.clone(),
             limits: self.inner.limits,
             counters: self.inner.counters.clone(),
         };
-        Ok((call, format, base))
+        Ok((call, format, root))
     }
 
     /// The connections to use and the root of the API, when going there is allowed at all.

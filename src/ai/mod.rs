@@ -12,7 +12,9 @@
 //! - `frames`, `sse`, `ndjson`: bytes to events
 //! - `wire`: which format has which address, head, body and reader; `telling` is what all readers
 //!   share, `refusal` what errors mean, `headroom` what headers tell of limits
-//! - `openai`: the Chat Completions format, spoken by OpenAI and by everyone who imitates it
+//! - `openai` (Chat Completions, spoken by everyone who imitates OpenAI), `responses`, `anthropic`,
+//!   `gemini`, `ollama`: a format each, what is asked and what is read; `usage` counts alike for all
+//! - `models`: what a provider lists
 //! - `guard`: where a user's key may be sent
 //! - `tokens`: counting them
 //! - `scripted`: a provider without a network, for development and tests
@@ -21,28 +23,35 @@
 //! `ToolCall`*, `Replay`?, `Finished`; a `Usage` may also stand right before `Finished`. An `Err` is
 //! always the last item. Text is whole UTF-8, byte for byte what the model wrote.
 
+mod anthropic;
 mod call;
 mod client;
 mod delta;
 mod failure;
 mod frames;
+mod gemini;
 pub mod guard;
 mod headroom;
+mod models;
 pub mod ndjson;
+mod ollama;
 mod openai;
 mod provider;
 mod refusal;
 mod request;
+mod responses;
 mod retry;
 pub mod scripted;
 pub mod sse;
 mod telling;
 pub mod tokens;
+mod usage;
 mod wire;
 
 pub use client::{Client, Limits};
 pub use delta::{Delta, FinishReason, Headroom, Usage};
 pub use failure::{Failure, FailureKind};
+pub use models::Offered;
 pub use provider::{Format, Provider, UnknownName};
 pub use request::{Effort, Replay, Request, Tool, ToolCall, Turn};
 /// What goes wrong with [`Client::connections`].

@@ -138,6 +138,11 @@ impl Format {
         Self::OllamaChat,
     ];
 
+    /// Whether it has turns of the model that go back as they came.
+    pub fn replays(self) -> bool {
+        matches!(self, Self::Responses | Self::AnthropicMessages | Self::GeminiGenerate)
+    }
+
     /// The name used in the database.
     pub fn name(self) -> &'static str {
         match self {

@@ -1,8 +1,10 @@
 //! What an error means, from a status, a code and, where nothing else tells, a phrase.
 
+use std::time::Duration;
+
 use serde_json::Value;
 
-use super::{Failure, FailureKind, sse};
+use super::{Failure, FailureKind, retry::span_in_words, sse};
 
 /// An error as a provider worded it. Read for its meaning, then dropped: none of it is passed on.
 #[derive(Debug, Default)]
@@ -12,14 +14,22 @@ pub(super) struct Said {
     message: String,
     moderated: bool,
     is_error: bool,
+    /// How long the words ask to wait, where no header does.
+    wait: Option<Duration>,
+    /// Whether a quota of more than a minute is used up.
+    daily: bool,
+    /// Whether a quota was named at all.
+    quota: bool,
 }
 
 impl Said {
     /// Reads `{"error": {…}}`, `{"error": "…"}`, `[{"error": …}]`, the flat form, or plain text.
     pub(super) fn in_body(body: &[u8]) -> Self {
-        match serde_json::from_slice(body) {
-            Ok(value) => Self::in_value(&value),
-            Err(_) => Self::default(),
+        // Some write one error behind the other, or end in the middle.
+        let mut values = serde_json::Deserializer::from_slice(body).into_iter::<Value>();
+        match values.next() {
+            Some(Ok(value)) => Self::in_value(&value),
+            Some(Err(_)) | None => Self::default(),
         }
     }
 
@@ -36,7 +46,7 @@ impl Said {
         };
         let error = error.unwrap_or(value);
         if let Value::String(message) = error {
-            said.message = message.to_ascii_lowercase();
+            said.listen(message);
             return said;
         }
         for key in ["code", "type", "status", "error_type"] {
@@ -48,11 +58,37 @@ impl Said {
         }
         let message = error.get("message").or_else(|| error.get("detail"));
         if let Some(Value::String(message)) = message {
-            said.message = message.to_ascii_lowercase();
+            said.listen(message);
+        }
+        match error.get("details") {
+            Some(Value::Array(details)) => details.iter().for_each(|detail| said.google(detail)),
+            // Anthropic's second code.
+            Some(details) => said.codes.extend(code_in(details, "error_code")),
+            None => {}
         }
         let metadata = error.get("metadata");
         said.moderated = metadata.is_some_and(|m| m.get("flagged_input").is_some() || m.get("reasons").is_some());
         said
+    }
+
+    fn listen(&mut self, message: &str) {
+        self.message = message.to_ascii_lowercase();
+        // "Please try again in 5.289s."
+        let words = self.message.split_once("try again in ").map(|(_, after)| after);
+        let span = words.and_then(|after| after.split_whitespace().next());
+        self.wait = span.and_then(|span| span_in_words(span.trim_end_matches(['.', ',', ';'])));
+    }
+
+    /// What Google says beside the message: a reason, how long to wait, which quota.
+    fn google(&mut self, detail: &Value) {
+        self.codes.extend(code_in(detail, "reason"));
+        let delay = detail.get("retryDelay").and_then(Value::as_str);
+        self.wait = delay.and_then(span_in_words).or(self.wait);
+        for violation in detail.get("violations").and_then(Value::as_array).into_iter().flatten() {
+            let quota = violation.get("quotaId").and_then(Value::as_str).unwrap_or_default();
+            self.quota = true;
+            self.daily |= quota.contains("PerDay");
+        }
     }
 
     /// Whether there was an error at all.
@@ -95,6 +131,10 @@ pub(super) fn nonsense(what: &str) -> Failure {
     }
 }
 
+fn code_in(value: &Value, key: &str) -> Option<String> {
+    value.get(key)?.as_str().map(str::to_ascii_lowercase)
+}
+
 fn as_status(code: u64) -> Option<u16> {
     u16::try_from(code).ok().filter(|code| (400..600).contains(code))
 }
@@ -106,6 +146,7 @@ pub(super) fn refusal(http_status: u16, said: &Said, had_key: bool) -> Failure {
     Failure {
         http_status: Some(http_status),
         said_by_provider: true,
+        retry_after: said.wait,
         ..Failure::new(kind, format!("the provider answered {http_status}{code}"))
     }
 }
@@ -115,16 +156,17 @@ fn kind(status: u16, said: &Said, had_key: bool) -> FailureKind {
     if status == 401 && !had_key {
         return Kind::KeyMissing;
     }
-    by_code(said).unwrap_or_else(|| match status {
+    // Groq says both at once: too long for a minute's tokens is too long.
+    let status_first = (status == 413).then_some(Kind::ContextTooLong);
+    status_first.or_else(|| by_code(said)).unwrap_or_else(|| match status {
         403 if said.moderated => Kind::ContentFiltered,
         401 | 403 => Kind::KeyInvalid,
         402 => Kind::QuotaExceeded,
         404 if said.mentions(&["model"]) => Kind::ModelNotFound,
-        408 | 504 => Kind::Timeout,
-        413 => Kind::ContextTooLong,
-        429 => Kind::RateLimited,
-        // 498 is Groq's "no capacity", 409 a conflict with ourselves.
-        409 | 498 | 500.. => Kind::Unavailable,
+        408 | 499 | 504 => Kind::Timeout,
+        // 498 is Groq's "no capacity for this tier just now", 409 a conflict with ourselves.
+        429 | 498 => Kind::RateLimited,
+        409 | 500.. => Kind::Unavailable,
         300..500 => Kind::InvalidRequest,
         // An error inside a stream that had begun well.
         _ => Kind::Unavailable,
@@ -133,27 +175,37 @@ fn kind(status: u16, said: &Said, had_key: bool) -> FailureKind {
 
 fn by_code(said: &Said) -> Option<FailureKind> {
     use FailureKind as Kind;
-    let kind = if said.has_code(&QUOTA) || said.mentions(&QUOTA_PHRASES) {
+    let kind = if said.quota {
+        // Google words both alike: only the quota's name tells a minute from a day.
+        match said.daily {
+            true => Kind::QuotaExceeded,
+            false => Kind::RateLimited,
+        }
+    } else if said.has_code(&QUOTA) || said.mentions(&QUOTA_PHRASES) {
         Kind::QuotaExceeded
     } else if said.has_code(&CONTEXT) || said.mentions(&CONTEXT_PHRASES) {
         Kind::ContextTooLong
     } else if said.has_code(&FILTER) {
         Kind::ContentFiltered
-    } else if said.has_code(&["model_not_found", "model_not_available", "invalid_model"]) {
+    } else if said.has_code(&MODEL) || said.mentions(&MODEL_PHRASES) {
         Kind::ModelNotFound
     } else if said.has_code(&KEY) || said.mentions(&KEY_PHRASES) {
         Kind::KeyInvalid
+    } else if said.has_code(&TIMEOUT) {
+        Kind::Timeout
     } else if said.has_code(&RATE) {
         Kind::RateLimited
     } else if said.has_code(&OVERLOAD) {
         Kind::Unavailable
+    } else if said.has_code(&INVALID) {
+        Kind::InvalidRequest
     } else {
         return None;
     };
     Some(kind)
 }
 
-const QUOTA: [&str; 7] = [
+const QUOTA: [&str; 10] = [
     "insufficient_quota",
     "credit_balance_exhausted",
     "billing_hard_limit_reached",
@@ -161,8 +213,16 @@ const QUOTA: [&str; 7] = [
     "billing_error",
     "insufficient_credits",
     "exceeded_current_quota_error",
+    "enforced_spend_limit_reached",
+    "spend_limit_reached",
+    "budget_exceeded",
 ];
-const QUOTA_PHRASES: [&str; 2] = ["exceeded your current quota", "insufficient credits"];
+const QUOTA_PHRASES: [&str; 4] = [
+    "exceeded your current quota",
+    "insufficient credits",
+    "credit balance is too low",
+    "requires more credits",
+];
 
 const CONTEXT: [&str; 4] = [
     "context_length_exceeded",
@@ -170,7 +230,10 @@ const CONTEXT: [&str; 4] = [
     "model_context_window_exceeded",
     "request_too_large",
 ];
-const CONTEXT_PHRASES: [&str; 9] = [
+const CONTEXT_PHRASES: [&str; 16] = [
+    "context window exceeded",
+    "contextwindowexceedederror",
+    "exceeds the context length",
     "maximum context length",
     "context length exceeded",
     "context_length_exceeded",
@@ -178,42 +241,62 @@ const CONTEXT_PHRASES: [&str; 9] = [
     "reduce the length of the messages",
     "exceed context limit",
     "exceeds the context window",
+    "exceeds the maximum number of tokens",
+    "exceed context window",
     "available context size",
     "input is too long",
+    "input context is too long",
+    "too many tokens in the prompt",
 ];
 
-const FILTER: [&str; 4] = [
+const FILTER: [&str; 6] = [
     "content_filter",
     "content_policy_violation",
     "invalid_prompt",
+    "bio_policy",
+    "cyber_policy",
     "moderation_blocked",
 ];
 
-const KEY: [&str; 6] = [
+const MODEL: [&str; 3] = ["model_not_found", "model_not_available", "invalid_model"];
+
+const MODEL_PHRASES: [&str; 2] = ["invalid model name", "is not a valid model id"];
+
+const KEY: [&str; 8] = [
     "invalid_api_key",
+    "api_key_invalid",
     "invalid_authentication",
     "authentication_error",
     "account_deactivated",
     "permission_denied",
     "permission_error",
+    "unauthenticated",
 ];
 
 const KEY_PHRASES: [&str; 3] = ["incorrect api key", "invalid api key", "api key not valid"];
 
-const RATE: [&str; 5] = [
+const TIMEOUT: [&str; 4] = ["timeout_error", "deadline_exceeded", "cancelled", "request_timeout"];
+
+const RATE: [&str; 7] = [
+    "capacity_exceeded",
     "rate_limit_exceeded",
     "rate_limit_error",
+    "resource_exhausted",
     "slow_down",
     "tokens",
     "requests",
 ];
 
-const OVERLOAD: [&str; 7] = [
+const OVERLOAD: [&str; 9] = [
     "server_error",
     "server_is_overloaded",
     "overloaded_error",
     "overloaded",
+    "internal",
     "internal_error",
     "internal_server_error",
     "service_unavailable",
+    "unavailable",
 ];
+
+const INVALID: [&str; 1] = ["data_residency_mismatch"];

@@ -1,5 +1,7 @@
 //! What to ask a model.
 
+use serde_json::value::RawValue;
+
 use super::Format;
 
 /// A question with everything that belongs to it. Write `..Request::default()` for what you leave to the provider.
@@ -136,6 +138,16 @@ pub struct ToolCall {
     pub arguments: String,
 }
 
+impl ToolCall {
+    /// The arguments for formats that want an object where others have text.
+    pub(super) fn object(&self) -> serde_json::Value {
+        let object = serde_json::from_str(&self.arguments).ok();
+        object
+            .filter(serde_json::Value::is_object)
+            .unwrap_or_else(|| serde_json::json!({}))
+    }
+}
+
 /// A turn of the model as the provider wrote it: signed thinking, encrypted reasoning. It is sent back byte for byte,
 /// and only to the same model in the same format; others get the text.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -144,14 +156,15 @@ pub struct Replay {
     pub format: Format,
     /// The model that wrote it, by the name it was asked by.
     pub model: String,
-    /// The content, as JSON text.
+    /// The content: the text of a JSON array of the provider's own parts.
     pub content: String,
 }
 
 impl Replay {
-    /// Its content, if it may be sent to this model in this format.
-    pub(super) fn for_model(&self, format: Format, model: &str) -> Option<&serde_json::value::RawValue> {
+    /// Its parts, if they may be sent to this model in this format.
+    pub(super) fn for_model(&self, format: Format, model: &str) -> Option<Vec<Box<RawValue>>> {
         let fits = self.format == format && self.model == model;
-        fits.then(|| serde_json::from_str(&self.content).ok()).flatten()
+        let parts: Option<Vec<_>> = fits.then(|| serde_json::from_str(&self.content).ok()).flatten();
+        parts.filter(|parts| !parts.is_empty())
     }
 }

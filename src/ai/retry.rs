@@ -77,7 +77,8 @@ pub(super) fn asked_to_wait(headers: &HeaderMap, now: DateTime<Utc>) -> Option<D
     if let Some(millis) = text(headers, "retry-after-ms").and_then(number) {
         return span(millis / 1000.0);
     }
-    let after = text(headers, "retry-after")?;
+    // LiteLLM hands on what the provider behind it said, under a name of its own.
+    let after = text(headers, "retry-after").or_else(|| text(headers, "llm_provider-retry-after"))?;
     if let Some(seconds) = number(after) {
         return span(seconds);
     }

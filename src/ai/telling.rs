@@ -161,6 +161,10 @@ impl Telling {
     /// What it cost so far.
     pub(super) fn used(&mut self, usage: Usage) {
         self.began = true;
+        // Gateways that do not know say 0: that is no count.
+        if usage.input_tokens == 0 && usage.output_tokens == 0 {
+            return;
+        }
         self.usage = Some(usage);
         if self.started {
             self.tell_usage();

@@ -9,7 +9,7 @@ use crate::id::{ChatId, UserId};
 use crate::job::Trouble;
 use crate::usage::aside as usage;
 use crate::usage::terms::{self, Asker};
-use crate::vault::key::{self, Verdict};
+use crate::vault::health::{self, Report, Verdict};
 
 /// What a background question is for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -98,7 +98,8 @@ pub async fn ask(app: &App, aside: Aside) -> Result<String, Trouble> {
             Ok(_) => Verdict::Accepted,
             Err(failure) => Verdict::Refused(failure.kind),
         };
-        key::note_health(&mut *app.connection().await?, key, verdict).await?;
+        let wait = said.as_ref().err().and_then(|failure| failure.retry_after);
+        health::report(app, key, Report { wait, ..verdict.into() }).await;
     }
     said.map_err(|failure| {
         let detail = format!("{}: {}", failure.kind.name(), failure.detail);

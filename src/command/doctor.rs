@@ -1,14 +1,13 @@
 //! `parlor doctor`
 
-use secrecy::ExposeSecret;
 use tokio::net::TcpListener;
 
 use super::database::Database;
 use super::{Outcome, block_on, prepare};
-use crate::ai::{Client, Endpoint, Limits, Provider, Reach};
+use crate::ai::{Client, Limits};
 use crate::config::{Config, Settings};
 use crate::db;
-use crate::vault::Vault;
+use crate::vault::{Vault, server as server_keys};
 
 /// Checks everything that `serve` needs, one line each.
 ///
@@ -111,33 +110,28 @@ async fn check_database(config: &Config, url: &str) -> Result<Checks, String> {
 }
 
 async fn check_ai(config: &Config) -> Result<String, String> {
-    let settings = &config.settings;
-    let Some(secret) = settings
-        .openai_api_key
-        .clone()
-        .filter(|key| !key.expose_secret().trim().is_empty())
-    else {
+    let client = Client::new(Limits::default());
+    let (mut good, mut bad) = (Vec::new(), Vec::new());
+    for endpoint in server_keys::endpoints(&config.settings) {
+        let name = endpoint.provider.title();
+        match client.verify(&endpoint).await {
+            Ok(()) => good.push(format!("{name} accepts the server's key")),
+            Err(failure) => bad.push(format!(
+                "{name} does not accept the server's key ({})",
+                failure.kind.name()
+            )),
+        }
+    }
+    if !bad.is_empty() {
+        return Err(bad.join("; "));
+    }
+    if good.is_empty() {
         let fallback = if config.is_development() {
             "the scripted provider answers people without a key"
         } else {
             "people need keys of their own"
         };
-        return Ok(format!("no OPENAI_API_KEY: {fallback}"));
-    };
-    let base_url = Some(settings.openai_base_url.clone());
-    let endpoint = Endpoint {
-        provider: Provider::OpenAi,
-        format: None,
-        base_url,
-        secret: Some(secret),
-        reach: Reach::Operator,
-    };
-    match Client::new(Limits::default()).verify(&endpoint).await {
-        Ok(()) => Ok(format!("{} accepts OPENAI_API_KEY", settings.openai_base_url)),
-        Err(failure) => Err(format!(
-            "{} does not accept OPENAI_API_KEY ({})",
-            settings.openai_base_url,
-            failure.kind.name()
-        )),
+        return Ok(format!("no OPENAI_API_KEY nor another provider's: {fallback}"));
     }
+    Ok(good.join("; "))
 }

@@ -2,7 +2,6 @@
 
 use std::net::SocketAddr;
 
-use secrecy::ExposeSecret;
 use tokio::net::TcpListener;
 use tokio::signal::unix::{SignalKind, signal};
 
@@ -10,6 +9,7 @@ use super::database::Database;
 use super::{Outcome, block_on, prepare};
 use crate::app::App;
 use crate::config::{Config, Settings};
+use crate::vault::server as server_keys;
 use crate::{graphql, server};
 
 /// Serves until it is told to stop.
@@ -97,8 +97,7 @@ fn greet(config: &Config, address: SocketAddr) {
     if config.is_development() {
         println!("  try it in a chat:     http://{address}/demo");
         println!("  try it in GraphiQL:   http://{address}/graphiql");
-        let server_key = config.settings.openai_api_key.as_ref();
-        if server_key.is_none_or(|key| key.expose_secret().trim().is_empty()) {
+        if server_keys::endpoints(&config.settings).next().is_none() {
             println!(
                 "  Without a provider key the scripted provider answers; set OPENAI_API_KEY, or add a key in the demo's settings."
             );

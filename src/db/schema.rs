@@ -12,7 +12,7 @@ diesel::table! {
         id -> Uuid,
         /// Whose key it is.
         user_id -> Uuid,
-        /// Which wire format the key is for.
+        /// Whose key it is for.
         provider -> Text,
         /// What its owner calls it.
         label -> Nullable<Text>,
@@ -36,6 +36,22 @@ diesel::table! {
         last_error_code -> Nullable<Text>,
         /// When that was.
         last_error_at -> Nullable<Timestamptz>,
+        /// In which format the provider is asked; null for its usual one.
+        format -> Nullable<Text>,
+        /// Until when the provider asked to wait; null when it did not, or took another request since.
+        throttled_until -> Nullable<Timestamptz>,
+        /// How many requests the provider takes in its window, as it last said.
+        requests_limit -> Nullable<Int8>,
+        /// How many of them were left.
+        requests_remaining -> Nullable<Int8>,
+        /// How many tokens the provider takes in its window, as it last said.
+        tokens_limit -> Nullable<Int8>,
+        /// How many of them were left.
+        tokens_remaining -> Nullable<Int8>,
+        /// When there is more of what was scarcest.
+        headroom_resets_at -> Nullable<Timestamptz>,
+        /// When the provider said so.
+        headroom_at -> Nullable<Timestamptz>,
     }
 }
 
@@ -490,6 +506,20 @@ diesel::table! {
 }
 
 diesel::table! {
+    /// Answers as their provider wrote them, where something in them is signed: sent back word for word with the next question.
+    replays (generation_id) {
+        /// The answer.
+        generation_id -> Uuid,
+        /// The format it is written in; it goes back in the same one only.
+        format -> Text,
+        /// The model that wrote it; it goes back to the same one only.
+        model -> Text,
+        /// JSON, byte for byte.
+        content -> Text,
+    }
+}
+
+diesel::table! {
     /// The first answer to every send, for good: a repeat gets it again, also after the message was removed.
     sends (user_id, idempotency_key) {
         /// Who sent it.
@@ -615,6 +645,7 @@ diesel::joinable!(generations -> users (user_id));
 diesel::joinable!(messages -> chats (chat_id));
 diesel::joinable!(messages -> users (author_id));
 diesel::joinable!(refresh_tokens -> sessions (session_id));
+diesel::joinable!(replays -> generations (generation_id));
 diesel::joinable!(sends -> users (user_id));
 diesel::joinable!(sessions -> users (user_id));
 diesel::joinable!(tool_servers -> users (owner_id));
@@ -637,6 +668,7 @@ diesel::allow_tables_to_appear_in_same_query!(
     model_changes,
     models,
     refresh_tokens,
+    replays,
     sends,
     sessions,
     tool_servers,

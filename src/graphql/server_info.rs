@@ -1,7 +1,6 @@
 //! What a client should know of the server before anybody signs in.
 
 use async_graphql::{Context, Enum, Object, SimpleObject};
-use secrecy::ExposeSecret;
 
 use crate::ai::Provider;
 use crate::config::Registration;
@@ -10,6 +9,7 @@ use crate::error::Result;
 use crate::model::api::{self as models, ModelConnection};
 use crate::page::PageArguments;
 use crate::vault::api::ProviderName;
+use crate::vault::server;
 
 /// Who may make an account.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Enum)]
@@ -106,29 +106,22 @@ impl ServerInfoQuery {
     async fn server_info(&self, context: &Context<'_>) -> ServerInfo {
         let config = context.app().config();
         let settings = &config.settings;
-        let server_key = settings
-            .openai_api_key
-            .as_ref()
-            .is_some_and(|key| !key.expose_secret().trim().is_empty());
-        let mut providers = vec![
+        let offered = Provider::ALL
+            .into_iter()
+            .filter(|provider| *provider != Provider::Scripted || config.is_development());
+        let providers = offered.map(|provider| {
+            let server_key = server::endpoint(settings, provider).is_some();
+            let default_model = match provider {
+                Provider::Scripted => Some("scripted".to_owned()),
+                _ => server::default_model(settings, provider).filter(|_| server_key),
+            };
             ProviderInfo {
-                provider: Provider::OpenAi,
+                provider,
                 server_key,
-                default_model: server_key.then(|| settings.openai_model.clone()),
-            },
-            ProviderInfo {
-                provider: Provider::OpenAiCompatible,
-                server_key: false,
-                default_model: None,
-            },
-        ];
-        if config.is_development() {
-            providers.push(ProviderInfo {
-                provider: Provider::Scripted,
-                server_key: false,
-                default_model: Some("scripted".into()),
-            });
-        }
+                default_model,
+            }
+        });
+        let providers = providers.collect();
         ServerInfo {
             version: env!("CARGO_PKG_VERSION").into(),
             registration: settings.registration.into(),

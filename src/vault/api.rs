@@ -5,11 +5,13 @@ use chrono::{DateTime, Utc};
 use secrecy::ExposeSecret;
 
 use super::key::{self, StoredKey};
+use super::offer::KeyModels;
 use super::set::{self, NewKey};
 use crate::ai;
 use crate::context::RequestContext;
 use crate::error::{Result, UserError, payload};
 use crate::id::ApiKeyId;
+use crate::scalar::Long;
 
 /// Whose models, spoken to in which wire format.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Enum)]
@@ -36,6 +38,22 @@ pub enum ProviderName {
     Scripted,
 }
 
+/// How questions and answers are written on the wire.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Enum)]
+#[graphql(remote = "ai::Format", name = "ProviderFormat")]
+pub enum FormatName {
+    /// OpenAI's Chat Completions, and of everyone who imitates it.
+    ChatCompletions,
+    /// OpenAI's Responses.
+    Responses,
+    /// Anthropic's Messages.
+    AnthropicMessages,
+    /// Gemini's streamGenerateContent.
+    GeminiGenerate,
+    /// Ollama's own chat.
+    OllamaChat,
+}
+
 /// Somebody's key for a provider, without the key itself.
 #[derive(Debug, Clone)]
 pub struct ApiKey(pub StoredKey);
@@ -51,6 +69,27 @@ pub struct KeyHealth {
     last_error_code: Option<String>,
     /// When that was.
     last_error_at: Option<DateTime<Utc>>,
+    /// Until when the provider asked to wait; in the past once that is over, null when it did not ask.
+    throttled_until: Option<DateTime<Utc>>,
+    /// What was left of the key's limits when the provider last said so; null when it never did.
+    headroom: Option<KeyHeadroom>,
+}
+
+/// What was left of a key's limits.
+#[derive(Debug, SimpleObject)]
+pub struct KeyHeadroom {
+    /// How many requests the provider takes in its window.
+    requests_limit: Option<Long>,
+    /// How many of them were left.
+    requests_remaining: Option<Long>,
+    /// How many tokens the provider takes in its window.
+    tokens_limit: Option<Long>,
+    /// How many of them were left.
+    tokens_remaining: Option<Long>,
+    /// When there is more of what was scarcest.
+    resets_at: Option<DateTime<Utc>>,
+    /// When the provider said so.
+    observed_at: DateTime<Utc>,
 }
 
 /// Somebody's key for a provider, without the key itself.
@@ -86,6 +125,11 @@ impl ApiKey {
         self.0.base_url.as_deref()
     }
 
+    /// In which format the provider is asked; null for its usual one.
+    async fn format(&self) -> Option<FormatName> {
+        self.0.format().map(Into::into)
+    }
+
     /// When it was first set.
     async fn created_at(&self) -> DateTime<Utc> {
         self.0.created_at
@@ -107,6 +151,7 @@ impl ApiKey {
             last_verified_at,
             last_error_code,
             last_error_at,
+            throttled_until,
             ..
         } = self.0.clone();
         let accepted = if last_error_code.is_some() {
@@ -119,7 +164,27 @@ impl ApiKey {
             last_verified_at,
             last_error_code,
             last_error_at,
+            throttled_until,
+            headroom: self.headroom(),
         }
+    }
+
+    /// The models that it may use. Asks the provider, at most every few minutes.
+    async fn models(&self) -> KeyModels {
+        KeyModels::of(self.0.clone())
+    }
+}
+
+impl ApiKey {
+    fn headroom(&self) -> Option<KeyHeadroom> {
+        Some(KeyHeadroom {
+            requests_limit: self.0.requests_limit.map(Long),
+            requests_remaining: self.0.requests_remaining.map(Long),
+            tokens_limit: self.0.tokens_limit.map(Long),
+            tokens_remaining: self.0.tokens_remaining.map(Long),
+            resets_at: self.0.headroom_resets_at,
+            observed_at: self.0.headroom_at?,
+        })
     }
 }
 
@@ -135,6 +200,8 @@ pub struct SetApiKeyInput {
     label: Option<String>,
     /// Where to use it, if not at the provider's own address.
     base_url: Option<String>,
+    /// In which format to ask the provider, if not in its usual one: OpenAI can be asked by `RESPONSES`, for instance.
+    format: Option<FormatName>,
     /// Whether to ask the provider first if it accepts the key.
     #[graphql(default = true)]
     verify: bool,
@@ -217,6 +284,7 @@ impl VaultMutation {
             secret,
             label,
             base_url,
+            format,
             verify,
         } = input;
         let new = NewKey {
@@ -224,6 +292,7 @@ impl VaultMutation {
             secret: secret.into(),
             label,
             base_url,
+            format: format.map(Into::into),
             verify,
         };
         let (stored, errors) = payload(set::set(context.app(), who, context.client(), new).await)?;

@@ -1,7 +1,6 @@
-//! The rows of provider keys: listed, deleted, revealed, and how they fare.
+//! The rows of provider keys: listed, deleted, revealed.
 
 use chrono::{DateTime, Utc};
-use diesel::dsl::now;
 use diesel::prelude::*;
 use diesel_async::{AsyncConnection, RunQueryDsl};
 use secrecy::SecretString;
@@ -11,7 +10,7 @@ use super::envelope::Binding;
 use crate::account::audit::{self, Actor};
 use crate::account::login;
 use crate::account::viewer::{Client, SignedIn};
-use crate::ai::{FailureKind, Provider};
+use crate::ai::{Format, Provider};
 use crate::app::App;
 use crate::db::Connection;
 use crate::db::schema::api_keys;
@@ -47,6 +46,21 @@ pub struct StoredKey {
     pub last_error_code: Option<String>,
     /// When that was.
     pub last_error_at: Option<DateTime<Utc>>,
+    format: Option<String>,
+    /// Until when the provider asked to wait.
+    pub throttled_until: Option<DateTime<Utc>>,
+    /// How many requests the provider takes in its window.
+    pub requests_limit: Option<i64>,
+    /// How many of them were left.
+    pub requests_remaining: Option<i64>,
+    /// How many tokens the provider takes in its window.
+    pub tokens_limit: Option<i64>,
+    /// How many of them were left.
+    pub tokens_remaining: Option<i64>,
+    /// When there is more of what was scarcest.
+    pub headroom_resets_at: Option<DateTime<Utc>>,
+    /// When the provider said so.
+    pub headroom_at: Option<DateTime<Utc>>,
 }
 
 impl std::fmt::Debug for StoredKey {
@@ -63,6 +77,16 @@ impl StoredKey {
     /// Whose key it is.
     pub fn provider(&self) -> Provider {
         self.provider.parse().unwrap_or(Provider::OpenAiCompatible)
+    }
+
+    /// In which format the provider is asked; none for its usual one.
+    pub fn format(&self) -> Option<Format> {
+        self.format.as_deref()?.parse().ok()
+    }
+
+    /// Its owner.
+    pub(super) fn user_id(&self) -> UserId {
+        self.user_id
     }
 
     /// What the sealed bytes are bound to: moved to another row they do not open.
@@ -172,63 +196,4 @@ pub struct UsedKey {
     pub id: ApiKeyId,
     /// The key that was in it.
     pub fingerprint: String,
-}
-
-/// What an answer has shown of its key.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Verdict {
-    /// The provider answered.
-    Accepted,
-    /// The provider refused, for this reason.
-    Refused(FailureKind),
-    /// The provider did not get to say.
-    Unknown,
-}
-
-/// Notes what an answer has shown of its key, unless the key was replaced meanwhile.
-///
-/// # Errors
-/// When Postgres fails.
-pub async fn note_health(connection: &mut Connection, used: &UsedKey, verdict: Verdict) -> Result<()> {
-    let row = api_keys::table
-        .find(used.id)
-        .filter(api_keys::fingerprint.eq(&used.fingerprint));
-    diesel::update(row)
-        .set(api_keys::last_used_at.eq(now))
-        .execute(connection)
-        .await?;
-    match verdict {
-        Verdict::Accepted => {
-            let accepted = (
-                api_keys::last_verified_at.eq(now),
-                api_keys::last_error_code.eq(None::<String>),
-                api_keys::last_error_at.eq(None::<DateTime<Utc>>),
-            );
-            diesel::update(row).set(accepted).execute(connection).await?;
-            Ok(())
-        }
-        Verdict::Refused(kind) if speaks_of_the_key(kind) => note_refusal(connection, used, kind).await,
-        Verdict::Refused(_) | Verdict::Unknown => Ok(()),
-    }
-}
-
-fn speaks_of_the_key(kind: FailureKind) -> bool {
-    use FailureKind::{KeyInvalid, KeyMissing, QuotaExceeded, RateLimited};
-    matches!(kind, KeyInvalid | KeyMissing | QuotaExceeded | RateLimited)
-}
-
-async fn note_refusal(connection: &mut Connection, used: &UsedKey, kind: FailureKind) -> Result<()> {
-    let refused = (
-        api_keys::last_error_code.eq(kind.name().to_uppercase()),
-        api_keys::last_error_at.eq(now),
-    );
-    diesel::update(
-        api_keys::table
-            .find(used.id)
-            .filter(api_keys::fingerprint.eq(&used.fingerprint)),
-    )
-    .set(refused)
-    .execute(connection)
-    .await?;
-    Ok(())
 }

@@ -3,8 +3,11 @@
 
 pub mod api;
 pub mod envelope;
+pub mod health;
 pub mod key;
+pub mod offer;
 pub mod rotate;
+pub mod server;
 pub mod set;
 
 use std::sync::Arc;
@@ -16,6 +19,7 @@ use uuid::Uuid;
 
 use self::envelope::{Binding, MasterKeys};
 use self::key::StoredKey;
+use self::offer::Lists;
 use crate::ai::guard::Allowed;
 use crate::ai::{Endpoint, Reach};
 use crate::config::Config;
@@ -31,6 +35,7 @@ const CANARY: &str = "parlor";
 pub struct Vault {
     masters: Arc<MasterKeys>,
     allowed: Arc<Allowed>,
+    lists: Arc<Lists>,
 }
 
 /// Why the vault does not open; each says what to do.
@@ -105,6 +110,7 @@ impl Vault {
         Ok(Vault {
             masters: Arc::new(masters),
             allowed: Arc::new(allowed),
+            lists: Arc::default(),
         })
     }
 
@@ -131,7 +137,7 @@ impl Vault {
         let secret = self.reveal(key)?;
         Ok(Endpoint {
             provider: key.provider(),
-            format: None,
+            format: key.format(),
             base_url: key.base_url.as_deref().and_then(|url| url.parse().ok()),
             // A local server may need no key; it is stored all the same, as one space.
             secret: (!secret.expose_secret().trim().is_empty()).then_some(secret),
@@ -156,6 +162,10 @@ impl Vault {
     pub fn open_sealed(&self, binding: &Binding, sealed: &[u8]) -> Result<SecretString> {
         let opened = self.masters.open(binding, sealed);
         opened.map_err(|error| Error::internal(format!("row {} of {}: {error}", binding.row, binding.table)))
+    }
+
+    fn lists(&self) -> &Lists {
+        &self.lists
     }
 
     fn masters(&self) -> &MasterKeys {

@@ -9,14 +9,16 @@ use serde_json::json;
 use url::Url;
 
 use super::envelope;
-use super::key::{StoredKey, Verdict, binding, find, note_health};
+use super::health::{self, Verdict};
+use super::key::{StoredKey, binding, find};
 use crate::account::audit::{self, Actor};
 use crate::account::viewer::{Client, SignedIn};
-use crate::ai::{Endpoint, Failure, FailureKind, Provider, Reach};
+use crate::ai::{Endpoint, Failure, FailureKind, Format, Provider, Reach};
 use crate::app::App;
 use crate::db::Connection;
 use crate::db::schema::api_keys;
 use crate::error::{Error, ErrorCode, Result, UserError};
+use crate::event::append;
 use crate::id::ApiKeyId;
 use crate::input;
 
@@ -34,6 +36,8 @@ pub struct NewKey {
     pub label: Option<String>,
     /// Where it is used, if not at the provider's own address.
     pub base_url: Option<String>,
+    /// In which format the provider is asked, if not in its usual one.
+    pub format: Option<Format>,
     /// Whether to ask the provider first if it accepts the key.
     pub verify: bool,
 }
@@ -52,9 +56,11 @@ pub async fn set(app: &App, who: &SignedIn, client: &Client, new: NewKey) -> Res
             .map_err(|failure| refusal(new.provider, &failure))?;
     }
     let mut connection = app.connection().await?;
-    connection
+    let stored = connection
         .transaction(async |connection| store(connection, app, who, client, &new, checked).await)
-        .await
+        .await?;
+    app.log().wake();
+    Ok(stored)
 }
 
 struct Checked {
@@ -73,6 +79,11 @@ fn check(app: &App, new: &NewKey) -> Result<Checked> {
             "provider",
             "The scripted provider needs no key.",
         ));
+    }
+    if let Some(format) = new.format.filter(|format| !new.provider.speaks(*format)) {
+        let name = new.provider.title();
+        let message = format!("{name} is not asked in this format ({format}). Leave the format away.");
+        return Err(rejected(ErrorCode::Invalid, "format", &message));
     }
     if secret.is_empty() && new.provider.needs_key() {
         return Err(rejected(
@@ -115,7 +126,7 @@ fn check(app: &App, new: &NewKey) -> Result<Checked> {
     // A local server that needs no key gets none; the row holds a space, since nothing cannot be sealed.
     let endpoint = Endpoint {
         provider: new.provider,
-        format: None,
+        format: new.format.filter(|format| Some(*format) != new.provider.usual_format()),
         base_url: base_url.clone(),
         secret: (!secret.is_empty()).then(|| secret.into()),
         reach: Reach::User(app.vault().allowed()),
@@ -176,6 +187,7 @@ async fn store(
     let columns = (
         api_keys::label.eq(checked.label),
         api_keys::base_url.eq(checked.base_url.map(String::from)),
+        api_keys::format.eq(checked.endpoint.format.map(Format::name)),
         api_keys::hint.eq(shown.0),
         api_keys::fingerprint.eq(&shown.1),
         api_keys::sealed.eq(sealed),
@@ -185,6 +197,15 @@ async fn store(
         api_keys::last_error_at.eq(None::<DateTime<Utc>>),
         api_keys::updated_at.eq(now),
     );
+    let unknown = (
+        api_keys::throttled_until.eq(None::<DateTime<Utc>>),
+        api_keys::requests_limit.eq(None::<i64>),
+        api_keys::requests_remaining.eq(None::<i64>),
+        api_keys::tokens_limit.eq(None::<i64>),
+        api_keys::tokens_remaining.eq(None::<i64>),
+        api_keys::headroom_resets_at.eq(None::<DateTime<Utc>>),
+        api_keys::headroom_at.eq(None::<DateTime<Utc>>),
+    );
     let identity = (
         api_keys::id.eq(id),
         api_keys::user_id.eq(who.user_id),
@@ -192,7 +213,7 @@ async fn store(
     );
     let stored: Option<StoredKey> = match existing {
         Some(id) => diesel::update(api_keys::table.find(id))
-            .set(columns)
+            .set((columns, unknown))
             .returning(StoredKey::as_returning())
             .get_result(connection)
             .await
@@ -224,10 +245,12 @@ async fn store(
         detail,
     )
     .await?;
+    // Nothing is known of the new key yet: that is how it fares.
+    append(connection, [health::changed(who.user_id, id)]).await?;
     Ok(stored)
 }
 
-fn refusal(provider: Provider, failure: &Failure) -> Error {
+pub(super) fn refusal(provider: Provider, failure: &Failure) -> Error {
     let name = provider.title();
     let (code, field, message) = match failure.kind {
         FailureKind::KeyInvalid | FailureKind::KeyMissing => (
@@ -248,7 +271,13 @@ fn refusal(provider: Provider, failure: &Failure) -> Error {
         FailureKind::ModelNotFound | FailureKind::InvalidRequest => (
             ErrorCode::ProviderUnavailable,
             "baseUrl",
-            "There is no OpenAI-compatible API at this address. Check the base URL; it usually ends in /v1.".to_owned(),
+            match provider.usual_format() {
+                Some(Format::ChatCompletions) => {
+                    "There is no OpenAI-compatible API at this address. Check the base URL; it usually ends in /v1."
+                        .to_owned()
+                }
+                _ => format!("There is no API of {name} at this address. Check the base URL."),
+            },
         ),
         _ => (
             ErrorCode::ProviderUnavailable,
@@ -280,7 +309,13 @@ pub async fn verify(app: &App, who: &SignedIn, id: ApiKeyId) -> Result<StoredKey
         Ok(()) => Verdict::Accepted,
         Err(failure) => Verdict::Refused(failure.kind),
     };
-    note_health(&mut connection, &key.used(), verdict).await?;
+    let report = health::Report {
+        wait: verified.as_ref().err().and_then(|failure| failure.retry_after),
+        ..verdict.into()
+    };
+    if health::note(&mut connection, &key.used(), report).await? {
+        app.log().wake();
+    }
     verified.map_err(|failure| refusal(key.provider(), &failure))?;
     find(&mut connection, who.user_id, id).await?.ok_or_else(not_found)
 }

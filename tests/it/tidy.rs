@@ -84,7 +84,12 @@ const MAY_IMPORT: [(&str, &[&str]); 24] = [
         &["account", "ai", "db", "error", "input", "page", "scalar", "vault"],
     ),
     ("tool", &["account", "ai", "db", "error", "id", "vault"]),
-    ("vault", &["account", "ai", "config", "db", "error", "id", "input"]),
+    (
+        "vault",
+        &[
+            "account", "ai", "config", "db", "error", "event", "id", "input", "page", "scalar",
+        ],
+    ),
     ("account", &["db", "error", "id", "input", "page"]),
     ("event", &["db", "error", "id"]),
     ("db", &[]),

@@ -2,7 +2,6 @@
 
 mod reading;
 mod request;
-mod usage;
 
 pub(super) use reading::Reading;
 pub(super) use request::write;

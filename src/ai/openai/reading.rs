@@ -8,9 +8,8 @@ use crate::ai::{
     frames::Event,
     refusal::{Said, is_error, nonsense, refusal},
     telling::{Grammar, Telling},
+    usage::usage_of,
 };
-
-use super::usage::usage_of;
 
 /// What a chunk may hold. Whatever else it holds is none of our business.
 #[derive(Deserialize)]

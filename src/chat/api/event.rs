@@ -4,10 +4,10 @@
 use async_graphql::{Enum, Interface, SimpleObject};
 use chrono::{DateTime, Utc};
 
-use super::own::{AssistantRemoved, AssistantUpserted};
+use super::own::{ApiKeyHealthChanged, AssistantRemoved, AssistantUpserted};
 use crate::chat::chat::Chat;
 use crate::chat::message::Message;
-use crate::id::{AssistantId, ChatId, MessageId};
+use crate::id::{ApiKeyId, AssistantId, ChatId, MessageId};
 use crate::scalar::Long;
 
 /// Something that happened.
@@ -41,6 +41,8 @@ pub enum Event {
     AssistantUpserted(AssistantUpserted),
     /// An assistant is gone for the viewer.
     AssistantRemoved(AssistantRemoved),
+    /// A key of the viewer's fares otherwise than before.
+    ApiKeyHealthChanged(ApiKeyHealthChanged),
 }
 
 /// The stream begins. Always first: then comes what was missed, then what happens.
@@ -181,6 +183,7 @@ pub(super) struct Payload {
     /// None for what is no chat's.
     pub(super) chat_id: Option<ChatId>,
     pub(super) assistant_id: Option<AssistantId>,
+    pub(super) api_key_id: Option<ApiKeyId>,
     pub(super) message_id: Option<MessageId>,
     #[serde(default)]
     pub(super) through: i64,

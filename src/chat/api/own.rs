@@ -1,4 +1,4 @@
-//! The events of what is no chat's: assistants.
+//! The events of what is no chat's: assistants, keys.
 
 use std::collections::HashMap;
 
@@ -10,6 +10,9 @@ use crate::assistant::{self, Assistant};
 use crate::db::Connection;
 use crate::error::Result;
 use crate::id::{AssistantId, UserId};
+use crate::vault::api::ApiKey;
+use crate::vault::health;
+use crate::vault::key::{self, StoredKey};
 
 /// An assistant that the viewer can use appeared or changed: put it in the place of what the client has, if its version
 /// is higher.
@@ -35,9 +38,22 @@ pub struct AssistantRemoved {
     pub assistant_id: AssistantId,
 }
 
+/// A key of the viewer's fares otherwise than before: it is new, was refused or accepted again, or the provider asks to
+/// wait. Not sent for every answer that it makes.
+#[derive(Debug, SimpleObject)]
+pub struct ApiKeyHealthChanged {
+    /// Where the client stands then.
+    pub cursor: Option<String>,
+    /// When it happened.
+    pub occurred_at: DateTime<Utc>,
+    /// The key as it fares now.
+    pub api_key: ApiKey,
+}
+
 /// What a batch of events speaks of besides chats, as it is now.
 pub(super) struct Own {
     assistants: HashMap<AssistantId, Assistant>,
+    keys: Vec<StoredKey>,
 }
 
 impl Own {
@@ -49,7 +65,13 @@ impl Own {
         } else {
             assistant::assistant::find_open(connection, user_id, &ids).await?
         };
-        Ok(Own { assistants })
+        let speaks_of_keys = payloads.iter().any(|payload| payload.api_key_id.is_some());
+        let keys = if speaks_of_keys {
+            key::list(connection, user_id).await?
+        } else {
+            Vec::new()
+        };
+        Ok(Own { assistants, keys })
     }
 
     /// The event of this kind, if it is one of these.
@@ -75,6 +97,15 @@ impl Own {
                         assistant_id,
                     }),
                 })
+            }
+            health::KEY_HEALTH_CHANGED => {
+                // One that is gone by now fares no way at all.
+                let key = self.keys.iter().find(|key| Some(key.id) == payload.api_key_id)?;
+                Some(Event::ApiKeyHealthChanged(ApiKeyHealthChanged {
+                    cursor,
+                    occurred_at,
+                    api_key: ApiKey(key.clone()),
+                }))
             }
             other => {
                 tracing::warn!(kind = other, "an event of a kind that this version does not know");

@@ -6,7 +6,8 @@ use diesel::prelude::*;
 use diesel_async::{AsyncConnection, RunQueryDsl};
 
 use super::generation::{self, GenerationStatus};
-use crate::ai::{Failure, FailureKind, FinishReason, tokens};
+use super::replay;
+use crate::ai::{Failure, FailureKind, FinishReason, Replay, tokens};
 use crate::chat::{event, title};
 use crate::db::Connection;
 use crate::db::schema::{chats, generations, messages};
@@ -49,6 +50,8 @@ pub struct Progress {
     pub tab: Tab,
     /// The provider's own id for the call.
     pub provider_request_id: Option<String>,
+    /// The answer as the provider wrote it, where that matters.
+    pub replay: Option<Replay>,
 }
 
 #[derive(AsChangeset)]
@@ -122,6 +125,13 @@ impl Outcome {
 impl Final {
     fn new(outcome: &Outcome, progress: Option<&Progress>) -> Self {
         let (status, finish_reason, error, retry_after) = match outcome {
+            // What the provider withholds is no answer, however politely it ends.
+            Outcome::Completed(reason @ FinishReason::ContentFilter) => (
+                GenerationStatus::Failed,
+                Some(reason.name()),
+                Some(FailureKind::ContentFiltered),
+                None,
+            ),
             Outcome::Completed(reason) => (GenerationStatus::Completed, Some(reason.name()), None, None),
             Outcome::Stopped => (GenerationStatus::Stopped, None, None, None),
             Outcome::Interrupted => (
@@ -262,6 +272,9 @@ async fn end(
         }
     };
 
+    if let (Outcome::Completed(_), Some(replay)) = (outcome, progress.and_then(|progress| progress.replay.as_ref())) {
+        replay::keep(connection, id, replay).await?;
+    }
     diesel::update(chats::table.find(chat_id))
         .set(chats::version.eq(chats::version + 1))
         .execute(connection)

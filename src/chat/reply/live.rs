@@ -14,7 +14,7 @@ use tokio_util::sync::CancellationToken;
 
 use super::closing::Progress;
 use super::generation::Generation;
-use crate::ai::{FailureKind, Provider};
+use crate::ai::{FailureKind, Provider, Replay};
 use crate::id::{ChatId, GenerationId, MessageId, UserId};
 use crate::usage::tab::Tab;
 
@@ -187,6 +187,11 @@ impl Live {
     /// Notes the provider's id for the call.
     pub fn started(&self, provider_request_id: Option<String>) {
         self.lock().progress.provider_request_id = provider_request_id;
+    }
+
+    /// Notes the answer as the provider wrote it.
+    pub fn replay(&self, replay: Replay) {
+        self.lock().progress.replay = Some(replay);
     }
 
     /// Puts what it costs on this tab.

@@ -9,6 +9,7 @@ pub mod closing;
 pub mod generation;
 pub mod live;
 pub mod payer;
+pub mod replay;
 pub mod watch;
 
 mod keeper;

@@ -1,16 +1,15 @@
 //! Who answers and who pays: the person's own key, else the server's, else (in development) the scripted provider.
 
-use secrecy::ExposeSecret;
-
 use super::generation::KeySource;
-use crate::ai::{Endpoint, Provider, Reach};
+use crate::ai::{Endpoint, Provider};
 use crate::app::App;
 use crate::db::Connection;
 use crate::error::{Error, ErrorCode, Result};
 use crate::id::UserId;
 use crate::usage::tab::Tab;
 use crate::usage::terms::Terms;
-use crate::vault::key::{self, UsedKey};
+use crate::vault::key::{self, StoredKey, UsedKey};
+use crate::vault::server;
 
 /// What the chat or the message asks for.
 #[derive(Debug, Clone, Default)]
@@ -56,7 +55,8 @@ pub fn is_script(model: &str) -> bool {
     model == "scripted" || model.starts_with("scripted:")
 }
 
-/// Finds the key that pays for what is wished.
+/// Finds the key that pays for what is wished: of those whose provider is known to have the model (else of all), the
+/// person's own first.
 ///
 /// # Errors
 /// [`ErrorCode::KeyMissing`] in words that say what to do, before anything is stored.
@@ -68,40 +68,60 @@ pub async fn resolve(connection: &mut Connection, app: &App, user_id: UserId, wi
     if development && wants_script {
         return Ok(scripted(app, wish.model));
     }
-    let wanted = wish.provider;
-    for key in key::list(connection, user_id).await? {
-        let provider = key.provider();
-        if wanted.is_none_or(|wanted| wanted == provider) {
-            let model = wish.model.unwrap_or_else(|| settings.openai_model.clone());
-            let endpoint = app.vault().endpoint(&key)?;
-            return Ok(Payer::new(app, endpoint, model, KeySource::User, Some(key.used())));
-        }
+    let own = key::list(connection, user_id).await?.into_iter().map(Purse::Own);
+    let purses: Vec<Purse> = own
+        .chain(server::endpoints(settings).map(Purse::Servers))
+        .filter(|purse| wish.provider.is_none_or(|wanted| wanted == purse.provider()))
+        .collect();
+    let knows = |purse: &&Purse| match (&wish.provider, &wish.model) {
+        (None, Some(model)) => app.models().find(purse.provider(), model).is_some(),
+        _ => true,
+    };
+    if let Some(purse) = purses.iter().find(knows).or_else(|| purses.first()) {
+        return purse.pays(app, wish.model);
     }
-    let server_key = settings
-        .openai_api_key
-        .as_ref()
-        .filter(|key| !key.expose_secret().trim().is_empty());
-    if let Some(secret) = server_key.filter(|_| wanted.is_none_or(|wanted| wanted == Provider::OpenAi)) {
-        let endpoint = Endpoint {
-            provider: Provider::OpenAi,
-            format: None,
-            base_url: Some(settings.openai_base_url.clone()),
-            secret: Some(secret.clone()),
-            reach: Reach::Operator,
-        };
-        let model = wish.model.unwrap_or_else(|| settings.openai_model.clone());
-        return Ok(Payer::new(app, endpoint, model, KeySource::Server, None));
-    }
-    if development && wanted.is_none() && wish.model.is_none() {
+    if development && wish.provider.is_none() && wish.model.is_none() {
         return Ok(scripted(app, None));
     }
-    if wanted == Some(Provider::Scripted) {
+    if wish.provider == Some(Provider::Scripted) {
         let message = "The scripted provider answers in development only. Choose another provider.";
         return Err(Error::rejected(ErrorCode::Invalid, &["reply", "provider"], message));
     }
-    let name = wanted.unwrap_or(Provider::OpenAi).title();
+    let name = wish.provider.unwrap_or(Provider::OpenAi).title();
     let message = format!("No API key configured. Please add your {name} API key in profile settings.");
     Err(Error::rejected(ErrorCode::KeyMissing, &[], message))
+}
+
+/// A key that could pay.
+enum Purse {
+    Own(StoredKey),
+    Servers(Endpoint),
+}
+
+impl Purse {
+    fn provider(&self) -> Provider {
+        match self {
+            Purse::Own(key) => key.provider(),
+            Purse::Servers(endpoint) => endpoint.provider,
+        }
+    }
+
+    fn pays(&self, app: &App, model: Option<String>) -> Result<Payer> {
+        let settings = &app.config().settings;
+        let usual = || server::default_model(settings, self.provider());
+        let model = model.or_else(usual).ok_or_else(|| {
+            let name = self.provider().title();
+            let message = format!("{name} has no model of its own choice. Choose the model that is to answer.");
+            Error::rejected(ErrorCode::Required, &["reply", "model"], message)
+        })?;
+        Ok(match self {
+            Purse::Own(key) => {
+                let endpoint = app.vault().endpoint(key)?;
+                Payer::new(app, endpoint, model, KeySource::User, Some(key.used()))
+            }
+            Purse::Servers(endpoint) => Payer::new(app, endpoint.clone(), model, KeySource::Server, None),
+        })
+    }
 }
 
 fn scripted(app: &App, model: Option<String>) -> Payer {

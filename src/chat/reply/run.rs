@@ -10,12 +10,14 @@ use futures_util::{FutureExt, StreamExt};
 use super::closing::{self, Outcome};
 use super::live::{Channel, Ending, Live, Notice};
 use super::payer::Payer;
-use crate::ai::{Delta, Endpoint, Failure, FailureKind, FinishReason, Request};
+use super::replay;
+use crate::ai::{Delta, Endpoint, Failure, FailureKind, FinishReason, Format, Headroom, Request};
 use crate::app::App;
 use crate::chat::plan::Plan;
 use crate::usage::budget;
 use crate::usage::tab::Tab;
-use crate::vault::key::{self, UsedKey, Verdict};
+use crate::vault::health::{self, Report, Verdict};
+use crate::vault::key::UsedKey;
 
 /// The longest pause between two attempts to store an answer's end.
 const LONGEST_PAUSE: Duration = Duration::from_secs(5);
@@ -32,18 +34,22 @@ pub(super) async fn run(app: App, live: Arc<Live>, plan: Plan) {
     }
 }
 
-async fn make(app: App, live: Arc<Live>, plan: Plan) {
+async fn make(app: App, live: Arc<Live>, mut plan: Plan) {
+    if plan.lane.payer.endpoint.format().is_some_and(Format::replays) {
+        restore(&app, &live, &mut plan).await;
+    }
     let Plan { lane, mut request, .. } = plan;
     let Payer { endpoint, key, tab, .. } = lane.payer;
     let wanted = request.max_output_tokens;
     request.max_output_tokens = tab.cap(wanted);
+    let mut headroom = None;
     let outcome = tokio::select! {
         biased;
         ending = live.ending() => match ending {
             Ending::Stopped => Outcome::Stopped,
             Ending::Interrupted => Outcome::Interrupted,
         },
-        outcome = ask(&app, &live, endpoint, request) => outcome,
+        outcome = ask(&app, &live, endpoint, request, &mut headroom) => outcome,
     };
     let outcome = match outcome {
         Outcome::Completed(FinishReason::Length) if tab.is_capped(wanted) => spent(),
@@ -53,27 +59,44 @@ async fn make(app: App, live: Arc<Live>, plan: Plan) {
     if let Outcome::Failed(failure) = &outcome {
         tracing::warn!(generation = %live.id, kind = failure.kind.name(), status = failure.http_status, request = failure.provider_request_id, detail = failure.detail, "an answer failed");
     }
-    match &outcome {
-        // Who hears that a key was refused looks at the key next.
-        Outcome::Failed(failure) => {
-            note_health(&app, key.as_ref(), Verdict::Refused(failure.kind)).await;
-            close(&app, &live, &outcome).await;
-        }
-        Outcome::Completed(_) => {
-            close(&app, &live, &outcome).await;
-            note_health(&app, key.as_ref(), Verdict::Accepted).await;
-        }
-        Outcome::Stopped | Outcome::Interrupted => {
-            close(&app, &live, &outcome).await;
-            note_health(&app, key.as_ref(), Verdict::Unknown).await;
-        }
+    let verdict = match &outcome {
+        Outcome::Failed(failure) => Verdict::Refused(failure.kind),
+        Outcome::Completed(_) => Verdict::Accepted,
+        Outcome::Stopped | Outcome::Interrupted => Verdict::Unknown,
+    };
+    let report = Report {
+        verdict,
+        wait: match &outcome {
+            Outcome::Failed(failure) => failure.retry_after,
+            _ => None,
+        },
+        headroom,
+    };
+    // Who hears that a key was refused looks at the key next; a good answer waits for nothing.
+    if matches!(verdict, Verdict::Refused(_)) {
+        note(&app, key.as_ref(), report).await;
+        close(&app, &live, &outcome).await;
+    } else {
+        close(&app, &live, &outcome).await;
+        note(&app, key.as_ref(), report).await;
+    }
+}
+
+/// Puts back what providers have signed; without it the model gets the text.
+async fn restore(app: &App, live: &Live, plan: &mut Plan) {
+    let restored = async {
+        let mut connection = app.connection().await?;
+        replay::restore(&mut connection, plan).await
+    };
+    if let Err(error) = restored.await {
+        tracing::warn!(%error, generation = %live.id, "cannot read what was signed");
     }
 }
 
 /// Asks, if the budget pays for what is asked.
-async fn ask(app: &App, live: &Live, endpoint: Endpoint, request: Request) -> Outcome {
+async fn ask(app: &App, live: &Live, endpoint: Endpoint, request: Request, headroom: &mut Option<Headroom>) -> Outcome {
     match budget::cover(app, &live.tab()).await {
-        Ok(true) => read(app, live, app.ai().stream(endpoint, request)).await,
+        Ok(true) => read(app, live, app.ai().stream(endpoint, request), headroom).await,
         Ok(false) => spent(),
         Err(error) => {
             tracing::error!(%error, generation = %live.id, "cannot hold a part of the budget");
@@ -86,7 +109,7 @@ fn spent() -> Outcome {
     Outcome::Failed(Failure::new(FailureKind::BudgetExceeded, "the budget is used up"))
 }
 
-async fn read(app: &App, live: &Live, mut answer: crate::ai::Answer) -> Outcome {
+async fn read(app: &App, live: &Live, mut answer: crate::ai::Answer, headroom: &mut Option<Headroom>) -> Outcome {
     let tab = live.tab();
     while let Some(item) = answer.next().await {
         match item {
@@ -118,8 +141,10 @@ async fn read(app: &App, live: &Live, mut answer: crate::ai::Answer) -> Outcome 
                     code: kind,
                 });
             }
-            // Of no use here: no tools are offered, and what is left of a key's limits is nobody's business yet.
-            Ok(Delta::ToolCall(_) | Delta::Replay(_) | Delta::Headroom(_)) => {}
+            Ok(Delta::Replay(replay)) => live.replay(replay),
+            Ok(Delta::Headroom(told)) => *headroom = Some(told),
+            // None was offered: a model that calls one all the same gets no result.
+            Ok(Delta::ToolCall(_)) => {}
             Ok(Delta::Finished { reason, .. }) => return Outcome::Completed(reason),
             Err(failure) => return Outcome::Failed(failure),
         }
@@ -168,13 +193,8 @@ async fn close(app: &App, live: &Live, outcome: &Outcome) {
     live.finish();
 }
 
-async fn note_health(app: &App, key: Option<&UsedKey>, verdict: Verdict) {
-    let Some(key) = key else { return };
-    let noted = async {
-        let mut connection = app.connection().await?;
-        key::note_health(&mut connection, key, verdict).await
-    };
-    if let Err(error) = noted.await {
-        tracing::warn!(%error, "cannot note a key's health");
+async fn note(app: &App, key: Option<&UsedKey>, report: Report) {
+    if let Some(key) = key {
+        health::report(app, key, report).await;
     }
 }

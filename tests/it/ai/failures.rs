@@ -56,6 +56,17 @@ async fn refusals_are_told_apart() {
         (error(400, "exceed_context_size_error", ""), Kind::ContextTooLong),
         (error(413, "", ""), Kind::ContextTooLong),
         (
+            says(
+                400,
+                "litellm.ContextWindowExceededError: litellm.BadRequestError: too long",
+            ),
+            Kind::ContextTooLong,
+        ),
+        (
+            says(400, "/chat/completions: Invalid model name passed in model=x."),
+            Kind::ModelNotFound,
+        ),
+        (
             error(400, "invalid_request_error", "content_policy_violation"),
             Kind::ContentFiltered,
         ),

@@ -1,9 +1,12 @@
 //! Models, asked through the public words of `parlor::ai`.
 
+mod asked;
 mod broken;
 mod failures;
+mod formats;
 mod guard;
 mod limits;
+mod pieces;
 mod scripted;
 mod sse;
 mod wire;

@@ -1,5 +1,6 @@
 //! Answers: watched from anywhere, resumed anywhere, stopped from anywhere, failed with words, never lost.
 
+mod algebra;
 mod end;
 mod fail;
 mod stop;

@@ -26,6 +26,9 @@ const MESSAGE: &str = "id sequence active siblings { id } role content version c
 const ASSISTANT: &str =
     "id displayName description instructions provider model temperature avatarUrl visibility available version";
 
+/// What a client keeps of a key.
+const KEY: &str = "id hint health { accepted lastErrorCode throttledUntil }";
+
 /// What a client holds: everything, by id.
 #[derive(Debug, Default, Clone, PartialEq)]
 pub struct Held {
@@ -35,6 +38,8 @@ pub struct Held {
     pub messages: BTreeMap<String, Value>,
     /// The assistants that can be used.
     pub assistants: BTreeMap<String, Value>,
+    /// How one's keys fare.
+    pub keys: BTreeMap<String, Value>,
 }
 
 impl Held {
@@ -71,6 +76,7 @@ impl Held {
             "AssistantRemoved" => {
                 self.assistants.remove(event["assistantId"].as_str().expect("an id"));
             }
+            "ApiKeyHealthChanged" => upsert(&mut self.keys, &event["apiKey"]),
             "StreamReady" => {}
             other => panic!("an event that the law does not know: {other}"),
         }
@@ -151,6 +157,7 @@ impl Device {
              ... on BranchChanged {{ afterSequence chat {{ id messages(last: 50) {{ pageInfo {{ hasPreviousPage }} nodes {{ {MESSAGE} }} }} }} }} \
              ... on MessageCreated {{ message {{ {MESSAGE} }} }} ... on MessageUpdated {{ message {{ {MESSAGE} }} }} \
              ... on AssistantUpserted {{ assistant {{ {ASSISTANT} }} }} ... on AssistantRemoved {{ assistantId }} \
+             ... on ApiKeyHealthChanged {{ apiKey {{ {KEY} }} }} \
              ... on ResyncRequired {{ reason }} }} }}"
         );
         let mut stream = self
@@ -167,7 +174,8 @@ impl Device {
         let (fresh, _) = read(&self.client).await;
         let differing = differing(&self.held.chats, &fresh.chats)
             .chain(differing(&self.held.messages, &fresh.messages))
-            .chain(differing(&self.held.assistants, &fresh.assistants));
+            .chain(differing(&self.held.assistants, &fresh.assistants))
+            .chain(differing(&self.held.keys, &fresh.keys));
         let differing: Vec<_> = differing.collect();
         assert!(differing.is_empty(), "snapshot + events != fresh read: {differing:#?}");
     }
@@ -186,13 +194,16 @@ fn differing<'a>(
 /// Everything there is and the cursor from before it was read, in one request.
 async fn read(client: &Client) -> (Held, String) {
     let query = format!(
-        "{{ viewer {{ syncCursor assistants(first: 100) {{ nodes {{ {ASSISTANT} }} }} chats(filter: {{ archived: null }}, first: 30) {{ pageInfo {{ hasNextPage }} \
+        "{{ viewer {{ syncCursor apiKeys {{ {KEY} }} assistants(first: 100) {{ nodes {{ {ASSISTANT} }} }} chats(filter: {{ archived: null }}, first: 30) {{ pageInfo {{ hasNextPage }} \
          nodes {{ {CHAT} messages(last: 50) {{ pageInfo {{ hasPreviousPage }} nodes {{ {MESSAGE} }} }} }} }} }} }}"
     );
     let mut answer = client.ok(&query, json!({})).await;
     let chats = answer["viewer"]["chats"].take();
     assert_eq!(chats["pageInfo"]["hasNextPage"], false, "the law reads one page");
     let mut held = Held::default();
+    for key in answer["viewer"]["apiKeys"].as_array().expect("keys") {
+        upsert(&mut held.keys, key);
+    }
     for assistant in answer["viewer"]["assistants"]["nodes"].as_array().expect("assistants") {
         upsert(&mut held.assistants, assistant);
     }

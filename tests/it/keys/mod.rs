@@ -1,6 +1,8 @@
 //! Provider keys: they go in, are tried, pay for answers, move to new masters, and do not come out.
 
 mod custody;
+mod formats;
+mod health;
 mod paying;
 mod rotation;
 mod setting;

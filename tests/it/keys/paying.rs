@@ -44,9 +44,12 @@ async fn ones_own_then_the_servers() {
     assert_eq!(bearer(&servers), format!("Bearer {OTHER}"));
 
     let id = keep(&ada, &upstream, SECRET).await["id"].clone();
+    let mut events = ada.subscribe("subscription { events { __typename } }", json!({})).await;
     assert_eq!(answered(&ada, &chat).await["keySource"], "USER");
     assert_eq!(bearer(&upstream), format!("Bearer {SECRET}"));
     assert_eq!(servers.requests().len(), 1, "the server's key was left alone");
+    // A good answer waits for nothing: its key is noted behind it.
+    events.until("ApiKeyHealthChanged").await;
     assert_eq!(keys(&ada).await[0]["health"]["accepted"], true);
 
     // Somebody else still has only the server's.

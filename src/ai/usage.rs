@@ -2,7 +2,7 @@
 
 use serde_json::{Map, Value};
 
-use crate::ai::{Usage, telling::is_a_name};
+use super::{Usage, telling::is_a_name};
 
 /// The usage in Chat Completions' words; its input includes what was cached.
 pub(super) fn usage_of(raw: &Value) -> Option<Usage> {
@@ -25,7 +25,7 @@ pub(super) fn usage_of(raw: &Value) -> Option<Usage> {
 
 /// What OpenRouter and those like it say that a call cost. Where the provider behind it is paid with another key,
 /// OpenRouter's own figure is only its fee.
-fn cost(raw: &Value) -> Option<u64> {
+pub(super) fn cost(raw: &Value) -> Option<u64> {
     let dollars = |path: &str| raw.pointer(path).and_then(Value::as_f64);
     let own = dollars("/cost")
         .or_else(|| dollars("/cost/total_cost"))
@@ -49,13 +49,13 @@ fn cost(raw: &Value) -> Option<u64> {
 }
 
 /// A count that a JSON number holds exactly.
-pub(in crate::ai) fn sane(count: Option<u64>) -> u64 {
+pub(super) fn sane(count: Option<u64>) -> u64 {
     count.unwrap_or(0).min((1 << 53) - 1)
 }
 
 /// The numbers of a usage report and nothing else: it is kept for good, and text from outside
 /// has no place in a ledger.
-pub(in crate::ai) fn figures(raw: &Value) -> Value {
+pub(super) fn figures(raw: &Value) -> Value {
     figures_at(raw, 0)
 }
 

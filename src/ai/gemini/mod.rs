@@ -1,0 +1,7 @@
+//! Gemini's streamGenerateContent.
+
+mod reading;
+mod request;
+
+pub(super) use reading::Reading;
+pub(super) use request::write;
