@@ -4,13 +4,14 @@ use diesel::dsl::now;
 use diesel::prelude::*;
 use diesel_async::{AsyncConnection, RunQueryDsl};
 
+use super::ask::Ask;
 use super::claim::{Claim, Sent};
 use super::event;
 use super::lane::Lane;
 use super::member::Membership;
 use super::message::{self, Message};
+use super::plan::Plan;
 use super::reply::generation::{self, Generation, GenerationStatus, NewGeneration};
-use super::reply::payer::Payer;
 use super::send::{admit, begin};
 use super::turn::check_running;
 use crate::app::App;
@@ -35,10 +36,16 @@ pub async fn go_on(app: &App, user_id: UserId, id: GenerationId, idempotency_key
     let message = message::find_many_visible(&mut connection, user_id, &[old.message_id]).await?;
     let assistant_id = message.values().next().and_then(|message| message.assistant_id);
     let lane = Lane::again(&mut connection, app, user_id, &old, assistant_id).await?;
+    let chat = Membership::of(&mut connection, user_id, old.chat_id)
+        .await?
+        .ok_or_else(not_found)?
+        .chat;
+    let ask = Ask::going_on(user_id, &chat, old.message_id);
+    let plan = ask.plan(&mut connection, app, lane).await?;
     let stored = connection
-        .transaction(async |connection| store(connection, app, &claim, &old, &lane.payer).await)
+        .transaction(async |connection| store(connection, app, &claim, &old, &plan).await)
         .await?;
-    begin(app, &mut connection, &claim, stored, lane).await
+    begin(app, &mut connection, &claim, stored, plan).await
 }
 
 async fn find(connection: &mut Connection, user_id: UserId, id: GenerationId) -> Result<Generation> {
@@ -91,12 +98,13 @@ async fn store(
     app: &App,
     claim: &Claim,
     old: &Generation,
-    payer: &Payer,
+    plan: &Plan,
 ) -> Result<Option<Sent>> {
     let hidden = |error| match error {
         Error::Rejected(_) => not_found(),
         other => other,
     };
+    let payer = &plan.lane.payer;
     let Membership { chat, .. } = Membership::lock(connection, claim.user_id, old.chat_id)
         .await
         .map_err(hidden)?;
@@ -134,7 +142,7 @@ async fn store(
         key_source: payer.source,
         leased_by: app.engine().node(),
     };
-    let generation = generation::insert(connection, new, &payer.tab, 0).await?;
+    let generation = generation::insert(connection, new, &payer.tab, plan.input_tokens).await?;
     diesel::update(chats::table.find(chat.id))
         .set((
             chats::version.eq(chats::version + 1),

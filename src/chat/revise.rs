@@ -3,6 +3,7 @@
 use diesel::prelude::*;
 use diesel_async::{AsyncConnection, RunQueryDsl};
 
+use super::ask::Ask;
 use super::claim::{Claim, Sent};
 use super::lane::Lane;
 use super::member::Membership;
@@ -99,6 +100,8 @@ async fn revise(
         .ok_or_else(not_found)?
         .chat;
     let lane = Lane::in_chat(&mut connection, app, user_id, &chat, reply).await?;
+    let ask = Ask::new(user_id, &chat, message.parent_id.into(), question.as_deref());
+    let plan = ask.plan(&mut connection, app, lane).await?;
     let stored = connection
         .transaction(async |connection| {
             let membership = Membership::lock(connection, user_id, message.chat_id)
@@ -109,12 +112,12 @@ async fn revise(
                 claim: &claim,
                 question: question.as_deref(),
                 place: Place::Fork(parent_id),
-                lane: &lane,
+                plan: &plan,
             };
             turn::store(connection, app, &membership, turn).await
         })
         .await?;
-    begin(app, &mut connection, &claim, stored, lane).await
+    begin(app, &mut connection, &claim, stored, plan).await
 }
 
 /// The message with this id as `user_id` may see it.

@@ -8,12 +8,11 @@ use super::branch::{self, Fork};
 use super::chat::{Chat, TitleSource};
 use super::claim::{Claim, Sent};
 use super::event;
-use super::lane::Lane;
 use super::member::Membership;
 use super::message::{Message, MessageRole, NewRow, coalesce};
+use super::plan::Plan;
 use super::reply::generation::{self, NewGeneration};
 use super::title;
-use crate::ai::tokens;
 use crate::app::App;
 use crate::db::Connection;
 use crate::db::schema::{chat_members, chats, messages, users};
@@ -42,8 +41,8 @@ pub struct Turn<'a> {
     pub question: Option<&'a str>,
     /// Where it is put.
     pub place: Place,
-    /// Who answers it.
-    pub lane: &'a Lane,
+    /// What the model is sent that answers it.
+    pub plan: &'a Plan,
 }
 
 /// A title of the message's own making; none leaves the chat's as it is.
@@ -93,6 +92,7 @@ pub async fn store(
         assistant_id: None,
         active: true,
         chosen: true,
+        tokens: turn.plan.question_tokens.and_then(|tokens| tokens.try_into().ok()),
     });
     let answer = NewRow {
         id: answer_id,
@@ -102,23 +102,23 @@ pub async fn store(
         author_id: None,
         content: String::new(),
         idempotency_key: None,
-        assistant_id: turn.lane.assistant_id,
+        assistant_id: turn.plan.lane.assistant_id,
         active: true,
         chosen: true,
+        tokens: None,
     };
     let message = insert(connection, question, answer).await?;
-    let expected = turn.question.map_or(0, tokens::count);
     let new = NewGeneration {
         id: generation_id,
         message_id: answer_id,
         chat_id: chat.id,
         user_id,
-        provider: turn.lane.payer.endpoint.provider.name().to_owned(),
-        model: turn.lane.payer.model.clone(),
-        key_source: turn.lane.payer.source,
+        provider: turn.plan.lane.payer.endpoint.provider.name().to_owned(),
+        model: turn.plan.lane.payer.model.clone(),
+        key_source: turn.plan.lane.payer.source,
         leased_by: app.engine().node(),
     };
-    let generation = generation::insert(connection, new, &turn.lane.payer.tab, expected).await?;
+    let generation = generation::insert(connection, new, &turn.plan.lane.payer.tab, turn.plan.input_tokens).await?;
     count(connection, chat, user_id, (first, last), turn.question).await?;
     match fork {
         None => {

@@ -6,17 +6,20 @@ use diesel::prelude::*;
 use diesel_async::{AsyncConnection, RunQueryDsl};
 
 use super::generation::{self, GenerationStatus};
-use crate::ai::{Failure, FailureKind, FinishReason};
+use crate::ai::{Failure, FailureKind, FinishReason, tokens};
 use crate::chat::{event, title};
 use crate::db::Connection;
 use crate::db::schema::{chats, generations, messages};
-use crate::error::{Result, whole_seconds};
+use crate::error::{Error, Result, whole_seconds};
 use crate::event::append;
 use crate::id::{ChatId, GenerationId, MessageId, UserId};
 use crate::model::catalogue::Catalogue;
 use crate::usage::tab::{Figures, Tab};
 use crate::usage::terms::{AttemptOutcome, CostState};
 use crate::usage::{self, ledger};
+
+/// The longest text whose tokens are counted in passing: about two milliseconds.
+const INLINE_BYTES: usize = 32 * 1024;
 
 /// How an answer ended.
 #[derive(Debug, Clone)]
@@ -177,9 +180,15 @@ pub async fn finish(
     outcome: &Outcome,
     progress: Option<&Progress>,
 ) -> Result<Option<Closed>> {
+    // Counted before anything is locked.
+    let changes = Final::new(outcome, progress);
+    let tokens = match progress {
+        Some(progress) => Some(count_tokens(&progress.text).await?),
+        None => None,
+    };
     connection
         .transaction(async |connection| {
-            let ended = end(connection, models, id, outcome, progress).await?;
+            let ended = end(connection, models, id, (changes, tokens), progress).await?;
             // Also when the answer is gone: what it cost is not.
             if let Some(progress) = progress {
                 ledger::settle(connection, &progress.tab).await?;
@@ -193,10 +202,10 @@ async fn end(
     connection: &mut Connection,
     models: &Catalogue,
     id: GenerationId,
-    outcome: &Outcome,
+    (changes, tokens): (Final, Option<i32>),
     progress: Option<&Progress>,
 ) -> Result<Option<Closed>> {
-    let changes = Final::new(outcome, progress);
+    let completed = changes.status == GenerationStatus::Completed;
     let chat: Option<ChatId> = generations::table
         .find(id)
         .select(generations::chat_id)
@@ -241,6 +250,7 @@ async fn end(
             message
                 .set((
                     messages::content.eq(&progress.text),
+                    messages::tokens.eq(tokens),
                     messages::version.eq(messages::version + 1),
                 ))
                 .execute(connection)
@@ -266,7 +276,6 @@ async fn end(
     if progress.is_none() {
         recover(connection, models, id).await?;
     }
-    let completed = matches!(outcome, Outcome::Completed(_));
     let calls_for_work = completed && title::wanted(connection, chat_id, &titled, (user_id, provider, model)).await?;
     Ok(Some(Closed { calls_for_work }))
 }
@@ -285,4 +294,17 @@ async fn recover(connection: &mut Connection, models: &Catalogue, id: Generation
         .execute(connection)
         .await?;
     Ok(())
+}
+
+/// The tokens of a text; a long one is counted where it holds nobody up.
+async fn count_tokens(text: &str) -> Result<i32> {
+    let tokens = if text.len() <= INLINE_BYTES {
+        tokens::count(text)
+    } else {
+        let text = text.to_owned();
+        tokio::task::spawn_blocking(move || tokens::count(&text))
+            .await
+            .map_err(Error::surprise)?
+    };
+    Ok(i32::try_from(tokens).unwrap_or(i32::MAX))
 }

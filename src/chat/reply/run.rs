@@ -1,4 +1,4 @@
-//! One answer, from the conversation to its closing transaction.
+//! One answer, from the first request to its closing transaction.
 
 use std::panic::AssertUnwindSafe;
 use std::sync::Arc;
@@ -9,10 +9,10 @@ use futures_util::{FutureExt, StreamExt};
 
 use super::closing::{self, Outcome};
 use super::live::{Channel, Ending, Live, Notice};
-use super::prompt;
-use crate::ai::{Delta, Endpoint, Failure, FailureKind, FinishReason, Request, Turn, tokens};
+use super::payer::Payer;
+use crate::ai::{Delta, Endpoint, Failure, FailureKind, FinishReason, Request};
 use crate::app::App;
-use crate::chat::lane::Lane;
+use crate::chat::plan::Plan;
 use crate::usage::budget;
 use crate::usage::tab::Tab;
 use crate::vault::key::{self, UsedKey, Verdict};
@@ -21,8 +21,8 @@ use crate::vault::key::{self, UsedKey, Verdict};
 const LONGEST_PAUSE: Duration = Duration::from_secs(5);
 
 /// Makes an answer, and stores its end whatever happens.
-pub(super) async fn run(app: App, live: Arc<Live>, lane: Lane) {
-    let made = AssertUnwindSafe(make(app.clone(), Arc::clone(&live), lane))
+pub(super) async fn run(app: App, live: Arc<Live>, plan: Plan) {
+    let made = AssertUnwindSafe(make(app.clone(), Arc::clone(&live), plan))
         .catch_unwind()
         .await;
     if made.is_err() {
@@ -32,50 +32,23 @@ pub(super) async fn run(app: App, live: Arc<Live>, lane: Lane) {
     }
 }
 
-async fn make(app: App, live: Arc<Live>, lane: Lane) {
-    let Lane { payer, manner, .. } = lane;
-    let key = payer.key;
-    let outcome = match prompt::conversation(&app, live.message_id, live.goes_on()).await {
-        Ok(mut turns) => {
-            if !manner.instructions.trim().is_empty() {
-                turns.insert(0, Turn::System(manner.instructions));
-            }
-            let expected = turns
-                .iter()
-                .map(|turn| tokens::count(turn.text()))
-                .fold(0, u32::saturating_add);
-            payer.tab.expects(expected);
-            let mut request = Request {
-                model: payer.model,
-                turns,
-                temperature: manner.temperature,
-                max_output_tokens: manner.max_output_tokens,
-                cache_key: Some(live.chat_id.to_string()),
-                ..Request::default()
-            };
-            let wanted = request.max_output_tokens;
-            request.max_output_tokens = payer.tab.cap(wanted);
-            let outcome = tokio::select! {
-                biased;
-                ending = live.ending() => match ending {
-                    Ending::Stopped => Outcome::Stopped,
-                    Ending::Interrupted => Outcome::Interrupted,
-                },
-                outcome = ask(&app, &live, payer.endpoint, request) => outcome,
-            };
-            // Leaving the select has dropped the provider's stream, and with it the connection.
-            match outcome {
-                Outcome::Completed(FinishReason::Length) if payer.tab.is_capped(wanted) => spent(),
-                outcome => outcome,
-            }
-        }
-        Err(error) => {
-            tracing::error!(%error, generation = %live.id, "cannot read the conversation");
-            Outcome::Failed(Failure::new(
-                FailureKind::Internal,
-                "the conversation could not be read",
-            ))
-        }
+async fn make(app: App, live: Arc<Live>, plan: Plan) {
+    let Plan { lane, mut request, .. } = plan;
+    let Payer { endpoint, key, tab, .. } = lane.payer;
+    let wanted = request.max_output_tokens;
+    request.max_output_tokens = tab.cap(wanted);
+    let outcome = tokio::select! {
+        biased;
+        ending = live.ending() => match ending {
+            Ending::Stopped => Outcome::Stopped,
+            Ending::Interrupted => Outcome::Interrupted,
+        },
+        outcome = ask(&app, &live, endpoint, request) => outcome,
+    };
+    // Leaving the select has dropped the provider's stream, and with it the connection.
+    let outcome = match outcome {
+        Outcome::Completed(FinishReason::Length) if tab.is_capped(wanted) => spent(),
+        outcome => outcome,
     };
     if let Outcome::Failed(failure) = &outcome {
         tracing::warn!(generation = %live.id, kind = failure.kind.name(), status = failure.http_status, request = failure.provider_request_id, detail = failure.detail, "an answer failed");

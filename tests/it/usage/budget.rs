@@ -34,12 +34,12 @@ async fn a_part_is_held_while_an_answer_runs_and_spent_in_the_end() {
     let gate = Gate::new();
     house.upstream.script([Reply::stream().word("one").hold(&gate).stop()]);
     let generation = ada.send(&plain_chat(&ada).await, "Hello").await;
-    // One token is asked, at most a hundred are answered.
-    let held = json!({ "scope": "SERVER_KEY", "limitUsd": "0.01", "period": "TOTAL", "spentUsd": "0", "reservedUsd": "0.001001", "leftUsd": "0.008999" });
+    // Five tokens are asked, at most a hundred are answered.
+    let held = json!({ "scope": "SERVER_KEY", "limitUsd": "0.01", "period": "TOTAL", "spentUsd": "0", "reservedUsd": "0.001005", "leftUsd": "0.008995" });
     assert_eq!(budgets(&ada).await, json!([held]));
     gate.open();
-    assert_eq!(spent(&ada, &generation).await["usage"]["costUsd"], "0.000011");
-    let left = json!({ "scope": "SERVER_KEY", "limitUsd": "0.01", "period": "TOTAL", "spentUsd": "0.000011", "reservedUsd": "0", "leftUsd": "0.009989" });
+    assert_eq!(spent(&ada, &generation).await["usage"]["costUsd"], "0.000015");
+    let left = json!({ "scope": "SERVER_KEY", "limitUsd": "0.01", "period": "TOTAL", "spentUsd": "0.000015", "reservedUsd": "0", "leftUsd": "0.009985" });
     assert_eq!(budgets(&ada).await, json!([left]));
 
     // A scripted answer is nobody's expense.
@@ -53,7 +53,7 @@ async fn a_part_is_held_while_an_answer_runs_and_spent_in_the_end() {
         .take();
     assert_eq!(
         seen["users"]["nodes"][0]["budgets"],
-        json!([{ "spentUsd": "0.000011" }])
+        json!([{ "spentUsd": "0.000015" }])
     );
     assert_eq!(
         seen["auditLog"]["nodes"][0],
