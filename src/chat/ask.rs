@@ -52,12 +52,20 @@ impl<'a> Ask<'a> {
         }
     }
 
+    /// What would be sent to the model of `lane`, though it may be too much.
+    ///
+    /// # Errors
+    /// When Postgres fails.
+    pub async fn look(&self, connection: &mut Connection, app: &App, lane: Lane) -> Result<Plan> {
+        Ok(Material::read(connection, app, self).await?.plan(app, lane))
+    }
+
     /// What will be sent to the model of `lane`.
     ///
     /// # Errors
     /// CONTEXT_TOO_LONG, or when Postgres fails.
     pub async fn plan(&self, connection: &mut Connection, app: &App, lane: Lane) -> Result<Plan> {
-        let plan = Material::read(connection, app, self).await?.plan(app, lane);
+        let plan = self.look(connection, app, lane).await?;
         match plan.refusal() {
             Some(refusal) => Err(Error::Rejected(vec![refusal])),
             None => Ok(plan),

@@ -18,6 +18,7 @@ pub mod lane;
 pub mod member;
 pub mod message;
 pub mod plan;
+pub mod preview;
 pub mod read;
 pub mod reply;
 pub mod resume;

@@ -108,6 +108,7 @@ async fn store(
     let Membership { chat, .. } = Membership::lock(connection, claim.user_id, old.chat_id)
         .await
         .map_err(hidden)?;
+    let payer = &plan.lane.payer;
     let new_id = GenerationId::new();
     if !claim.take(connection, chat.id, old.message_id, new_id).await? {
         return Ok(None);

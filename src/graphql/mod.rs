@@ -17,7 +17,7 @@ use crate::account::viewer::{Client, Viewer};
 use crate::admin::{AdminMutation, AdminQuery};
 use crate::app::App;
 use crate::assistant::api::AssistantMutation;
-use crate::chat::api::{BranchMutation, ChatLoader, ChatMutation, ChatQuery, ChatSubscription};
+use crate::chat::api::{BranchMutation, ChatLoader, ChatMutation, ChatQuery, ChatSubscription, PlanQuery};
 use crate::error::{Error, Result};
 use crate::event::{self, SyncCursor};
 use crate::model::api::ModelMutation;
@@ -33,6 +33,7 @@ pub struct Query(
     ViewerQuery,
     AccountQuery,
     ChatQuery,
+    PlanQuery,
     AdminQuery,
 );
 
