@@ -13,6 +13,7 @@ use crate::app::App;
 use crate::db::Connection;
 use crate::error::{Error, ErrorCode, Result, UserError, payload};
 use crate::id::{ChatId, MessageId, UserId};
+use crate::usage::budget::{self, Budget};
 use crate::vault::key;
 
 /// What would be asked for.
@@ -35,8 +36,8 @@ pub enum Wanted {
 /// What would come of it.
 #[derive(Debug, Default)]
 pub struct Preview {
-    /// What would be sent; none when nobody could be asked.
-    pub plans: Vec<Plan>,
+    /// What would be sent, and the budget that would pay for it, if there is one; nothing when nobody could be asked.
+    pub plans: Vec<(Plan, Option<Budget>)>,
     /// What would be refused.
     pub refusals: Vec<UserError>,
 }
@@ -57,7 +58,14 @@ pub async fn preview(app: &App, user_id: UserId, wanted: Wanted, reply: Wish) ->
             .extend(refused_key(&mut connection, user_id, &plan).await?);
         let (_, refusals) = payload(turn::check_running(&mut connection, user_id, 1).await)?;
         preview.refusals.extend(refusals);
-        preview.plans.push(plan);
+        let foreseen = match plan.lane.payer.tab.terms() {
+            Some(terms) => budget::foresee(&mut connection, user_id, &terms, plan.input_tokens).await?,
+            None => None,
+        };
+        preview
+            .refusals
+            .extend(foreseen.iter().filter_map(|foreseen| foreseen.refusal.clone()));
+        preview.plans.push((plan, foreseen.map(|foreseen| foreseen.budget)));
     }
     Ok(preview)
 }

@@ -104,7 +104,6 @@ async fn store(
         Error::Rejected(_) => not_found(),
         other => other,
     };
-    let payer = &plan.lane.payer;
     let Membership { chat, .. } = Membership::lock(connection, claim.user_id, old.chat_id)
         .await
         .map_err(hidden)?;

@@ -11,6 +11,8 @@ use crate::context::RequestContext;
 use crate::error::{Error, Result, UserError};
 use crate::id::{ApiKeyId, AssistantId, ChatId, MessageId};
 use crate::scalar::{Decimal, Long};
+use crate::usage::api::Budget;
+use crate::usage::budget;
 use crate::vault::api::ProviderName;
 
 /// What to plan: a question that would be sent, or an answer that would be made anew.
@@ -38,7 +40,16 @@ pub struct GenerationPlan {
 
 /// What would be sent to one model.
 #[derive(Debug)]
-pub struct LanePlan(Plan);
+pub struct LanePlan(Plan, Option<budget::Budget>);
+
+/// What would be left of a budget.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, SimpleObject)]
+pub struct BudgetAfter {
+    /// When it costs the most that it can.
+    least_left_usd: Decimal,
+    /// When it costs the least that it can.
+    most_left_usd: Decimal,
+}
 
 /// An amount that is not known before.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, SimpleObject)]
@@ -122,6 +133,21 @@ impl LanePlan {
             most_usd: Decimal(most),
         })
     }
+
+    /// The budget that would pay, as it is now; null when there is none.
+    async fn budget(&self) -> Option<Budget> {
+        self.1.clone().map(Budget)
+    }
+
+    /// What would be left of the budget; null when there is none, or nobody knows the model's price.
+    async fn budget_after(&self) -> Option<BudgetAfter> {
+        let left = self.1.as_ref()?.left();
+        let (least, most) = self.0.cost()?;
+        Some(BudgetAfter {
+            least_left_usd: Decimal((left - most).max(0)),
+            most_left_usd: Decimal((left - least).max(0)),
+        })
+    }
 }
 
 /// Questions about answers that are not asked for yet.
@@ -155,7 +181,7 @@ impl PlanQuery {
         let reply = reply.map_or_else(Wish::default, Wish::from);
         let Preview { plans, refusals } = preview::preview(context.app(), who.user_id, wanted, reply).await?;
         Ok(GenerationPlan {
-            lanes: plans.into_iter().map(LanePlan).collect(),
+            lanes: plans.into_iter().map(|(plan, budget)| LanePlan(plan, budget)).collect(),
             refusals,
         })
     }

@@ -77,6 +77,31 @@ async fn who_has_nothing_left_is_told_what_to_do() {
         )
     );
     assert_eq!(stored(&house).await, before, "nothing is stored");
+    let query = "query ($input: GenerationPlanInput!) { generationPlan(input: $input) { refusals { code message } \
+        lanes { budget { scope leftUsd } budgetAfter { leastLeftUsd mostLeftUsd } } } }";
+    let plan = async || {
+        let input = json!({ "chatId": chat, "content": "Hello" });
+        ada.ok(query, json!({ "input": input })).await["generationPlan"].take()
+    };
+    let planned = plan().await;
+    let foreseen = &planned["refusals"][0];
+    assert_eq!(
+        (&foreseen["code"], &foreseen["message"]),
+        (&payload["errors"][0]["code"], &payload["errors"][0]["message"])
+    );
+    assert_eq!(
+        planned["lanes"][0]["budget"],
+        json!({ "scope": "SERVER_KEY", "leftUsd": "0.001" })
+    );
+    house.allow(&ada, "1").await;
+    let planned = plan().await;
+    assert_eq!(planned["refusals"], json!([]));
+    // Five tokens of prompt, and an answer of one token or of what is counted on where nobody knows the longest.
+    assert_eq!(
+        planned["lanes"][0]["budgetAfter"],
+        json!({ "leastLeftUsd": "0.918075", "mostLeftUsd": "0.999985" })
+    );
+    house.allow(&ada, "0.001").await;
     assert_eq!(budgets(&ada).await[0]["reservedUsd"], "0");
 
     // One's own key has a budget of its own, or none.
