@@ -23,6 +23,7 @@ mod schema_details;
 mod send;
 mod tidy;
 mod titles;
+mod tools;
 mod tree;
 mod usage;
 mod walk;
