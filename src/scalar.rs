@@ -93,7 +93,7 @@ pub fn scaled(text: &str, places: i32) -> Option<(i64, bool)> {
     // Finer than a u128 has digits: nothing is left of it.
     let Some(power) = power else { return Some((0, false)) };
     let rounded = number / power + u128::from(number % power >= power.div_ceil(2));
-    Some((i64::try_from(rounded).ok()?, number % power == 0))
+    Some((i64::try_from(rounded).ok()?, number.is_multiple_of(power)))
 }
 
 #[cfg(test)]

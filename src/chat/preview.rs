@@ -36,19 +36,10 @@ pub enum Wanted {
 /// What would come of it.
 #[derive(Debug, Default)]
 pub struct Preview {
-    /// What would be sent; none when nobody could be asked.
-    pub lanes: Vec<PlannedLane>,
+    /// What would be sent, and the budget that would pay for it, if there is one; nothing when nobody could be asked.
+    pub plans: Vec<(Plan, Option<Budget>)>,
     /// What would be refused.
     pub refusals: Vec<UserError>,
-}
-
-/// What would be sent to one model.
-#[derive(Debug)]
-pub struct PlannedLane {
-    /// What would be sent.
-    pub plan: Plan,
-    /// The budget that would pay for it, as it is now.
-    pub budget: Option<Budget>,
 }
 
 /// Finds out what would be sent, and what would be refused.
@@ -67,12 +58,14 @@ pub async fn preview(app: &App, user_id: UserId, wanted: Wanted, reply: Wish) ->
             .extend(refused_key(&mut connection, user_id, &plan).await?);
         let (_, refusals) = payload(turn::check_running(&mut connection, user_id, 1).await)?;
         preview.refusals.extend(refusals);
-        let budget = budget_for(&mut connection, user_id, &plan).await?;
-        if let (Some(budget), Some(terms)) = (&budget, plan.lane.payer.tab.terms()) {
-            let (_, refusals) = payload(budget.first_hold(&terms, plan.input_tokens.into()))?;
-            preview.refusals.extend(refusals);
-        }
-        preview.lanes.push(PlannedLane { plan, budget });
+        let foreseen = match plan.lane.payer.tab.terms() {
+            Some(terms) => budget::foresee(&mut connection, user_id, &terms, plan.input_tokens).await?,
+            None => None,
+        };
+        preview
+            .refusals
+            .extend(foreseen.iter().filter_map(|foreseen| foreseen.refusal.clone()));
+        preview.plans.push((plan, foreseen.map(|foreseen| foreseen.budget)));
     }
     Ok(preview)
 }
@@ -88,14 +81,6 @@ async fn refused_key(connection: &mut Connection, user_id: UserId, plan: &Plan) 
         let message = format!("Invalid API key. Please check your {name} API key in profile settings.");
         UserError::new(ErrorCode::KeyInvalid, &[], message)
     }))
-}
-
-async fn budget_for(connection: &mut Connection, user_id: UserId, plan: &Plan) -> Result<Option<Budget>> {
-    let Some(scope) = plan.lane.payer.source.scope() else {
-        return Ok(None);
-    };
-    let budgets = budget::of(connection, user_id).await?;
-    Ok(budgets.into_iter().find(|budget| budget.scope == scope))
 }
 
 async fn plan(connection: &mut Connection, app: &App, user_id: UserId, wanted: Wanted, reply: Wish) -> Result<Plan> {

@@ -22,9 +22,8 @@ use crate::account::audit::{self, Actor};
 use crate::app::App;
 use crate::db::schema::{attempts, budgets, users};
 use crate::db::{Connection, text_enum};
-use crate::error::{Error, ErrorCode, Result};
+use crate::error::{Error, ErrorCode, Result, UserError};
 use crate::id::UserId;
-use crate::model::price::Tariff;
 
 /// How many tokens of answer are held at first.
 const FIRST_SLICE: i64 = 4_096;
@@ -112,34 +111,64 @@ impl Budget {
     pub fn left(&self) -> i64 {
         (self.limit_micro_usd - self.spent_micro_usd - self.reserved_micro_usd).max(0)
     }
-
-    /// What an attempt on these terms holds of it at first, when it reads `input` tokens; none when it is not counted.
-    ///
-    /// # Errors
-    /// BUDGET_EXCEEDED when not enough is left, PRICE_UNKNOWN where nothing but known prices is paid for.
-    pub fn first_hold(&self, terms: &Terms, input: i64) -> Result<Option<i64>> {
-        let Some(tariff) = terms.tariff() else {
-            if self.scope == BudgetScope::OwnKeys {
-                return Ok(None);
-            }
-            let message = "Nobody knows what this model costs, and your budget for the server's keys only pays for models \
-                whose prices are known. Choose another model, add a key of your own, or ask an administrator to set its \
-                prices.";
-            return Err(Error::rejected(ErrorCode::PriceUnknown, &[], message));
-        };
-        let left = self.left();
-        match first_hold(tariff, terms, input, left) {
-            Some(held) => Ok(Some(held)),
-            None => Err(Error::rejected(ErrorCode::BudgetExceeded, &[], used_up(self))),
-        }
-    }
 }
 
-/// What an attempt at these prices wants to hold at first of what is left; none when that is not worth it.
-fn first_hold(tariff: &Tariff, terms: &Terms, input: i64, left: i64) -> Option<i64> {
+/// What an attempt on these terms, which reads `input` tokens, would hold at first of a budget; none where nobody knows
+/// what it costs, and it may cost what it will.
+///
+/// # Errors
+/// BUDGET_EXCEEDED when what is left does not pay for an answer worth having, PRICE_UNKNOWN when nobody knows whether it
+/// does.
+fn first_hold(budget: &Budget, terms: &Terms, input: i64) -> Result<Option<i64>, UserError> {
+    let Some(tariff) = terms.tariff() else {
+        if budget.scope == BudgetScope::OwnKeys {
+            return Ok(None);
+        }
+        let message = "Nobody knows what this model costs, and your budget for the server's keys only pays for models whose \
+            prices are known. Choose another model, add a key of your own, or ask an administrator to set its prices.";
+        return Err(UserError::new(ErrorCode::PriceUnknown, &[], message));
+    };
     let ends = terms.most_output.map_or(i64::MAX, i64::from);
-    let least = tariff.most(input, LEAST.min(ends));
-    (left >= least).then(|| tariff.most(input, (FIRST_SLICE + MARGIN).min(ends)).min(left))
+    let left = budget.left();
+    if left < tariff.most(input, LEAST.min(ends)) {
+        return Err(UserError::new(ErrorCode::BudgetExceeded, &[], used_up(budget)));
+    }
+    Ok(Some(tariff.most(input, (FIRST_SLICE + MARGIN).min(ends)).min(left)))
+}
+
+/// What would become of an attempt that is not made yet.
+#[derive(Debug, Clone)]
+pub struct Foreseen {
+    /// The budget that would pay, as it is now.
+    pub budget: Budget,
+    /// Why it would not pay.
+    pub refusal: Option<UserError>,
+}
+
+/// Looks whether a budget would pay for an attempt; none where there is no budget.
+///
+/// # Errors
+/// When Postgres fails.
+pub async fn foresee(
+    connection: &mut Connection,
+    user_id: UserId,
+    terms: &Terms,
+    input: u32,
+) -> Result<Option<Foreseen>> {
+    let Some(scope) = terms.source.scope() else {
+        return Ok(None);
+    };
+    let found: Option<Budget> = budgets::table
+        .find((user_id, scope))
+        .select(Budget::as_select())
+        .first(connection)
+        .await
+        .optional()?;
+    Ok(found.map(|found| {
+        let budget = found.at(Utc::now());
+        let refusal = first_hold(&budget, terms, input.into()).err();
+        Foreseen { budget, refusal }
+    }))
 }
 
 /// Holds a part of a locked budget for the running attempt of a tab.
@@ -149,10 +178,9 @@ fn first_hold(tariff: &Tariff, terms: &Terms, input: i64, left: i64) -> Option<i
 pub(super) async fn hold(connection: &mut Connection, tab: &Tab, found: &Budget) -> Result<()> {
     let Some(entry) = tab.current() else { return Ok(()) };
     let budget = found.at(Utc::now());
-    let (Some(held), Some(tariff)) = (
-        budget.first_hold(&entry.terms, entry.expected_input())?,
-        entry.terms.tariff(),
-    ) else {
+    let input = entry.expected_input();
+    let held = first_hold(&budget, &entry.terms, input).map_err(|refusal| Error::Rejected(vec![refusal]))?;
+    let (Some(held), Some(tariff)) = (held, entry.terms.tariff()) else {
         return Ok(());
     };
     let row = budgets::table.find((budget.user_id, budget.scope));
@@ -169,7 +197,7 @@ pub(super) async fn hold(connection: &mut Connection, tab: &Tab, found: &Budget)
         .set(attempts::reserved_micro_usd.eq(held))
         .execute(connection)
         .await?;
-    tab.hold(held, tariff.affordable_output(entry.expected_input(), budget.left()));
+    tab.hold(held, tariff.affordable_output(input, budget.left()));
     Ok(())
 }
 

@@ -190,9 +190,15 @@ pub async fn finish(
     outcome: &Outcome,
     progress: Option<&Progress>,
 ) -> Result<Option<Closed>> {
+    // Counted before anything is locked.
+    let changes = Final::new(outcome, progress);
+    let tokens = match progress {
+        Some(progress) => Some(count_tokens(&progress.text).await?),
+        None => None,
+    };
     connection
         .transaction(async |connection| {
-            let ended = end(connection, models, id, outcome, progress).await?;
+            let ended = end(connection, models, id, (changes, tokens), progress).await?;
             // Also when the answer is gone: what it cost is not.
             if let Some(progress) = progress {
                 ledger::settle(connection, &progress.tab).await?;
@@ -206,14 +212,10 @@ async fn end(
     connection: &mut Connection,
     models: &Catalogue,
     id: GenerationId,
-    outcome: &Outcome,
+    (changes, tokens): (Final, Option<i32>),
     progress: Option<&Progress>,
 ) -> Result<Option<Closed>> {
-    let changes = Final::new(outcome, progress);
-    let tokens = match progress {
-        Some(progress) => Some(count_tokens(&progress.text).await?),
-        None => None,
-    };
+    let completed = changes.status == GenerationStatus::Completed;
     let chat: Option<ChatId> = generations::table
         .find(id)
         .select(generations::chat_id)
@@ -287,7 +289,6 @@ async fn end(
     if progress.is_none() {
         recover(connection, models, id).await?;
     }
-    let completed = matches!(outcome, Outcome::Completed(_));
     let calls_for_work = completed && title::wanted(connection, chat_id, &titled, (user_id, provider, model)).await?;
     Ok(Some(Closed { calls_for_work }))
 }

@@ -51,11 +51,11 @@ async fn make(app: App, live: Arc<Live>, mut plan: Plan) {
         },
         outcome = ask(&app, &live, endpoint, request, &mut headroom) => outcome,
     };
+    // Leaving the select has dropped the provider's stream, and with it the connection.
     let outcome = match outcome {
         Outcome::Completed(FinishReason::Length) if tab.is_capped(wanted) => spent(),
         outcome => outcome,
     };
-    // Leaving the select has dropped the provider's stream, and with it the connection.
     if let Outcome::Failed(failure) = &outcome {
         tracing::warn!(generation = %live.id, kind = failure.kind.name(), status = failure.http_status, request = failure.provider_request_id, detail = failure.detail, "an answer failed");
     }

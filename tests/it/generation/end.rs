@@ -103,9 +103,9 @@ async fn what_it_used_is_recorded() {
     let silent = ada.chat("scripted:words=5,usage=off,first=0,delay=0").await;
     let silent = ada.send(&silent, "one two three").await;
     ended(&ada, &silent).await;
-    // Nobody told, so it was counted.
+    // Nobody told, so it was counted: each turn has four tokens besides its text.
     assert_eq!(
         state(&ada, &silent).await["usage"],
-        json!({ "inputTokens": 3, "outputTokens": 6, "totalTokens": 9 })
+        json!({ "inputTokens": 7, "outputTokens": 6, "totalTokens": 13 })
     );
 }

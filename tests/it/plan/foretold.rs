@@ -45,7 +45,7 @@ async fn what_is_told_is_what_is_sent() {
     assert!(usd(&lane["cost"]["leastUsd"]) > 0.0);
     assert!(usd(&lane["cost"]["mostUsd"]) > usd(&lane["cost"]["leastUsd"]));
     assert_eq!(
-        (&lane["budgetLeftUsd"], &lane["budgetAfterUsd"]),
+        (&lane["budget"], &lane["budgetAfter"]),
         (&Value::Null, &Value::Null)
     );
     assert_eq!(upstream.requests().len(), 1, "nobody is asked");
@@ -107,8 +107,8 @@ async fn budgets_are_told_before_and_after() {
     // 9 tokens at 1 USD and 1000 at 2 USD for a million.
     assert_eq!(lane["cost"], json!({ "leastUsd": "0.000011", "mostUsd": "0.002009" }));
     assert_eq!(
-        (&lane["budgetLeftUsd"], &lane["budgetAfterUsd"]),
-        (&json!("0.01"), &json!("0.007991"))
+        (&lane["budget"], &lane["budgetAfter"]),
+        (&json!({ "leftUsd": "0.01" }), &json!({ "leastLeftUsd": "0.007991", "mostLeftUsd": "0.009989" }))
     );
     admin.mutate("setUserBudget", limit("0.000001"), "").await;
     assert_eq!(refusals(&plan(&ada, ask).await), ["BUDGET_EXCEEDED"]);

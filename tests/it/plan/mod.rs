@@ -8,7 +8,7 @@ use serde_json::{Value, json};
 use crate::harness::app::Client;
 
 const LANE: &str = "provider model keySource messageIds olderLeftOut memoryCount inputTokens maxOutputTokens contextWindow windowUse \
-    cost { leastUsd mostUsd } budgetLeftUsd budgetAfterUsd";
+    cost { leastUsd mostUsd } budget { leftUsd } budgetAfter { leastLeftUsd mostLeftUsd }";
 
 /// What the planner says of this.
 async fn plan(client: &Client, input: Value) -> Value {

@@ -34,12 +34,12 @@ async fn a_part_is_held_while_an_answer_runs_and_spent_in_the_end() {
     let gate = Gate::new();
     house.upstream.script([Reply::stream().word("one").hold(&gate).stop()]);
     let generation = ada.send(&plain_chat(&ada).await, "Hello").await;
-    // One token is asked, at most a hundred are answered.
+    // Five tokens are asked, at most a hundred are answered.
     let held = json!({ "scope": "SERVER_KEY", "limitUsd": "0.01", "period": "TOTAL", "spentUsd": "0", "reservedUsd": "0.001005", "leftUsd": "0.008995" });
     assert_eq!(budgets(&ada).await, json!([held]));
     gate.open();
-    assert_eq!(spent(&ada, &generation).await["usage"]["costUsd"], "0.000011");
-    let left = json!({ "scope": "SERVER_KEY", "limitUsd": "0.01", "period": "TOTAL", "spentUsd": "0.000011", "reservedUsd": "0", "leftUsd": "0.009989" });
+    assert_eq!(spent(&ada, &generation).await["usage"]["costUsd"], "0.000015");
+    let left = json!({ "scope": "SERVER_KEY", "limitUsd": "0.01", "period": "TOTAL", "spentUsd": "0.000015", "reservedUsd": "0", "leftUsd": "0.009985" });
     assert_eq!(budgets(&ada).await, json!([left]));
 
     // A scripted answer is nobody's expense.
@@ -53,7 +53,7 @@ async fn a_part_is_held_while_an_answer_runs_and_spent_in_the_end() {
         .take();
     assert_eq!(
         seen["users"]["nodes"][0]["budgets"],
-        json!([{ "spentUsd": "0.000011" }])
+        json!([{ "spentUsd": "0.000015" }])
     );
     assert_eq!(
         seen["auditLog"]["nodes"][0],
@@ -77,6 +77,31 @@ async fn who_has_nothing_left_is_told_what_to_do() {
         )
     );
     assert_eq!(stored(&house).await, before, "nothing is stored");
+    let query = "query ($input: GenerationPlanInput!) { generationPlan(input: $input) { refusals { code message } \
+        lanes { budget { scope leftUsd } budgetAfter { leastLeftUsd mostLeftUsd } } } }";
+    let plan = async || {
+        let input = json!({ "chatId": chat, "content": "Hello" });
+        ada.ok(query, json!({ "input": input })).await["generationPlan"].take()
+    };
+    let planned = plan().await;
+    let foreseen = &planned["refusals"][0];
+    assert_eq!(
+        (&foreseen["code"], &foreseen["message"]),
+        (&payload["errors"][0]["code"], &payload["errors"][0]["message"])
+    );
+    assert_eq!(
+        planned["lanes"][0]["budget"],
+        json!({ "scope": "SERVER_KEY", "leftUsd": "0.001" })
+    );
+    house.allow(&ada, "1").await;
+    let planned = plan().await;
+    assert_eq!(planned["refusals"], json!([]));
+    // Five tokens of prompt, and an answer of one token or of what is counted on where nobody knows the longest.
+    assert_eq!(
+        planned["lanes"][0]["budgetAfter"],
+        json!({ "leastLeftUsd": "0.918075", "mostLeftUsd": "0.999985" })
+    );
+    house.allow(&ada, "0.001").await;
     assert_eq!(budgets(&ada).await[0]["reservedUsd"], "0");
 
     // One's own key has a budget of its own, or none.

@@ -68,7 +68,7 @@ async fn what_nobody_tells_is_counted() {
     let house = House::priced(None).await;
     let ada = house.app.user("ada").await;
     let chat = plain_chat(&ada).await;
-    // " one two three": three tokens of answer, one of reasoning; the question is two.
+    // " one two three": three tokens of answer, one of reasoning; the question is two, and four for its turn.
     let begun = || Reply::stream().thought("Hm").word(" one").word(" two").word(" three");
     house.upstream.script([begun().stall()]);
     let generation = ada.send(&chat, "Hello there").await;

@@ -50,7 +50,7 @@ async fn fifty_sends_at_once_spend_one_cent_and_no_more() {
             }
         }
     }
-    // 1001 are held for each: nine whole parts, and what is left is not worth beginning.
+    // 1005 are held for each: nine whole parts, and what is left is not worth beginning.
     assert_eq!((begun.len(), refused), (9, 41));
     gate.open();
     for generation in &begun {
