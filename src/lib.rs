@@ -14,6 +14,7 @@
 //! | [`chat`] | rooms and messages; [`chat::reply`] is the engine that writes answers |
 //! | [`assistant`] | AIs with instructions and a model of their own, private or shared |
 //! | [`model`] | models: what they take, can and cost |
+//! | [`memory`] | what the AI knows of a person across chats: memories and preferences |
 //! | [`vault`] | provider keys, sealed |
 //! | [`ai`] | talking to models, in neutral words; one folder per wire format |
 //! | [`job`] | what is done in the background, and certainly |
@@ -25,7 +26,7 @@
 //! Imports run one way:
 //!
 //! ```text
-//! command -> server -> graphql -> viewer | admin -> chat -> assistant | model -> vault -> account -> event | job | db | page | input -> id | error | scalar
+//! command -> server -> graphql -> viewer | admin -> chat -> assistant | memory | model -> vault -> account -> event | job | db | page | input -> id | error | scalar
 //!                                                    chat -> ai                          (app and context go everywhere)
 //! ```
 //!
@@ -75,6 +76,7 @@ pub mod graphql;
 pub mod id;
 pub mod input;
 pub mod job;
+pub mod memory;
 pub mod model;
 pub mod page;
 pub mod scalar;

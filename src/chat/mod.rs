@@ -14,6 +14,8 @@ pub mod event;
 pub mod member;
 pub mod message;
 pub mod read;
+pub mod recall;
 pub mod reply;
 pub mod send;
+pub mod summary;
 pub mod title;

@@ -17,9 +17,10 @@ use crate::account::viewer::{Client, Viewer};
 use crate::admin::{AdminMutation, AdminQuery};
 use crate::app::App;
 use crate::assistant::api::AssistantMutation;
-use crate::chat::api::{ChatLoader, ChatMutation, ChatQuery, ChatSubscription};
+use crate::chat::api::{ChatLoader, ChatMutation, ChatQuery, ChatSubscription, SummaryMutation};
 use crate::error::{Error, Result};
 use crate::event::{self, SyncCursor};
+use crate::memory::api::MemoryMutation;
 use crate::model::api::ModelMutation;
 use crate::vault::api::VaultMutation;
 use crate::viewer::{SignInMutation, ViewerQuery};
@@ -42,7 +43,9 @@ pub struct Mutation(
     SignInMutation,
     AccountMutation,
     ChatMutation,
+    SummaryMutation,
     AssistantMutation,
+    MemoryMutation,
     VaultMutation,
     ModelMutation,
     AdminMutation,

@@ -8,9 +8,11 @@ use crate::assistant::{Assistant, assistant};
 use crate::chat::api::{Answer, ChatQuery};
 use crate::chat::chat::Chat;
 use crate::chat::message::Message;
+use crate::chat::summary::{self, Summary};
 use crate::context::RequestContext;
 use crate::error::Result;
-use crate::id::{ApiKeyId, AssistantId, ChatId, GenerationId, MessageId, UserId};
+use crate::id::{ApiKeyId, AssistantId, ChatId, GenerationId, MemoryId, MessageId, SummaryId, UserId};
+use crate::memory::{Memory, memory};
 use crate::vault::api::ApiKey;
 use crate::vault::key;
 
@@ -28,6 +30,10 @@ pub enum Node {
     Message(Message),
     /// An AI answer.
     Generation(Answer),
+    /// Something that the AI remembers.
+    Memory(Memory),
+    /// A summary of a chat.
+    Summary(Summary),
     /// A provider key.
     ApiKey(ApiKey),
 }
@@ -59,6 +65,16 @@ impl NodeQuery {
             ApiKeyId::PREFIX => {
                 let found = key::find(&mut *context.app().connection().await?, who.user_id, text.into()).await?;
                 found.map(|key| Node::ApiKey(ApiKey(key)))
+            }
+            MemoryId::PREFIX => {
+                let (app, id) = (context.app(), MemoryId::from(text));
+                let mut found = memory::find_many(&mut *app.connection().await?, who.user_id, &[id]).await?;
+                found.remove(&id).map(Node::Memory)
+            }
+            SummaryId::PREFIX => {
+                let (app, id) = (context.app(), SummaryId::from(text));
+                let mut found = summary::find_many_visible(&mut *app.connection().await?, who.user_id, &[id]).await?;
+                found.remove(&id).map(Node::Summary)
             }
             _ => None,
         })

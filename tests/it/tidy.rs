@@ -5,7 +5,7 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 /// Which rooms a room may import. `app` and `context` are handles that go everywhere.
-const MAY_IMPORT: [(&str, &[&str]); 22] = [
+const MAY_IMPORT: [(&str, &[&str]); 23] = [
     (
         "command",
         &[
@@ -16,6 +16,7 @@ const MAY_IMPORT: [(&str, &[&str]); 22] = [
     (
         "graphql",
         &[
+            "memory",
             "account",
             "admin",
             "ai",
@@ -34,6 +35,7 @@ const MAY_IMPORT: [(&str, &[&str]); 22] = [
     (
         "viewer",
         &[
+            "memory",
             "account",
             "assistant",
             "chat",
@@ -49,6 +51,7 @@ const MAY_IMPORT: [(&str, &[&str]); 22] = [
     (
         "chat",
         &[
+            "memory",
             "account",
             "ai",
             "assistant",
@@ -65,6 +68,7 @@ const MAY_IMPORT: [(&str, &[&str]); 22] = [
         ],
     ),
     ("job", &["db", "error"]),
+    ("memory", &["db", "error", "event", "id", "input", "page"]),
     (
         "assistant",
         &["account", "ai", "db", "error", "event", "id", "input", "page", "vault"],

@@ -4,10 +4,12 @@
 use async_graphql::{Enum, Interface, SimpleObject};
 use chrono::{DateTime, Utc};
 
-use super::own::{AssistantRemoved, AssistantUpserted};
+use super::own::{
+    AssistantRemoved, AssistantUpserted, MemoryRemoved, MemoryUpserted, PreferencesChanged, SummaryUpserted,
+};
 use crate::chat::chat::Chat;
 use crate::chat::message::Message;
-use crate::id::{AssistantId, ChatId, MessageId};
+use crate::id::{AssistantId, ChatId, MemoryId, MessageId, SummaryId};
 use crate::scalar::Long;
 
 /// Something that happened.
@@ -39,6 +41,14 @@ pub enum Event {
     AssistantUpserted(AssistantUpserted),
     /// An assistant is gone for the viewer.
     AssistantRemoved(AssistantRemoved),
+    /// A memory appeared or changed.
+    MemoryUpserted(MemoryUpserted),
+    /// A memory is gone.
+    MemoryRemoved(MemoryRemoved),
+    /// The preferences changed.
+    PreferencesChanged(PreferencesChanged),
+    /// A summary appeared or changed.
+    SummaryUpserted(SummaryUpserted),
 }
 
 /// The stream begins. Always first: then comes what was missed, then what happens.
@@ -96,7 +106,7 @@ pub struct ChatRemoved {
     pub chat_id: ChatId,
 }
 
-/// The messages of a chat up to a number are gone, for good.
+/// The messages of a chat up to a number are gone, for good, and with them the summaries that go no further.
 #[derive(Debug, SimpleObject)]
 pub struct HistoryCleared {
     /// Where the client stands then.
@@ -160,6 +170,8 @@ pub(super) struct Payload {
     /// None for what is no chat's.
     pub(super) chat_id: Option<ChatId>,
     pub(super) assistant_id: Option<AssistantId>,
+    pub(super) memory_id: Option<MemoryId>,
+    pub(super) summary_id: Option<SummaryId>,
     pub(super) message_id: Option<MessageId>,
     #[serde(default)]
     pub(super) through: i64,

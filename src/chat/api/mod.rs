@@ -10,6 +10,7 @@ mod mutation;
 mod own;
 mod query;
 mod subscription;
+mod summary;
 
 pub use chat::{ChatConnection, ChatFilterInput, ChatViewerState, MessageConnection, list, message_page};
 pub use event::Event;
@@ -20,3 +21,4 @@ pub use message::Actor;
 pub use mutation::ChatMutation;
 pub use query::ChatQuery;
 pub use subscription::ChatSubscription;
+pub use summary::SummaryMutation;

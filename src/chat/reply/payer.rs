@@ -11,7 +11,7 @@ use crate::id::UserId;
 use crate::vault::key::{self, UsedKey};
 
 /// What the chat or the message asks for.
-#[derive(Debug, Default)]
+#[derive(Debug, Clone, Default)]
 pub struct Wish {
     /// Whose model.
     pub provider: Option<Provider>,

@@ -26,6 +26,13 @@ const MESSAGE: &str = "id sequence role content version createdAt idempotencyKey
 const ASSISTANT: &str =
     "id displayName description instructions provider model temperature avatarUrl visibility available version";
 
+/// What a client keeps of a memory.
+const MEMORY: &str = "id content version";
+/// What a client keeps of the preferences.
+const PREFERENCES: &str = "aboutMe responseStyle language memoryEnabled titlesEnabled summariesEnabled version";
+/// What a client keeps of a summary.
+const SUMMARY: &str = "id chatId throughSequence content tokens model revertedAt version";
+
 /// What a client holds: everything, by id.
 #[derive(Debug, Default, Clone, PartialEq)]
 pub struct Held {
@@ -35,6 +42,12 @@ pub struct Held {
     pub messages: BTreeMap<String, Value>,
     /// The assistants that can be used.
     pub assistants: BTreeMap<String, Value>,
+    /// What the AI is to remember.
+    pub memories: BTreeMap<String, Value>,
+    /// The summaries of all chats.
+    pub summaries: BTreeMap<String, Value>,
+    /// The preferences, under an id of their own.
+    pub preferences: BTreeMap<String, Value>,
 }
 
 impl Held {
@@ -47,6 +60,7 @@ impl Held {
             "ChatRemoved" => {
                 self.chats.remove(removed);
                 self.messages.retain(|_, message| message["chat"]["id"] != removed);
+                self.summaries.retain(|_, summary| summary["chatId"] != removed);
             }
             "HistoryCleared" => {
                 let through = event["throughSequence"].as_i64().expect("a number");
@@ -55,14 +69,34 @@ impl Held {
                         || message["sequence"].as_i64().is_some_and(|sequence| sequence > through)
                 };
                 self.messages.retain(|_, message| stays(message));
+                self.summaries.retain(|_, summary| {
+                    summary["chatId"] != removed
+                        || summary["throughSequence"]
+                            .as_i64()
+                            .is_some_and(|sequence| sequence > through)
+                });
             }
             "AssistantUpserted" => upsert(&mut self.assistants, &event["assistant"]),
             "AssistantRemoved" => {
                 self.assistants.remove(event["assistantId"].as_str().expect("an id"));
             }
+            "MemoryUpserted" => upsert(&mut self.memories, &event["memory"]),
+            "MemoryRemoved" => {
+                self.memories.remove(event["memoryId"].as_str().expect("an id"));
+            }
+            "PreferencesChanged" => self.prefer(&event["preferences"]),
+            "SummaryUpserted" => upsert(&mut self.summaries, &event["summary"]),
             "StreamReady" => {}
             other => panic!("an event that the law does not know: {other}"),
         }
+    }
+}
+
+impl Held {
+    fn prefer(&mut self, preferences: &Value) {
+        let mut preferences = preferences.clone();
+        preferences["id"] = json!("preferences");
+        upsert(&mut self.preferences, &preferences);
     }
 }
 
@@ -131,6 +165,8 @@ impl Device {
              ... on HistoryCleared {{ chatId throughSequence }} \
              ... on MessageCreated {{ message {{ {MESSAGE} }} }} ... on MessageUpdated {{ message {{ {MESSAGE} }} }} \
              ... on AssistantUpserted {{ assistant {{ {ASSISTANT} }} }} ... on AssistantRemoved {{ assistantId }} \
+             ... on MemoryUpserted {{ memory {{ {MEMORY} }} }} ... on MemoryRemoved {{ memoryId }} \
+             ... on PreferencesChanged {{ preferences {{ {PREFERENCES} }} }} ... on SummaryUpserted {{ summary {{ {SUMMARY} }} }} \
              ... on ResyncRequired {{ reason }} }} }}"
         );
         let mut stream = self
@@ -147,7 +183,10 @@ impl Device {
         let (fresh, _) = read(&self.client).await;
         let differing = differing(&self.held.chats, &fresh.chats)
             .chain(differing(&self.held.messages, &fresh.messages))
-            .chain(differing(&self.held.assistants, &fresh.assistants));
+            .chain(differing(&self.held.assistants, &fresh.assistants))
+            .chain(differing(&self.held.memories, &fresh.memories))
+            .chain(differing(&self.held.summaries, &fresh.summaries))
+            .chain(differing(&self.held.preferences, &fresh.preferences));
         let differing: Vec<_> = differing.collect();
         assert!(differing.is_empty(), "snapshot + events != fresh read: {differing:#?}");
     }
@@ -166,8 +205,9 @@ fn differing<'a>(
 /// Everything there is and the cursor from before it was read, in one request.
 async fn read(client: &Client) -> (Held, String) {
     let query = format!(
-        "{{ viewer {{ syncCursor assistants(first: 100) {{ nodes {{ {ASSISTANT} }} }} chats(filter: {{ archived: null }}, first: 40) {{ pageInfo {{ hasNextPage }} \
-         nodes {{ {CHAT} messages(last: 40) {{ pageInfo {{ hasPreviousPage }} nodes {{ {MESSAGE} }} }} }} }} }} }}"
+        "{{ viewer {{ syncCursor assistants(first: 100) {{ nodes {{ {ASSISTANT} }} }} \
+         memories(first: 100) {{ nodes {{ {MEMORY} }} }} preferences {{ {PREFERENCES} }} chats(filter: {{ archived: null }}, first: 40) {{ pageInfo {{ hasNextPage }} \
+         nodes {{ {CHAT} summaries {{ {SUMMARY} }} messages(last: 40) {{ pageInfo {{ hasPreviousPage }} nodes {{ {MESSAGE} }} }} }} }} }} }}"
     );
     let mut answer = client.ok(&query, json!({})).await;
     let chats = answer["viewer"]["chats"].take();
@@ -176,6 +216,10 @@ async fn read(client: &Client) -> (Held, String) {
     for assistant in answer["viewer"]["assistants"]["nodes"].as_array().expect("assistants") {
         upsert(&mut held.assistants, assistant);
     }
+    for memory in answer["viewer"]["memories"]["nodes"].as_array().expect("memories") {
+        upsert(&mut held.memories, memory);
+    }
+    held.prefer(&answer["viewer"]["preferences"]);
     for chat in chats["nodes"].as_array().expect("chats") {
         assert_eq!(
             chat["messages"]["pageInfo"]["hasPreviousPage"], false,
@@ -184,8 +228,13 @@ async fn read(client: &Client) -> (Held, String) {
         for message in chat["messages"]["nodes"].as_array().expect("messages") {
             upsert(&mut held.messages, message);
         }
+        for summary in chat["summaries"].as_array().expect("summaries") {
+            upsert(&mut held.summaries, summary);
+        }
         let mut chat = chat.clone();
-        chat.as_object_mut().expect("a chat").remove("messages");
+        let fields = chat.as_object_mut().expect("a chat");
+        fields.remove("messages");
+        fields.remove("summaries");
         upsert(&mut held.chats, &chat);
     }
     (
