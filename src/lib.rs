@@ -11,7 +11,7 @@
 //! | [`graphql`] | the schema's roots, a list; the limits before execution |
 //! | [`viewer`], [`admin`] | what the signed-in person, and what administrators see: they gather from every feature |
 //! | [`account`] | people: passwords, sessions, tokens, roles, the audit log |
-//! | [`chat`] | rooms and messages; [`chat::reply`] is the engine that writes answers |
+//! | [`chat`] | rooms and messages; [`chat::branch`] is the tree they stand in, [`chat::reply`] the engine that writes answers |
 //! | [`assistant`] | AIs with instructions and a model of their own, private or shared |
 //! | [`model`] | models: what they take, can and cost |
 //! | [`memory`] | what the AI knows of a person across chats: memories and preferences |
@@ -53,8 +53,9 @@
 //!
 //! 1. [`server`]: bytes -> limits -> token -> [`account::viewer::Viewer`].
 //! 2. [`chat::api`]: viewer -> user, input -> [`chat::send::NewMessage`].
-//! 3. [`chat::send`]: the same key before? the first result again. Who pays? Then one transaction: the chat's row lock
-//!    (it orders the chat's events), message, reply, generation QUEUED, events. After it: wake the log, start the engine.
+//! 3. [`chat::send`]: the same key before ([`chat::claim`])? the first result again. Who pays? Then one transaction
+//!    ([`chat::turn`]): the chat's row lock (it orders the chat's events), message, reply, generation QUEUED, events. After
+//!    it: wake the log, start the engine.
 //! 4. [`chat::reply`]: history on a short connection -> prompt -> the provider's stream -> the one text that everybody
 //!    watches; checkpoints and leases beside it; one closing transaction with text, status, usage and event.
 //! 5. [`ai`]: neutral request <-> wire, bytes <-> delta.

@@ -16,6 +16,19 @@ pub struct Manner {
     pub max_output_tokens: Option<u32>,
 }
 
+impl Manner {
+    /// How an assistant answers.
+    pub fn of(assistant: &Assistant) -> Self {
+        #[expect(clippy::cast_possible_truncation, reason = "a number from 0 to 2")]
+        let temperature = assistant.temperature.map(|value| value as f32);
+        Manner {
+            instructions: assistant.instructions.clone(),
+            temperature,
+            max_output_tokens: assistant.max_output_tokens.and_then(|most| most.try_into().ok()),
+        }
+    }
+}
+
 /// Who answers, by whose model, and how.
 #[derive(Debug)]
 pub struct Answering {
@@ -52,17 +65,10 @@ impl Answering {
             provider: reply.provider.or(chosen.provider),
             model,
         };
-        #[expect(clippy::cast_possible_truncation, reason = "a number from 0 to 2")]
-        let temperature = assistant.temperature.map(|value| value as f32);
-        let manner = Manner {
-            instructions: assistant.instructions.clone(),
-            temperature,
-            max_output_tokens: assistant.max_output_tokens.and_then(|most| most.try_into().ok()),
-        };
         Answering {
             assistant_id: assistant.id,
             wish,
-            manner,
+            manner: Manner::of(assistant),
         }
     }
 }

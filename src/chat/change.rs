@@ -5,6 +5,7 @@ use diesel::dsl::now;
 use diesel::prelude::*;
 use diesel_async::{AsyncConnection, RunQueryDsl};
 
+use super::branch::{LONG_WORK, lock_running};
 use super::chat::{Chat, TitleSource};
 use super::create::{checked_assistants, checked_model, checked_title};
 use super::event;
@@ -12,8 +13,7 @@ use super::member::Membership;
 use crate::ai::Provider;
 use crate::app::App;
 use crate::assistant::assistant;
-use crate::db::Connection;
-use crate::db::schema::{chat_members, chats, generations, messages};
+use crate::db::schema::{chat_members, chats, messages};
 use crate::error::{Error, ErrorCode, Result};
 use crate::event::append;
 use crate::id::{AssistantId, ChatId, GenerationId, UserId};
@@ -176,19 +176,4 @@ pub async fn clear_history(app: &App, user_id: UserId, chat_id: ChatId) -> Resul
     app.engine().abandon(&running);
     app.log().wake();
     Ok(chat)
-}
-
-/// A long history takes longer than a request's statements may.
-const LONG_WORK: &str = "SET LOCAL statement_timeout = '10min'";
-
-/// Locks the chat's running answers before their messages, the order in which checkpoints take them.
-async fn lock_running(connection: &mut Connection, chat_id: ChatId) -> QueryResult<Vec<GenerationId>> {
-    generations::table
-        .filter(generations::chat_id.eq(chat_id))
-        .filter(generations::finished_at.is_null())
-        .select(generations::id)
-        .order(generations::id)
-        .for_update()
-        .load(connection)
-        .await
 }

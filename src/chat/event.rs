@@ -18,6 +18,8 @@ pub const MESSAGE_UPDATED: &str = "message.updated";
 
 /// A summary appeared or changed.
 pub const SUMMARY_UPSERTED: &str = "summary.upserted";
+/// Another branch of a chat is shown.
+pub const BRANCH_CHANGED: &str = "chat.branch";
 
 /// The chat changed for all its members.
 pub fn chat_upserted(chat_id: ChatId) -> NewEvent {
@@ -56,4 +58,10 @@ pub fn message_updated(chat_id: ChatId, message_id: MessageId, changed: &[&str])
 pub fn summary_upserted(chat_id: ChatId, id: SummaryId) -> NewEvent {
     let payload = json!({ "chatId": chat_id.0, "summaryId": id.0 });
     NewEvent::new(Audience::Chat(chat_id), SUMMARY_UPSERTED, payload)
+}
+
+/// The chat's active branch is another one after the message at `after`.
+pub fn branch_changed(chat_id: ChatId, after: i64) -> NewEvent {
+    let payload = json!({ "chatId": chat_id.0, "after": after });
+    NewEvent::new(Audience::Chat(chat_id), BRANCH_CHANGED, payload)
 }

@@ -107,7 +107,7 @@ impl MemberState {
     }
 }
 
-/// How many messages of others each chat holds that `user_id` has not read; counted to a thousand.
+/// How many messages of others each chat's active branch holds that `user_id` has not read; counted to a thousand.
 ///
 /// # Errors
 /// When Postgres fails.
@@ -124,7 +124,7 @@ pub async fn unread_counts(
         unread: i64,
     }
     let query = "SELECT member.chat_id, unread.count AS unread FROM chat_members AS member CROSS JOIN LATERAL (\
-          SELECT count(*) FROM (SELECT 1 FROM messages WHERE chat_id = member.chat_id AND sequence > member.last_read_sequence \
+          SELECT count(*) FROM (SELECT 1 FROM messages WHERE chat_id = member.chat_id AND active AND sequence > member.last_read_sequence \
             AND author_id IS DISTINCT FROM member.user_id AND deleted_at IS NULL LIMIT 1000) AS counted) AS unread \
         WHERE member.user_id = $1 AND member.chat_id = ANY ($2)";
     let rows: Vec<Row> = prepared(

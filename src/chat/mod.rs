@@ -3,19 +3,26 @@
 pub mod answering;
 pub mod api;
 pub mod aside;
+pub mod branch;
 pub mod change;
 #[expect(
     clippy::module_inception,
     reason = "the chat is the thing itself, among its members and messages"
 )]
 pub mod chat;
+pub mod claim;
 pub mod create;
 pub mod event;
+pub mod lane;
 pub mod member;
 pub mod message;
 pub mod read;
 pub mod recall;
 pub mod reply;
+pub mod resume;
+pub mod revise;
+pub mod select;
 pub mod send;
 pub mod summary;
 pub mod title;
+pub mod turn;

@@ -84,7 +84,7 @@ const RECALL: &str = "SELECT assistant.id, owner_id, display_name, public_name, 
         WHERE deleted_at IS NULL AND (owner_id IS NULL OR owner_id = $2 OR visibility = 'SHARED') ORDER BY chosen.position LIMIT 1) AS assistant \
       LEFT JOIN preferences ON preferences.user_id = $2 \
       LEFT JOIN LATERAL (SELECT chat_summaries.* FROM chat_summaries JOIN messages ON messages.id = through_message_id \
-        WHERE chat_summaries.chat_id = $1 AND reverted_at IS NULL AND through_sequence < $4 \
+        WHERE chat_summaries.chat_id = $1 AND messages.active AND reverted_at IS NULL AND through_sequence < $4 \
         ORDER BY through_sequence DESC, chat_summaries.id DESC LIMIT 1) AS summary ON true";
 
 /// What goes before the conversation of `user_id` in this chat, for a question whose place is, or will be, `before`.

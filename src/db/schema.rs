@@ -230,7 +230,7 @@ diesel::table! {
     /// AI answers: what is known of each besides its text, which is its message's content.
     generations (id) {
         id -> Uuid,
-        /// The message that the answer is written into.
+        /// The message that the answer is written into. Several when an answer was continued; one of them is the newest.
         message_id -> Uuid,
         /// The chat of its message.
         chat_id -> Uuid,
@@ -278,6 +278,8 @@ diesel::table! {
         leased_by -> Uuid,
         /// When that process counts as dead unless it says otherwise before.
         lease_expires_at -> Timestamptz,
+        /// How many bytes of its message's text were there when another generation went on with it; null for the newest, whose text is all of it.
+        text_octets -> Nullable<Int4>,
     }
 }
 
@@ -347,7 +349,7 @@ diesel::table! {
         author_id -> Nullable<Uuid>,
         /// The text, byte for byte. While an answer streams it is at most 250 ms behind what was shown.
         content -> Text,
-        /// The message that this one answers.
+        /// The message before it in its branch; null where a branch begins. Its sequence is lower.
         parent_id -> Nullable<Uuid>,
         /// The sender's key for it; shown to the sender alone.
         idempotency_key -> Nullable<Text>,
@@ -358,6 +360,10 @@ diesel::table! {
         edited_at -> Nullable<Timestamptz>,
         /// Since when it is a tombstone; its text is gone.
         deleted_at -> Nullable<Timestamptz>,
+        /// Whether it is on the branch that is shown: one path from a beginning to an end.
+        active -> Bool,
+        /// Whether it is the one among its siblings that was shown last: the way down when a message above is selected.
+        chosen -> Bool,
         /// The assistant that wrote it; null for people's messages and for answers from before there was a choice. Not a reference.
         assistant_id -> Nullable<Uuid>,
     }
@@ -471,7 +477,7 @@ diesel::table! {
         request_hash -> Bytea,
         /// Where it was sent. Not a reference: the row outlives the chat.
         chat_id -> Uuid,
-        /// The message that it made.
+        /// The message that it made, or the answer that it continued.
         message_id -> Uuid,
         /// The answer that it started.
         generation_id -> Nullable<Uuid>,

@@ -107,6 +107,18 @@ pub async fn append<const N: usize>(connection: &mut Connection, new: [NewEvent;
         .map(drop)
 }
 
+/// The same for as many as there are; [`append`] is quicker for a few whose number is known.
+///
+/// # Errors
+/// When Postgres fails.
+pub async fn append_all(connection: &mut Connection, new: Vec<NewEvent>) -> QueryResult<()> {
+    diesel::insert_into(events::table)
+        .values(new)
+        .execute(connection)
+        .await
+        .map(drop)
+}
+
 #[derive(QueryableByName)]
 struct Now {
     #[diesel(sql_type = SqlUuid)]

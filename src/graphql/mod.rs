@@ -17,7 +17,7 @@ use crate::account::viewer::{Client, Viewer};
 use crate::admin::{AdminMutation, AdminQuery};
 use crate::app::App;
 use crate::assistant::api::AssistantMutation;
-use crate::chat::api::{ChatLoader, ChatMutation, ChatQuery, ChatSubscription, SummaryMutation};
+use crate::chat::api::{BranchMutation, ChatLoader, ChatMutation, ChatQuery, ChatSubscription, SummaryMutation};
 use crate::error::{Error, Result};
 use crate::event::{self, SyncCursor};
 use crate::memory::api::MemoryMutation;
@@ -44,6 +44,7 @@ pub struct Mutation(
     AccountMutation,
     ChatMutation,
     SummaryMutation,
+    BranchMutation,
     AssistantMutation,
     MemoryMutation,
     VaultMutation,

@@ -25,4 +25,5 @@ mod send;
 mod summaries;
 mod tidy;
 mod titles;
+mod tree;
 mod walk;

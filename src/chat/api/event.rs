@@ -33,6 +33,8 @@ pub enum Event {
     ChatRemoved(ChatRemoved),
     /// A chat was cleared.
     HistoryCleared(HistoryCleared),
+    /// Another branch of a chat is shown.
+    BranchChanged(BranchChanged),
     /// A message was sent.
     MessageCreated(MessageCreated),
     /// A message changed.
@@ -119,7 +121,22 @@ pub struct HistoryCleared {
     pub through_sequence: Long,
 }
 
-/// A message was sent: put it in the place of what the client has, if its version is higher.
+/// Another branch of a chat is shown: drop the chat's messages whose `sequence` is higher than `afterSequence`, and read on
+/// from there, or select the newest right here: `chat { messages(last: 50) { … } }`.
+#[derive(Debug, SimpleObject)]
+pub struct BranchChanged {
+    /// Where the client stands then.
+    pub cursor: Option<String>,
+    /// When it happened.
+    pub occurred_at: DateTime<Utc>,
+    /// The chat as it is now.
+    pub chat: Chat,
+    /// The newest message that both branches share has this number; 0 when they share none.
+    pub after_sequence: Long,
+}
+
+/// A message was sent: put it in the place of what the client has, if its version is higher. One that is not `active` is
+/// on another branch than the one that is shown.
 #[derive(Debug, SimpleObject)]
 pub struct MessageCreated {
     /// Where the client stands then.
@@ -137,6 +154,8 @@ pub enum MessageChange {
     Content,
     /// The state of the answer that writes it.
     Generation,
+    /// The other versions of it.
+    Siblings,
 }
 
 impl MessageChange {
@@ -145,12 +164,14 @@ impl MessageChange {
         match name {
             "CONTENT" => Some(MessageChange::Content),
             "GENERATION" => Some(MessageChange::Generation),
+            "SIBLINGS" => Some(MessageChange::Siblings),
             _ => None,
         }
     }
 }
 
-/// A message changed: put it in the place of what the client has, if its version is higher.
+/// A message changed: put it in the place of what the client has, if its version is higher. One that is not `active` is on
+/// another branch than the one that is shown.
 #[derive(Debug, SimpleObject)]
 pub struct MessageUpdated {
     /// Where the client stands then.
@@ -175,6 +196,8 @@ pub(super) struct Payload {
     pub(super) message_id: Option<MessageId>,
     #[serde(default)]
     pub(super) through: i64,
+    #[serde(default)]
+    pub(super) after: i64,
     #[serde(default)]
     pub(super) changed: Vec<String>,
 }

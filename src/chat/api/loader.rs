@@ -8,6 +8,7 @@ use async_graphql::dataloader::{DataLoader, Loader};
 
 use crate::app::App;
 use crate::assistant::{Assistant, assistant};
+use crate::chat::branch;
 use crate::chat::chat::{self, Chat};
 use crate::chat::member::{self, MemberState};
 use crate::chat::message::{self, Message};
@@ -73,7 +74,9 @@ pub struct RunningIn(pub ChatId);
 /// The generation that a message is written by.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub struct WriterOf(pub MessageId);
-
+/// The other versions of a message.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub struct SiblingsOf(pub MessageId);
 /// The stored text of a generation.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub struct TextOf(pub GenerationId);
@@ -185,6 +188,21 @@ impl Loader<WriterOf> for ChatLoader {
             .into_iter()
             .map(|(id, generation)| (WriterOf(id), generation))
             .collect())
+    }
+}
+
+impl Loader<SiblingsOf> for ChatLoader {
+    type Value = Vec<Message>;
+    type Error = Error;
+
+    async fn load(&self, keys: &[SiblingsOf]) -> Result<HashMap<SiblingsOf, Vec<Message>>> {
+        let ids: Vec<MessageId> = keys.iter().map(|key| key.0).collect();
+        let found = branch::siblings_of(&mut *self.app.connection().await?, &ids).await?;
+        let mut siblings: HashMap<SiblingsOf, Vec<Message>> = HashMap::new();
+        for (of, message) in found {
+            siblings.entry(SiblingsOf(of)).or_default().push(message);
+        }
+        Ok(siblings)
     }
 }
 

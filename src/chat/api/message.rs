@@ -4,7 +4,7 @@ use async_graphql::{Context, Interface, Object};
 use chrono::{DateTime, Utc};
 
 use super::generation::Answer;
-use super::loader::{RowOf, WriterOf, load_one};
+use super::loader::{RowOf, SiblingsOf, WriterOf, load_one};
 use crate::account::api::load_user;
 use crate::account::user::User;
 use crate::assistant::Assistant;
@@ -71,7 +71,18 @@ impl Message {
         &self.content
     }
 
-    /// The message that this one answers.
+    /// Whether it is on the branch that is shown: the one that `chat.messages` reads.
+    async fn active(&self) -> bool {
+        self.active
+    }
+
+    /// The other versions of it, oldest first: answers to the same question, or the same question in other words. Its own
+    /// place among them is by `sequence`. `selectBranch` shows one of them.
+    async fn siblings(&self, context: &Context<'_>) -> Result<Vec<Message>> {
+        Ok(load_one(context, SiblingsOf(self.id)).await?.unwrap_or_default())
+    }
+
+    /// The message before it in its branch; null where a branch begins.
     async fn parent(&self, context: &Context<'_>) -> Result<Option<Message>> {
         match self.parent_id {
             Some(id) => load_one(context, id).await,
@@ -79,7 +90,8 @@ impl Message {
         }
     }
 
-    /// How an assistant's message is made: its state, what it used, why it ended. Null on people's messages.
+    /// How an assistant's message is made: its state, what it used, why it ended; where it was continued, the newest. Null on
+    /// people's messages.
     async fn generation(&self, context: &Context<'_>) -> Result<Option<Answer>> {
         if self.role != MessageRole::Assistant {
             return Ok(None);

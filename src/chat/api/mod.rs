@@ -11,6 +11,7 @@ mod own;
 mod query;
 mod subscription;
 mod summary;
+mod tree;
 
 pub use chat::{ChatConnection, ChatFilterInput, ChatViewerState, MessageConnection, list, message_page};
 pub use event::Event;
@@ -22,3 +23,4 @@ pub use mutation::ChatMutation;
 pub use query::ChatQuery;
 pub use subscription::ChatSubscription;
 pub use summary::SummaryMutation;
+pub use tree::BranchMutation;

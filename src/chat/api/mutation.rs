@@ -8,6 +8,7 @@ use crate::chat::change::{self, ChatChange};
 use crate::chat::chat::Chat;
 use crate::chat::create::{self, NewChat};
 use crate::chat::message::Message;
+use crate::chat::reply::payer::Wish;
 use crate::chat::send::{self, NewMessage};
 use crate::chat::{read, title};
 use crate::context::RequestContext;
@@ -123,6 +124,15 @@ pub struct ReplyOptions {
     model: Option<String>,
 }
 
+impl From<ReplyOptions> for Wish {
+    fn from(reply: ReplyOptions) -> Self {
+        Wish {
+            provider: reply.provider.map(Into::into),
+            model: reply.model,
+        }
+    }
+}
+
 /// A message to send.
 #[derive(Debug, InputObject)]
 pub struct SendMessageInput {
@@ -152,12 +162,17 @@ pub struct SendMessagePayload {
 impl SendMessagePayload {
     /// A position in the event log after all events of this send.
     async fn cursor(&self, context: &Context<'_>) -> Result<Option<String>> {
-        if self.message.is_none() {
-            return Ok(None);
-        }
-        let cursor = event::current(&mut *context.app().connection().await?).await?;
-        Ok(Some(cursor.to_string()))
+        cursor_behind(context, self.message.as_ref()).await
     }
+}
+
+/// A position in the event log after what made this message; none when nothing was made.
+pub(super) async fn cursor_behind(context: &Context<'_>, message: Option<&Message>) -> Result<Option<String>> {
+    if message.is_none() {
+        return Ok(None);
+    }
+    let cursor = event::current(&mut *context.app().connection().await?).await?;
+    Ok(Some(cursor.to_string()))
 }
 
 /// Which answer to stop.
@@ -284,15 +299,11 @@ impl ChatMutation {
         #[graphql(desc = "The message.")] input: SendMessageInput,
     ) -> Result<SendMessagePayload> {
         let who = context.signed_in()?;
-        let (provider, model) = input
-            .reply
-            .map_or((None, None), |reply| (reply.provider.map(Into::into), reply.model));
         let new = NewMessage {
             chat_id: input.chat_id,
             content: input.content,
             idempotency_key: input.idempotency_key,
-            provider,
-            model,
+            reply: input.reply.map(Wish::from).unwrap_or_default(),
         };
         let (sent, errors) = payload(send::send(context.app(), who.user_id, new).await)?;
         let Some(sent) = sent else {
@@ -304,7 +315,7 @@ impl ChatMutation {
         };
         Ok(SendMessagePayload {
             message: Some(sent.message),
-            generation: sent.generation.map(Answer::from),
+            generation: sent.generations.into_iter().next().map(Answer::from),
             errors,
         })
     }

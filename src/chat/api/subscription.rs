@@ -14,8 +14,8 @@ use chrono::Utc;
 use futures_util::{Stream, StreamExt};
 
 use super::event::{
-    ChatRemoved, ChatUpserted, Event, HistoryCleared, MessageChange, MessageCreated, MessageUpdated, Payload,
-    ResyncReason, ResyncRequired, StreamReady,
+    BranchChanged, ChatRemoved, ChatUpserted, Event, HistoryCleared, MessageChange, MessageCreated, MessageUpdated,
+    Payload, ResyncReason, ResyncRequired, StreamReady,
 };
 use super::generation::GenerationEvent;
 use super::loader::{ChatLoader, loader};
@@ -269,6 +269,14 @@ impl Follower {
                         })
                     })
                 }
+                kinds::BRANCH_CHANGED => payload.chat_id.and_then(|id| chats.get(&id)).cloned().map(|chat| {
+                    Event::BranchChanged(BranchChanged {
+                        cursor,
+                        occurred_at,
+                        chat,
+                        after_sequence: Long(payload.after),
+                    })
+                }),
                 kinds::MESSAGE_CREATED => message.map(|message| {
                     Event::MessageCreated(MessageCreated {
                         cursor,

@@ -92,6 +92,8 @@ pub struct Generation {
     pub first_token_at: Option<DateTime<Utc>>,
     /// When it ended.
     pub finished_at: Option<DateTime<Utc>>,
+    /// How much of its message's text is its own, once another one went on with it.
+    pub text_octets: Option<i32>,
 }
 
 /// A generation to be.
@@ -174,17 +176,27 @@ pub async fn find_with_text(
     let mine = chat_members::table
         .filter(chat_members::user_id.eq(user_id))
         .select(chat_members::chat_id);
-    generations::table
+    let found: Option<(Generation, String, Option<i32>)> = generations::table
         .inner_join(messages::table)
         .filter(generations::id.eq(id))
         .filter(generations::chat_id.eq_any(mine))
-        .select((Generation::as_select(), messages::content))
+        .select((Generation::as_select(), messages::content, generations::text_octets))
         .first(connection)
         .await
-        .optional()
+        .optional()?;
+    Ok(found.map(|(generation, content, octets)| (generation, up_to(content, octets))))
 }
 
-/// The generations that are written into these messages, in one query.
+/// The part of a message's text that is a generation's: all of it, or what was there when another one went on.
+fn up_to(mut content: String, octets: Option<i32>) -> String {
+    let end = octets.and_then(|octets| usize::try_from(octets).ok());
+    if let Some(end) = end.filter(|end| content.is_char_boundary(*end)) {
+        content.truncate(end);
+    }
+    content
+}
+
+/// The newest generation of each of these messages, in one query.
 ///
 /// # Errors
 /// When Postgres fails.
@@ -194,6 +206,7 @@ pub async fn find_by_messages(
 ) -> QueryResult<HashMap<MessageId, Generation>> {
     let found: Vec<Generation> = generations::table
         .filter(generations::message_id.eq_any(ids))
+        .filter(generations::text_octets.is_null())
         .select(Generation::as_select())
         .load(connection)
         .await?;
@@ -211,7 +224,7 @@ pub async fn texts(
     connection: &mut Connection,
     ids: &[GenerationId],
 ) -> QueryResult<HashMap<GenerationId, StoredText>> {
-    type Row = (GenerationId, i32, String, Option<String>);
+    type Row = (GenerationId, i32, String, Option<i32>, Option<String>);
     let found: Vec<Row> = generations::table
         .inner_join(messages::table)
         .filter(generations::id.eq_any(ids))
@@ -219,18 +232,19 @@ pub async fn texts(
             generations::id,
             generations::sequence,
             messages::content,
+            generations::text_octets,
             generations::reasoning,
         ))
         .load(connection)
         .await?;
     Ok(found
         .into_iter()
-        .map(|(id, sequence, text, reasoning)| {
+        .map(|(id, sequence, content, octets, reasoning)| {
             (
                 id,
                 StoredText {
                     sequence,
-                    text,
+                    text: up_to(content, octets),
                     reasoning,
                 },
             )

@@ -56,6 +56,8 @@ pub struct Live {
 #[derive(Debug, Default)]
 struct State {
     progress: Progress,
+    /// Where the first delta of the answer begins: behind what it goes on with.
+    base: usize,
     marks: Vec<Mark>,
     stored: i32,
     ending: Option<Ending>,
@@ -127,14 +129,22 @@ pub struct Piece {
 }
 
 impl Live {
-    /// A new answer.
-    pub fn new(generation: &Generation) -> Self {
+    /// An answer that goes on where `so_far` ends.
+    pub fn new(generation: &Generation, so_far: String) -> Self {
+        let state = State {
+            base: so_far.len(),
+            progress: Progress {
+                text: so_far,
+                ..Progress::default()
+            },
+            ..State::default()
+        };
         Live {
             id: generation.id,
             message_id: generation.message_id,
             chat_id: generation.chat_id,
             user_id: generation.user_id,
-            state: Mutex::default(),
+            state: Mutex::new(state),
             sequence: watch::Sender::new(0),
             ending: CancellationToken::new(),
             done: CancellationToken::new(),
@@ -161,6 +171,11 @@ impl Live {
         let sequence = state.progress.sequence;
         drop(state);
         self.sequence.send_replace(sequence);
+    }
+
+    /// Whether it goes on with an earlier answer's text.
+    pub fn goes_on(&self) -> bool {
+        self.lock().base > 0
     }
 
     /// Tells those who watch what happens.
@@ -211,9 +226,10 @@ impl Live {
                 Mark::Text { channel, end } if *channel == wanted => Some(*end),
                 _ => None,
             });
-            ends.next().unwrap_or(0)
+            ends.next()
         };
-        let (mut answer, mut reasoning) = (begin(Channel::Answer), begin(Channel::Reasoning));
+        let mut answer = begin(Channel::Answer).unwrap_or(state.base);
+        let mut reasoning = begin(Channel::Reasoning).unwrap_or(0);
         let mut steps: Vec<Step> = Vec::new();
         for (sequence, mark) in (after + 1..).zip(marks) {
             let (channel, end) = match mark {

@@ -25,9 +25,8 @@ use uuid::Uuid;
 
 use self::generation::Generation;
 use self::live::{Ending, Live};
-use self::payer::Payer;
 use crate::app::App;
-use crate::chat::answering::Manner;
+use crate::chat::lane::Lane;
 use crate::error::{Error, Result};
 use crate::id::{GenerationId, UserId};
 
@@ -71,13 +70,11 @@ impl Engine {
         self.inner.node
     }
 
-    /// Begins an answer to the message at `sequence`; it is watchable when this returns.
-    pub fn start(&self, app: &App, generation: &Generation, sequence: i64, payer: Payer, manner: Manner) {
-        let live = Arc::new(Live::new(generation));
+    /// Begins an answer, or goes on with the one that has come as far as `so_far`; it is watchable when this returns.
+    pub fn start(&self, app: &App, generation: &Generation, so_far: String, lane: Lane) {
+        let live = Arc::new(Live::new(generation, so_far));
         self.lock().insert(generation.id, Arc::clone(&live));
-        self.inner
-            .answers
-            .spawn(run::run(app.clone(), live, sequence, payer, manner));
+        self.inner.answers.spawn(run::run(app.clone(), live, lane));
     }
 
     /// The answer with this id, if it is being written by this process.

@@ -9,19 +9,18 @@ use futures_util::{FutureExt, StreamExt};
 
 use super::closing::{self, Outcome};
 use super::live::{Channel, Ending, Live, Notice};
-use super::payer::Payer;
 use super::prompt;
 use crate::ai::{Delta, Failure, FailureKind, Request, Turn};
 use crate::app::App;
-use crate::chat::answering::Manner;
+use crate::chat::lane::Lane;
 use crate::vault::key::{self, UsedKey, Verdict};
 
 /// The longest pause between two attempts to store an answer's end.
 const LONGEST_PAUSE: Duration = Duration::from_secs(5);
 
-/// Makes the answer to the message at `sequence`, and stores its end whatever happens.
-pub(super) async fn run(app: App, live: Arc<Live>, sequence: i64, payer: Payer, manner: Manner) {
-    let made = AssertUnwindSafe(make(app.clone(), Arc::clone(&live), sequence, payer, manner))
+/// Makes an answer, and stores its end whatever happens.
+pub(super) async fn run(app: App, live: Arc<Live>, lane: Lane) {
+    let made = AssertUnwindSafe(make(app.clone(), Arc::clone(&live), lane))
         .catch_unwind()
         .await;
     if made.is_err() {
@@ -31,9 +30,10 @@ pub(super) async fn run(app: App, live: Arc<Live>, sequence: i64, payer: Payer, 
     }
 }
 
-async fn make(app: App, live: Arc<Live>, sequence: i64, payer: Payer, manner: Manner) {
+async fn make(app: App, live: Arc<Live>, lane: Lane) {
+    let Lane { payer, manner, .. } = lane;
     let key = payer.key;
-    let outcome = match prompt::conversation(&app, live.chat_id, sequence).await {
+    let outcome = match prompt::conversation(&app, live.message_id, live.goes_on()).await {
         Ok(mut turns) => {
             if !manner.instructions.trim().is_empty() {
                 turns.insert(0, Turn::System(manner.instructions));

@@ -140,11 +140,13 @@ async fn last_whole(connection: &mut Connection, chat_id: ChatId) -> QueryResult
         .inner_join(messages::table)
         .filter(generations::chat_id.eq(chat_id))
         .filter(generations::finished_at.is_null())
+        .filter(messages::active)
         .select(diesel::dsl::min(messages::sequence))
         .first(connection)
         .await?;
     messages::table
         .filter(messages::chat_id.eq(chat_id))
+        .filter(messages::active)
         .filter(messages::sequence.lt(running.unwrap_or(i64::MAX)))
         .order(messages::sequence.desc())
         .select((messages::id, messages::sequence))
@@ -209,7 +211,7 @@ fn run(app: App, payload: Value) -> Running {
     })
 }
 
-/// Reads what is to be summarised; none when nothing is, any more.
+/// Reads what is to be summarised; none when nothing is, any more: it was cleared, or another branch is shown now.
 async fn gather(app: &App, task: &Task) -> Result<Option<Matter>> {
     let mut connection = app.connection().await?;
     let Some(Membership { chat, .. }) = Membership::of(&mut connection, task.user_id, task.chat_id).await? else {
@@ -221,6 +223,7 @@ async fn gather(app: &App, task: &Task) -> Result<Option<Matter>> {
     let through: Option<i64> = messages::table
         .find(task.through)
         .filter(messages::chat_id.eq(task.chat_id))
+        .filter(messages::active)
         .select(messages::sequence)
         .first(&mut connection)
         .await
@@ -235,6 +238,7 @@ async fn gather(app: &App, task: &Task) -> Result<Option<Matter>> {
     }
     let mut rows: Vec<(MessageRole, String)> = messages::table
         .filter(messages::chat_id.eq(task.chat_id))
+        .filter(messages::active)
         .filter(messages::sequence.gt(since))
         .filter(messages::sequence.le(through_sequence))
         .filter(messages::deleted_at.is_null())

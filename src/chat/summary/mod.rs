@@ -75,6 +75,7 @@ fn on_branch(chat_id: ChatId) -> _ {
     chat_summaries::table
         .inner_join(messages::table)
         .filter(chat_summaries::chat_id.eq(chat_id))
+        .filter(messages::active)
 }
 
 /// The newest summaries of each of these chats, those that go furthest first, in one query.

@@ -180,6 +180,7 @@ fn run(app: App, payload: Value) -> Running {
 async fn conversation(connection: &mut Connection, chat_id: ChatId) -> Result<Vec<Turn>> {
     let mut rows: Vec<(MessageRole, String)> = messages::table
         .filter(messages::chat_id.eq(chat_id))
+        .filter(messages::active)
         .filter(messages::deleted_at.is_null())
         .filter(messages::content.ne(""))
         .order(messages::sequence.desc())

@@ -53,7 +53,8 @@ fn nowhere(prefix: &str, others: &[&str]) -> Vec<String> {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn they_get_the_answer_of_absent_ones() {
-    let app = TestApp::start().await;
+    // A great many questions in a minute.
+    let app = TestApp::with(&["--requests-per-minute=0"]).await;
     let [stranger, owner, admin] = people(&app).await;
     let (theirs, mine) = (furnish(&owner).await, furnish(&stranger).await);
     let (chat, generation) = (theirs.chat.as_str(), theirs.generation.as_str());

@@ -38,7 +38,7 @@ struct Room {
 
 /// A chat with a question and its answer.
 async fn furnish(client: &Client) -> Room {
-    let chat = client.chat("scripted:words=1,first=0,delay=0").await;
+    let chat = client.chat("scripted:words=1,finish=length,first=0,delay=0").await;
     let generation = client.send(&chat, "Who goes there?").await;
     client
         .generation_events(&generation, None)

@@ -7,19 +7,24 @@ use crate::harness::app::{Client, TestApp, new_key};
 use crate::harness::law::{Device, Dice};
 use crate::titles::until_jobs;
 
-const MODELS: [&str; 5] = [
+const MODELS: [&str; 6] = [
     "scripted:words=3,first=0,delay=0",
     "scripted:words=30,first=5,delay=3,reasoning=3",
     "scripted:fail=unavailable,at=2,first=0,delay=1",
     "scripted:cut=4,first=0,delay=2",
     "scripted:words=100000,first=0,delay=5",
+    "scripted:words=4,finish=length,first=0,delay=0",
 ];
+
+const FIELDS: &str = "message { id } generation { id }";
 
 /// What the random actions have come to.
 #[derive(Default)]
 struct Deeds {
     chats: Vec<String>,
     generations: Vec<String>,
+    /// Messages that were on an active branch once.
+    messages: Vec<String>,
     assistants: Vec<String>,
     memories: Vec<String>,
     made: usize,
@@ -27,7 +32,7 @@ struct Deeds {
 
 impl Deeds {
     async fn act(&mut self, client: &Client, dice: &mut Dice) {
-        let choice = dice.below(30);
+        let choice = dice.below(40);
         if choice < 3 || self.chats.is_empty() {
             self.made += 1;
             let input =
@@ -61,22 +66,25 @@ impl Deeds {
                 let query = "query ($id: ID!) { chat(id: $id) { messages(last: 5) { nodes { id } } } }";
                 let found = client.ok(query, json!({ "id": chat })).await;
                 let nodes = found["chat"]["messages"]["nodes"].as_array().expect("messages").clone();
+                self.messages
+                    .extend(nodes.iter().map(|node| node["id"].as_str().expect("an id").to_owned()));
                 if let Some(message) = dice.pick(&nodes) {
                     client
                         .mutate("markRead", json!({ "chatId": chat, "messageId": message["id"] }), "")
                         .await;
                 }
             }
-            10..=13 => {
+            10..=19 => self.branch(client, choice, dice).await,
+            20..=22 => {
                 if let Some(generation) = dice.pick(&self.generations) {
                     client
                         .mutate("stopGeneration", json!({ "generationId": generation }), "")
                         .await;
                 }
             }
-            20..=23 => self.shape(client, dice, &chat).await,
-            24..=26 => self.remember(client, dice).await,
-            27..=29 => self.digest(client, dice, &chat).await,
+            23..=26 => self.shape(client, dice, &chat).await,
+            27..=29 => self.remember(client, dice).await,
+            30..=32 => self.digest(client, dice, &chat).await,
             _ => {
                 let input = json!({ "chatId": chat, "content": format!("word {}", dice.below(1000)), "idempotencyKey": new_key() });
                 // Some are refused, because too many answers are running: that is an action, too.
@@ -85,6 +93,40 @@ impl Deeds {
                     .extend(payload["generation"]["id"].as_str().map(str::to_owned));
             }
         }
+    }
+
+    /// Does something to the branches. Much is refused: questions cannot be made anew, nor answers edited, and some are
+    /// gone. That is an action, too.
+    async fn branch(&mut self, client: &Client, choice: usize, dice: &mut Dice) {
+        if choice >= 18 {
+            if let Some(generation) = dice.pick(&self.generations) {
+                let input = json!({ "generationId": generation, "idempotencyKey": new_key() });
+                let payload = client.mutate("continueGeneration", input, "generation { id }").await;
+                self.generations
+                    .extend(payload["generation"]["id"].as_str().map(str::to_owned));
+            }
+            return;
+        }
+        let Some(message) = dice.pick(&self.messages).cloned() else {
+            return;
+        };
+        if choice >= 15 {
+            client.mutate("selectBranch", json!({ "messageId": message }), "").await;
+            return;
+        }
+        let input = json!({ "messageId": message, "idempotencyKey": new_key() });
+        let payload = client.mutate("regenerateMessage", input.clone(), FIELDS).await;
+        let payload = if payload["message"].is_null() {
+            let mut input = input;
+            input["content"] = format!("other words {}", dice.below(1000)).into();
+            client.mutate("editMessage", input, FIELDS).await
+        } else {
+            payload
+        };
+        self.messages
+            .extend(payload["message"]["id"].as_str().map(str::to_owned));
+        self.generations
+            .extend(payload["generation"]["id"].as_str().map(str::to_owned));
     }
 
     /// Makes, changes, chooses or deletes an assistant.
@@ -195,7 +237,7 @@ async fn obeyed(seed: u64) {
         Device::open(phone.clone(), seed ^ 2).await,
     ];
     let acting = async {
-        for _ in 0..40 {
+        for _ in 0..60 {
             let client = if dice.below(2) == 0 { &laptop } else { &phone };
             deeds.act(client, &mut dice).await;
         }

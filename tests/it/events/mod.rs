@@ -15,6 +15,7 @@ use crate::harness::stream::Subscription;
 pub(super) const EVENT: &str = "__typename cursor occurredAt ... on StreamReady { resumed } ... on ResyncRequired { reason } \
     ... on ChatUpserted { chat { id title version } } ... on ChatRemoved { chatId } \
     ... on HistoryCleared { chatId throughSequence } \
+    ... on BranchChanged { afterSequence chat { id } } \
     ... on MessageCreated { message { id sequence } } ... on MessageUpdated { message { id version } changed }";
 
 /// Everything of one's own, from a cursor or from now; the stream's first event is read.

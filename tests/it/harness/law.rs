@@ -19,7 +19,7 @@ use super::stream::Subscription;
 const CHAT: &str = "id title titleSource model provider isDefault version createdAt lastActivityAt lastMessage { id } \
     activeGenerations { id } assistants { id } viewerState { unreadCount lastReadSequence pinned archived }";
 /// What a client keeps of a message.
-const MESSAGE: &str = "id sequence role content version createdAt idempotencyKey chat { id } parent { id } author { ... on User { id } ... on Assistant { id } } \
+const MESSAGE: &str = "id sequence active siblings { id } role content version createdAt idempotencyKey chat { id } parent { id } author { ... on User { id } ... on Assistant { id } } \
     generation { id status text sequence finishReason finishedAt usage { totalTokens } error { code } }";
 
 /// What a client keeps of an assistant.
@@ -56,7 +56,18 @@ impl Held {
         let removed = event["chatId"].as_str().unwrap_or_default();
         match event["__typename"].as_str().expect("a name") {
             "ChatUpserted" => upsert(&mut self.chats, &event["chat"]),
-            "MessageCreated" | "MessageUpdated" => upsert(&mut self.messages, &event["message"]),
+            "MessageCreated" | "MessageUpdated" => self.shown(&event["message"]),
+            "BranchChanged" => {
+                let (chat, after) = (&event["chat"], event["afterSequence"].as_i64().expect("a number"));
+                let behind = |message: &Value| message["sequence"].as_i64().is_some_and(|sequence| sequence > after);
+                self.messages
+                    .retain(|_, message| message["chat"]["id"] != chat["id"] || !behind(message));
+                // What is not behind it is as the events before left it.
+                let read = chat["messages"]["nodes"].as_array().expect("messages");
+                read.iter()
+                    .filter(|message| behind(message))
+                    .for_each(|message| self.shown(message));
+            }
             "ChatRemoved" => {
                 self.chats.remove(removed);
                 self.messages.retain(|_, message| message["chat"]["id"] != removed);
@@ -97,6 +108,12 @@ impl Held {
         let mut preferences = preferences.clone();
         preferences["id"] = json!("preferences");
         upsert(&mut self.preferences, &preferences);
+    }
+
+    /// Applies a message: what is not on the active branch is not shown.
+    fn shown(&mut self, message: &Value) {
+        upsert(&mut self.messages, message);
+        self.messages.retain(|_, message| message["active"] == true);
     }
 }
 
@@ -163,6 +180,7 @@ impl Device {
             "subscription ($after: String) {{ events(after: $after) {{ __typename cursor \
              ... on ChatUpserted {{ chat {{ {CHAT} }} }} ... on ChatRemoved {{ chatId }} \
              ... on HistoryCleared {{ chatId throughSequence }} \
+             ... on BranchChanged {{ afterSequence chat {{ id messages(last: 50) {{ pageInfo {{ hasPreviousPage }} nodes {{ {MESSAGE} }} }} }} }} \
              ... on MessageCreated {{ message {{ {MESSAGE} }} }} ... on MessageUpdated {{ message {{ {MESSAGE} }} }} \
              ... on AssistantUpserted {{ assistant {{ {ASSISTANT} }} }} ... on AssistantRemoved {{ assistantId }} \
              ... on MemoryUpserted {{ memory {{ {MEMORY} }} }} ... on MemoryRemoved {{ memoryId }} \
@@ -206,8 +224,8 @@ fn differing<'a>(
 async fn read(client: &Client) -> (Held, String) {
     let query = format!(
         "{{ viewer {{ syncCursor assistants(first: 100) {{ nodes {{ {ASSISTANT} }} }} \
-         memories(first: 100) {{ nodes {{ {MEMORY} }} }} preferences {{ {PREFERENCES} }} chats(filter: {{ archived: null }}, first: 40) {{ pageInfo {{ hasNextPage }} \
-         nodes {{ {CHAT} summaries {{ {SUMMARY} }} messages(last: 40) {{ pageInfo {{ hasPreviousPage }} nodes {{ {MESSAGE} }} }} }} }} }} }}"
+         memories(first: 100) {{ nodes {{ {MEMORY} }} }} preferences {{ {PREFERENCES} }} chats(filter: {{ archived: null }}, first: 30) {{ pageInfo {{ hasNextPage }} \
+         nodes {{ {CHAT} summaries {{ {SUMMARY} }} messages(last: 50) {{ pageInfo {{ hasPreviousPage }} nodes {{ {MESSAGE} }} }} }} }} }} }}"
     );
     let mut answer = client.ok(&query, json!({})).await;
     let chats = answer["viewer"]["chats"].take();

@@ -5,7 +5,7 @@ mod making;
 use serde_json::{Value, json};
 
 use crate::chats::{refusal, refused};
-use crate::harness::app::{Client, TestApp, uuid};
+use crate::harness::app::{Client, TestApp, new_key, uuid};
 use crate::harness::stream::Subscription;
 use crate::titles::{answered, until_jobs};
 
@@ -253,4 +253,43 @@ async fn all_that_goes_before_a_conversation_is_recalled_at_once() {
         (changed.memories.len(), changed.assistant.display_name.as_str()),
         (0, "Assistant")
     );
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_summary_belongs_to_its_branch() {
+    let app = TestApp::start().await;
+    let ada = app.user("ada").await;
+    let chat = ada.chat(ECHO).await;
+    answered(&ada, &chat, "One").await;
+    answered(&ada, &chat, "Two").await;
+    summarised(&ada, &chat).await;
+    let query = "query ($id: ID!) { chat(id: $id) { messages { nodes { id } } } }";
+    let ids = ada.ok(query, json!({ "id": chat })).await["chat"]["messages"]["nodes"].take();
+    let used = async || {
+        let mut connection = app.app.connection().await.expect("a connection");
+        let found = parlor::chat::summary::newest_for(&mut connection, chat.as_str().into(), i64::MAX);
+        found.await.expect("a query").map(|summary| summary.content)
+    };
+    let two = "So far: One; One; Two; Two";
+    assert_eq!(used().await.as_deref(), Some(two));
+
+    let edit = json!({ "messageId": ids[2]["id"], "content": "Three", "idempotencyKey": new_key() });
+    let edited = ada
+        .mutate("editMessage", edit, "message { id } generation { id }")
+        .await;
+    let generation = edited["generation"]["id"]
+        .as_str()
+        .unwrap_or_else(|| panic!("{edited}"));
+    ada.generation_events(generation, None).await.rest().await;
+    assert_eq!(used().await, None, "it speaks of what is not shown");
+    let third = summarised(&ada, &chat).await;
+    assert_eq!(third["content"], "So far: One; One; Three; Three");
+    assert_eq!(contents(&ada, &chat).await.len(), 2, "both are listed");
+
+    ada.mutate("selectBranch", json!({ "messageId": ids[2]["id"] }), "")
+        .await;
+    assert_eq!(used().await.as_deref(), Some(two));
+    ada.mutate("selectBranch", json!({ "messageId": edited["message"]["id"] }), "")
+        .await;
+    assert_eq!(used().await.as_deref(), Some("So far: One; One; Three; Three"));
 }

@@ -55,11 +55,11 @@ async fn what_is_called_for_meanwhile_is_done_once_more() {
     let (app, upstream) = with_upstream().await;
     let ada = app.user("ada").await;
     let chat = untitled(&ada).await;
-    let gate = Gate::new();
+    let (gate, later) = (Gate::new(), Gate::new());
     upstream.script([
         Reply::says(&["Water."]),
         Reply::stream().hold(&gate).word("Eggs").stop(),
-        Reply::says(&["Breakfast"]),
+        Reply::stream().hold(&later).word("Breakfast").stop(),
     ]);
     answered(&ada, &chat, EGG).await;
     upstream.asked(2).await;
@@ -69,6 +69,7 @@ async fn what_is_called_for_meanwhile_is_done_once_more() {
     let mut stream = watch(&ada, &chat).await;
     gate.open();
     assert_eq!(told(&mut stream).await, "Eggs");
+    later.open();
     assert_eq!(told(&mut stream).await, "Breakfast");
     until_jobs(&app, "count = 0").await;
     assert_eq!(upstream.requests().len(), 4 - 1, "three calls, one more time");

@@ -1,0 +1,151 @@
+//! Other versions: an answer made anew, a question put in other words. Each begins a branch.
+
+use diesel::prelude::*;
+use diesel_async::{AsyncConnection, RunQueryDsl};
+
+use super::claim::{Claim, Sent};
+use super::lane::Lane;
+use super::member::Membership;
+use super::message::{self, Message, MessageRole};
+use super::reply::payer::Wish;
+use super::send::{admit, begin, check_content};
+use super::turn::{self, Place, Turn};
+use crate::app::App;
+use crate::db::Connection;
+use crate::db::schema::messages;
+use crate::error::{Error, ErrorCode, Result};
+use crate::id::{MessageId, UserId};
+
+/// Another answer to ask for.
+#[derive(Debug)]
+pub struct Regeneration {
+    /// The answer that there is.
+    pub message_id: MessageId,
+    /// The asker's key for this.
+    pub idempotency_key: String,
+    /// Who is to answer this once.
+    pub reply: Wish,
+}
+
+/// A question in other words.
+#[derive(Debug)]
+pub struct Edit {
+    /// The question that there is.
+    pub message_id: MessageId,
+    /// The new text.
+    pub content: String,
+    /// The asker's key for this.
+    pub idempotency_key: String,
+    /// Who is to answer this once.
+    pub reply: Wish,
+}
+
+/// Has a question answered once more, beside the answer that there is.
+///
+/// # Errors
+/// NOT_FOUND, INVALID_STATE for what is no answer, LIMIT_REACHED, KEY_MISSING, CONFLICT.
+pub async fn regenerate(app: &App, user_id: UserId, new: Regeneration) -> Result<Sent> {
+    let provider = new.reply.provider.map(|provider| provider.name());
+    let asked = serde_json::json!(["regenerate", new.message_id.0, provider, new.reply.model]);
+    let claim = Claim::new(user_id, &new.idempotency_key, &asked)?;
+    let check = |message: &Message| {
+        if message.role == MessageRole::Assistant && message.parent_id.is_some() {
+            return Ok(());
+        }
+        let refusal = "Only answers can be made anew. To ask something else, edit the question.";
+        Err(Error::rejected(ErrorCode::InvalidState, &["messageId"], refusal))
+    };
+    revise(app, claim, new.message_id, None, new.reply, check).await
+}
+
+/// Asks a question in other words, beside the one that there is, and has it answered.
+///
+/// # Errors
+/// Refused content, NOT_FOUND, INVALID_STATE for another's message, LIMIT_REACHED, KEY_MISSING, CONFLICT.
+pub async fn edit(app: &App, user_id: UserId, new: Edit) -> Result<Sent> {
+    let content = check_content(app, &new.content)?;
+    let provider = new.reply.provider.map(|provider| provider.name());
+    let asked = serde_json::json!(["edit", new.message_id.0, new.content, provider, new.reply.model]);
+    let claim = Claim::new(user_id, &new.idempotency_key, &asked)?;
+    let check = |message: &Message| {
+        if message.role == MessageRole::User && message.author_id == Some(user_id) {
+            return Ok(());
+        }
+        let refusal = "Only messages of your own can be edited. To get another answer, regenerate it.";
+        Err(Error::rejected(ErrorCode::InvalidState, &["messageId"], refusal))
+    };
+    revise(app, claim, new.message_id, Some(content), new.reply, check).await
+}
+
+/// Puts a turn beside the message with this id, where `check` allows it.
+async fn revise(
+    app: &App,
+    claim: Claim,
+    id: MessageId,
+    question: Option<String>,
+    reply: Wish,
+    check: impl Fn(&Message) -> Result<()>,
+) -> Result<Sent> {
+    let user_id = claim.user_id;
+    let mut connection = app.connection().await?;
+    if let Some(first) = claim.first_result(&mut connection).await? {
+        return Ok(first);
+    }
+    admit(app, user_id)?;
+    let message = visible(&mut connection, user_id, id).await?;
+    check(&message)?;
+    let chat = Membership::of(&mut connection, user_id, message.chat_id)
+        .await?
+        .ok_or_else(not_found)?
+        .chat;
+    let lane = Lane::in_chat(&mut connection, app, user_id, &chat, reply).await?;
+    let stored = connection
+        .transaction(async |connection| {
+            let membership = Membership::lock(connection, user_id, message.chat_id)
+                .await
+                .map_err(hidden)?;
+            let parent_id = still_there(connection, id).await?;
+            let turn = Turn {
+                claim: &claim,
+                question: question.as_deref(),
+                place: Place::Fork(parent_id),
+                lane: &lane,
+            };
+            turn::store(connection, app, &membership, turn).await
+        })
+        .await?;
+    begin(app, &mut connection, &claim, stored, lane).await
+}
+
+/// The message with this id as `user_id` may see it.
+///
+/// # Errors
+/// NOT_FOUND for `messageId`.
+pub async fn visible(connection: &mut Connection, user_id: UserId, id: MessageId) -> Result<Message> {
+    let mut found = message::find_many_visible(connection, user_id, &[id]).await?;
+    let message = found.remove(&id).filter(|message| message.deleted_at.is_none());
+    message.ok_or_else(not_found)
+}
+
+/// The parent of a message, which must not have been removed before its chat was locked.
+async fn still_there(connection: &mut Connection, id: MessageId) -> Result<Option<MessageId>> {
+    messages::table
+        .find(id)
+        .select(messages::parent_id)
+        .first(connection)
+        .await
+        .optional()?
+        .ok_or_else(not_found)
+}
+
+/// What a chat that is gone means for one of its messages.
+pub(super) fn hidden(error: Error) -> Error {
+    match error {
+        Error::Rejected(_) => not_found(),
+        other => other,
+    }
+}
+
+fn not_found() -> Error {
+    Error::not_found(&["messageId"], "message")
+}

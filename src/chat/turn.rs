@@ -1,0 +1,233 @@
+//! A turn of a conversation: a question and its answers, or other answers to a question, stored in one transaction.
+
+use diesel::dsl::now;
+use diesel::prelude::*;
+use diesel_async::RunQueryDsl;
+
+use super::branch::{self, Fork};
+use super::chat::{Chat, TitleSource};
+use super::claim::{Claim, Sent};
+use super::event;
+use super::lane::Lane;
+use super::member::Membership;
+use super::message::{Message, MessageRole, NewRow, coalesce};
+use super::reply::generation::{self, NewGeneration};
+use super::title;
+use crate::app::App;
+use crate::db::Connection;
+use crate::db::schema::{chat_members, chats, messages, users};
+use crate::error::{Error, ErrorCode, Result};
+use crate::event::{append, append_all};
+use crate::id::{GenerationId, MessageId, UserId};
+
+/// The most answers that may be written for one person at once.
+const MOST_RUNNING: i64 = 16;
+
+/// Where a turn is put.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Place {
+    /// At the end of the active branch.
+    End,
+    /// Below this message, or as another beginning; a branch begins there, and becomes the active one.
+    Fork(Option<MessageId>),
+}
+
+/// What is stored.
+#[derive(Debug)]
+pub struct Turn<'a> {
+    /// The action's key.
+    pub claim: &'a Claim,
+    /// What is asked; none where a question is answered anew.
+    pub question: Option<&'a str>,
+    /// Where it is put.
+    pub place: Place,
+    /// Who answers it.
+    pub lane: &'a Lane,
+}
+
+/// A title of the message's own making; none leaves the chat's as it is.
+#[derive(AsChangeset)]
+#[diesel(table_name = chats)]
+struct Titled {
+    title: Option<String>,
+    title_source: Option<TitleSource>,
+}
+
+/// Stores a turn in the chat of `membership`, which is locked; none when its key was claimed meanwhile.
+///
+/// # Errors
+/// LIMIT_REACHED for too many running answers or versions, or when Postgres fails.
+pub async fn store(
+    connection: &mut Connection,
+    app: &App,
+    membership: &Membership,
+    turn: Turn<'_>,
+) -> Result<Option<Sent>> {
+    let Membership { chat, user_id, .. } = membership;
+    let user_id = *user_id;
+    let (question_id, answer_id, generation_id) = (MessageId::new(), MessageId::new(), GenerationId::new());
+    let message_id = if turn.question.is_some() {
+        question_id
+    } else {
+        answer_id
+    };
+    if !turn.claim.take(connection, chat.id, message_id, generation_id).await? {
+        return Ok(None);
+    }
+    check_running(connection, user_id, 1).await?;
+    let fork = match turn.place {
+        Place::End => None,
+        Place::Fork(parent) => Some(branch::fork(connection, chat.id, parent).await?),
+    };
+    let first = chat.last_sequence + 1;
+    let last = first + i64::from(turn.question.is_some());
+    let question = turn.question.map(|content| NewRow {
+        id: question_id,
+        chat_id: chat.id,
+        sequence: first,
+        role: MessageRole::User,
+        author_id: Some(user_id),
+        content: content.to_owned(),
+        idempotency_key: Some(turn.claim.key.clone()),
+        assistant_id: None,
+        active: true,
+        chosen: true,
+    });
+    let answer = NewRow {
+        id: answer_id,
+        chat_id: chat.id,
+        sequence: last,
+        role: MessageRole::Assistant,
+        author_id: None,
+        content: String::new(),
+        idempotency_key: None,
+        assistant_id: turn.lane.assistant_id,
+        active: true,
+        chosen: true,
+    };
+    let message = insert(connection, question, answer).await?;
+    let new = NewGeneration {
+        id: generation_id,
+        message_id: answer_id,
+        chat_id: chat.id,
+        user_id,
+        provider: turn.lane.payer.endpoint.provider.name().to_owned(),
+        model: turn.lane.payer.model.clone(),
+        key_source: turn.lane.payer.source,
+        leased_by: app.engine().node(),
+    };
+    let generation = generation::insert(connection, new).await?;
+    count(connection, chat, user_id, (first, last), turn.question).await?;
+    match fork {
+        None => {
+            let events = [
+                event::message_created(chat.id, question_id),
+                event::message_created(chat.id, answer_id),
+                event::chat_upserted(chat.id),
+            ];
+            append(connection, events).await?;
+        }
+        Some(Fork { after, siblings }) => {
+            let mut events = vec![event::branch_changed(chat.id, after)];
+            events.extend(turn.question.map(|_| event::message_created(chat.id, question_id)));
+            events.push(event::message_created(chat.id, answer_id));
+            events.push(event::chat_upserted(chat.id));
+            append_all(connection, events).await?;
+            branch::tell_siblings(connection, chat.id, &siblings).await?;
+        }
+    }
+    Ok(Some(Sent {
+        message,
+        generations: vec![generation],
+        so_far: String::new(),
+    }))
+}
+
+/// Refuses another `more` answers when so many are being written for a person already.
+///
+/// # Errors
+/// LIMIT_REACHED, or when Postgres fails.
+pub async fn check_running(connection: &mut Connection, user_id: UserId, more: i64) -> Result<()> {
+    // Sends to other chats of the same person are counted one after the other.
+    users::table
+        .find(user_id)
+        .select(users::id)
+        .for_no_key_update()
+        .first::<UserId>(connection)
+        .await?;
+    if generation::count_running(connection, user_id).await? + more > MOST_RUNNING {
+        let message =
+            format!("{MOST_RUNNING} answers are being written for you already. Wait for one to finish, or stop one.");
+        return Err(Error::rejected(ErrorCode::LimitReached, &[], message));
+    }
+    Ok(())
+}
+
+/// Inserts the messages at the end of the active branch; gives the question, or else the answer.
+async fn insert(connection: &mut Connection, question: Option<NewRow>, answer: NewRow) -> Result<Message> {
+    let chat_id = answer.chat_id;
+    let wanted = question.as_ref().map_or(answer.id, |question| question.id);
+    // Found by the statement that inserts, which saves the most frequent action a round trip.
+    let row = |row: NewRow, parent: Option<MessageId>| {
+        let end = messages::table
+            .filter(messages::chat_id.eq(chat_id))
+            .filter(messages::active)
+            .order(messages::sequence.desc())
+            .select(messages::id)
+            .limit(1)
+            .single_value();
+        (row, messages::parent_id.eq(coalesce(parent, end)))
+    };
+    let inserted: Vec<Message> = match question {
+        Some(question) => {
+            let parent = Some(question.id);
+            diesel::insert_into(messages::table)
+                .values([row(question, None), row(answer, parent)])
+                .returning(Message::as_returning())
+                .get_results(connection)
+                .await?
+        }
+        None => {
+            diesel::insert_into(messages::table)
+                .values([row(answer, None)])
+                .returning(Message::as_returning())
+                .get_results(connection)
+                .await?
+        }
+    };
+    let message = inserted.into_iter().find(|message| message.id == wanted);
+    message.ok_or_else(|| Error::internal("an inserted message did not come back"))
+}
+
+/// Counts what was added in the chat's row and the member's, and gives a new chat its first title.
+async fn count(
+    connection: &mut Connection,
+    chat: &Chat,
+    user_id: UserId,
+    (first, last): (i64, i64),
+    question: Option<&str>,
+) -> Result<()> {
+    let is_new = chat.title.is_none() && chat.last_sequence == chat.cleared_sequence && !chat.is_default;
+    let title = question.filter(|_| is_new).and_then(title::heuristic);
+    let titled = Titled {
+        title_source: title.as_ref().map(|_| TitleSource::Heuristic),
+        title,
+    };
+    let counted = (
+        chats::last_sequence.eq(last),
+        chats::version.eq(chats::version + 1),
+        chats::updated_at.eq(now),
+        chats::last_activity_at.eq(now),
+    );
+    diesel::update(chats::table.find(chat.id))
+        .set((titled, counted))
+        .execute(connection)
+        .await?;
+    // Whoever writes has read what came before.
+    let read = if question.is_some() { first } else { first - 1 };
+    diesel::update(chat_members::table.find((chat.id, user_id)))
+        .set(chat_members::last_read_sequence.eq(read))
+        .execute(connection)
+        .await?;
+    Ok(())
+}
