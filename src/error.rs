@@ -217,6 +217,8 @@ pub enum ErrorCode {
     KeyInvalid,
     /// The provider could not be asked; try again.
     ProviderUnavailable,
+    /// What has to be sent is more than the model takes.
+    ContextTooLong,
     /// The base URL is not one that this server may call.
     BaseUrlNotAllowed,
     /// At least one administrator must remain.

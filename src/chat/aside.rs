@@ -7,7 +7,7 @@ use futures_util::StreamExt;
 use super::reply::payer::{self, Payer, Wish};
 use crate::ai::{Delta, Failure, Provider, Request, Turn};
 use crate::app::App;
-use crate::id::UserId;
+use crate::id::{ChatId, UserId};
 use crate::job::Trouble;
 use crate::vault::key::{self, Verdict};
 
@@ -37,6 +37,8 @@ pub struct Aside {
     pub purpose: Purpose,
     /// Who pays.
     pub user_id: UserId,
+    /// Which chat it is about.
+    pub chat_id: Option<ChatId>,
     /// Whose model, and which.
     pub wish: Wish,
     /// The question.

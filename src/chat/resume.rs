@@ -4,6 +4,7 @@ use diesel::dsl::now;
 use diesel::prelude::*;
 use diesel_async::{AsyncConnection, RunQueryDsl};
 
+use super::ask::Ask;
 use super::claim::{Claim, Sent};
 use super::event;
 use super::lane::Lane;
@@ -35,10 +36,16 @@ pub async fn go_on(app: &App, user_id: UserId, id: GenerationId, idempotency_key
     let message = message::find_many_visible(&mut connection, user_id, &[old.message_id]).await?;
     let assistant_id = message.values().next().and_then(|message| message.assistant_id);
     let lane = Lane::again(&mut connection, app, user_id, &old, assistant_id).await?;
+    let chat = Membership::of(&mut connection, user_id, old.chat_id)
+        .await?
+        .ok_or_else(not_found)?
+        .chat;
+    let ask = Ask::going_on(user_id, &chat, old.message_id);
+    let plan = ask.plan(&mut connection, app, lane).await?;
     let stored = connection
-        .transaction(async |connection| store(connection, app, &claim, &old, &lane.payer).await)
+        .transaction(async |connection| store(connection, app, &claim, &old, &plan.lane.payer).await)
         .await?;
-    begin(app, &mut connection, &claim, stored, lane).await
+    begin(app, &mut connection, &claim, stored, plan).await
 }
 
 async fn find(connection: &mut Connection, user_id: UserId, id: GenerationId) -> Result<Generation> {

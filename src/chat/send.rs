@@ -5,6 +5,8 @@
 //!   no │
 //! who pays? ─ nobody ─ KEY_MISSING, nothing stored
 //!   │
+//! what will be sent? ─ too much ─ CONTEXT_TOO_LONG, nothing stored
+//!   │
 //! transaction: lock the chat (orders its events) ─ claim the key ─ message ─ reply ─ generation ─ events
 //!   │
 //! wake the log ─ start the engine
@@ -12,9 +14,12 @@
 
 use diesel_async::AsyncConnection;
 
+use super::ask::Ask;
 use super::claim::{Claim, Sent};
 use super::lane::Lane;
 use super::member::Membership;
+use super::plan::Plan;
+use super::plan::history::Tip;
 use super::reply::payer::Wish;
 use super::turn::{self, Place, Turn};
 use crate::app::App;
@@ -39,7 +44,7 @@ pub struct NewMessage {
 /// Sends a message and starts the answer.
 ///
 /// # Errors
-/// Refused content, NOT_FOUND, KEY_MISSING, CONFLICT for a key that was used for something else, LIMIT_REACHED.
+/// Refused content, NOT_FOUND, KEY_MISSING, CONTEXT_TOO_LONG, CONFLICT for a key that was used for something else, LIMIT_REACHED.
 pub async fn send(app: &App, user_id: UserId, new: NewMessage) -> Result<Sent> {
     let content = check_content(app, &new.content)?;
     let provider = new.reply.provider.map_or("", |provider| provider.name());
@@ -55,19 +60,27 @@ pub async fn send(app: &App, user_id: UserId, new: NewMessage) -> Result<Sent> {
         .ok_or_else(|| Error::not_found(&["chatId"], "chat"))?
         .chat;
     let lane = Lane::in_chat(&mut connection, app, user_id, &chat, new.reply).await?;
-    let stored = connection
+    let ask = Ask::new(user_id, &chat, Tip::Newest, Some(&content));
+    let plan = ask.plan(&mut connection, app, lane).await?;
+    let (stored, plan) = connection
         .transaction(async |connection| {
             let membership = Membership::lock(connection, user_id, new.chat_id).await?;
+            let mut plan = plan;
+            if plan.last_sequence != membership.chat.last_sequence {
+                // Somebody wrote meanwhile, and the model has to be shown it.
+                let ask = Ask::new(user_id, &membership.chat, Tip::Newest, Some(&content));
+                plan = ask.plan(connection, app, plan.lane).await?;
+            }
             let turn = Turn {
                 claim: &claim,
                 question: Some(&content),
                 place: Place::End,
-                lane: &lane,
+                plan: &plan,
             };
-            turn::store(connection, app, &membership, turn).await
+            Ok::<_, Error>((turn::store(connection, app, &membership, turn).await?, plan))
         })
         .await?;
-    begin(app, &mut connection, &claim, stored, lane).await
+    begin(app, &mut connection, &claim, stored, plan).await
 }
 
 /// Refuses what would make a model work for somebody who asks too often, or while the server stops.
@@ -91,7 +104,7 @@ pub async fn begin(
     connection: &mut Connection,
     claim: &Claim,
     stored: Option<Sent>,
-    lane: Lane,
+    plan: Plan,
 ) -> Result<Sent> {
     let Some(sent) = stored else {
         // Another request with the same key was faster by a moment.
@@ -102,7 +115,7 @@ pub async fn begin(
     };
     app.log().wake();
     if let Some(generation) = sent.generations.first() {
-        app.engine().start(app, generation, sent.so_far.clone(), lane);
+        app.engine().start(app, generation, sent.so_far.clone(), plan);
     }
     Ok(sent)
 }

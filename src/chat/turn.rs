@@ -8,9 +8,9 @@ use super::branch::{self, Fork};
 use super::chat::{Chat, TitleSource};
 use super::claim::{Claim, Sent};
 use super::event;
-use super::lane::Lane;
 use super::member::Membership;
 use super::message::{Message, MessageRole, NewRow, coalesce};
+use super::plan::Plan;
 use super::reply::generation::{self, NewGeneration};
 use super::title;
 use crate::app::App;
@@ -41,8 +41,8 @@ pub struct Turn<'a> {
     pub question: Option<&'a str>,
     /// Where it is put.
     pub place: Place,
-    /// Who answers it.
-    pub lane: &'a Lane,
+    /// What the model is sent that answers it.
+    pub plan: &'a Plan,
 }
 
 /// A title of the message's own making; none leaves the chat's as it is.
@@ -92,6 +92,7 @@ pub async fn store(
         assistant_id: None,
         active: true,
         chosen: true,
+        tokens: turn.plan.question_tokens.and_then(|tokens| tokens.try_into().ok()),
     });
     let answer = NewRow {
         id: answer_id,
@@ -101,9 +102,10 @@ pub async fn store(
         author_id: None,
         content: String::new(),
         idempotency_key: None,
-        assistant_id: turn.lane.assistant_id,
+        assistant_id: turn.plan.lane.assistant_id,
         active: true,
         chosen: true,
+        tokens: None,
     };
     let message = insert(connection, question, answer).await?;
     let new = NewGeneration {
@@ -111,9 +113,9 @@ pub async fn store(
         message_id: answer_id,
         chat_id: chat.id,
         user_id,
-        provider: turn.lane.payer.endpoint.provider.name().to_owned(),
-        model: turn.lane.payer.model.clone(),
-        key_source: turn.lane.payer.source,
+        provider: turn.plan.lane.payer.endpoint.provider.name().to_owned(),
+        model: turn.plan.lane.payer.model.clone(),
+        key_source: turn.plan.lane.payer.source,
         leased_by: app.engine().node(),
     };
     let generation = generation::insert(connection, new).await?;

@@ -366,6 +366,8 @@ diesel::table! {
         chosen -> Bool,
         /// The assistant that wrote it; null for people's messages and for answers from before there was a choice. Not a reference.
         assistant_id -> Nullable<Uuid>,
+        /// How many tokens the text has, counted with o200k_base; null while an answer is written and for messages from before counting.
+        tokens -> Nullable<Int4>,
     }
 }
 

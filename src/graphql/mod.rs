@@ -17,7 +17,9 @@ use crate::account::viewer::{Client, Viewer};
 use crate::admin::{AdminMutation, AdminQuery};
 use crate::app::App;
 use crate::assistant::api::AssistantMutation;
-use crate::chat::api::{BranchMutation, ChatLoader, ChatMutation, ChatQuery, ChatSubscription, SummaryMutation};
+use crate::chat::api::{
+    BranchMutation, ChatLoader, ChatMutation, ChatQuery, ChatSubscription, PlanQuery, SummaryMutation,
+};
 use crate::error::{Error, Result};
 use crate::event::{self, SyncCursor};
 use crate::memory::api::MemoryMutation;
@@ -33,6 +35,7 @@ pub struct Query(
     ViewerQuery,
     AccountQuery,
     ChatQuery,
+    PlanQuery,
     AdminQuery,
 );
 

@@ -6,13 +6,16 @@ use diesel::prelude::*;
 use diesel_async::{AsyncConnection, RunQueryDsl};
 
 use super::generation::GenerationStatus;
-use crate::ai::{Failure, FailureKind, FinishReason, Usage};
+use crate::ai::{Failure, FailureKind, FinishReason, Usage, tokens};
 use crate::chat::{event, title};
 use crate::db::Connection;
 use crate::db::schema::{chats, generations, messages};
-use crate::error::{Result, whole_seconds};
+use crate::error::{Error, Result, whole_seconds};
 use crate::event::append;
 use crate::id::{ChatId, GenerationId, MessageId, UserId};
+
+/// The longest text whose tokens are counted in passing: about two milliseconds.
+const INLINE_BYTES: usize = 32 * 1024;
 
 /// How an answer ended.
 #[derive(Debug, Clone)]
@@ -126,6 +129,10 @@ pub async fn finish(
     progress: Option<&Progress>,
 ) -> Result<Option<Closed>> {
     let changes = Final::new(outcome, progress);
+    let tokens = match progress {
+        Some(progress) => Some(count_tokens(&progress.text).await?),
+        None => None,
+    };
     connection
         .transaction(async |connection| {
             let chat: Option<ChatId> = generations::table
@@ -172,6 +179,7 @@ pub async fn finish(
                     message
                         .set((
                             messages::content.eq(&progress.text),
+                            messages::tokens.eq(tokens),
                             messages::version.eq(messages::version + 1),
                         ))
                         .execute(connection)
@@ -200,4 +208,17 @@ pub async fn finish(
             Ok(Some(Closed { calls_for_work }))
         })
         .await
+}
+
+/// The tokens of a text; a long one is counted where it holds nobody up.
+async fn count_tokens(text: &str) -> Result<i32> {
+    let tokens = if text.len() <= INLINE_BYTES {
+        tokens::count(text)
+    } else {
+        let text = text.to_owned();
+        tokio::task::spawn_blocking(move || tokens::count(&text))
+            .await
+            .map_err(Error::surprise)?
+    };
+    Ok(i32::try_from(tokens).unwrap_or(i32::MAX))
 }

@@ -173,11 +173,6 @@ impl Live {
         self.sequence.send_replace(sequence);
     }
 
-    /// Whether it goes on with an earlier answer's text.
-    pub fn goes_on(&self) -> bool {
-        self.lock().base > 0
-    }
-
     /// Tells those who watch what happens.
     pub fn notice(&self, notice: Notice) {
         let mut state = self.lock();

@@ -9,7 +9,6 @@ pub mod closing;
 pub mod generation;
 pub mod live;
 pub mod payer;
-pub mod prompt;
 pub mod watch;
 
 mod keeper;
@@ -26,7 +25,7 @@ use uuid::Uuid;
 use self::generation::Generation;
 use self::live::{Ending, Live};
 use crate::app::App;
-use crate::chat::lane::Lane;
+use crate::chat::plan::Plan;
 use crate::error::{Error, Result};
 use crate::id::{GenerationId, UserId};
 
@@ -71,10 +70,10 @@ impl Engine {
     }
 
     /// Begins an answer, or goes on with the one that has come as far as `so_far`; it is watchable when this returns.
-    pub fn start(&self, app: &App, generation: &Generation, so_far: String, lane: Lane) {
+    pub fn start(&self, app: &App, generation: &Generation, so_far: String, plan: Plan) {
         let live = Arc::new(Live::new(generation, so_far));
         self.lock().insert(generation.id, Arc::clone(&live));
-        self.inner.answers.spawn(run::run(app.clone(), live, lane));
+        self.inner.answers.spawn(run::run(app.clone(), live, plan));
     }
 
     /// The answer with this id, if it is being written by this process.

@@ -1,4 +1,4 @@
-//! One answer, from the conversation to its closing transaction.
+//! One answer, from the first request to its closing transaction.
 
 use std::panic::AssertUnwindSafe;
 use std::sync::Arc;
@@ -9,18 +9,18 @@ use futures_util::{FutureExt, StreamExt};
 
 use super::closing::{self, Outcome};
 use super::live::{Channel, Ending, Live, Notice};
-use super::prompt;
-use crate::ai::{Delta, Failure, FailureKind, Request, Turn};
+use super::payer::Payer;
+use crate::ai::{Delta, Failure, FailureKind};
 use crate::app::App;
-use crate::chat::lane::Lane;
+use crate::chat::plan::Plan;
 use crate::vault::key::{self, UsedKey, Verdict};
 
 /// The longest pause between two attempts to store an answer's end.
 const LONGEST_PAUSE: Duration = Duration::from_secs(5);
 
 /// Makes an answer, and stores its end whatever happens.
-pub(super) async fn run(app: App, live: Arc<Live>, lane: Lane) {
-    let made = AssertUnwindSafe(make(app.clone(), Arc::clone(&live), lane))
+pub(super) async fn run(app: App, live: Arc<Live>, plan: Plan) {
+    let made = AssertUnwindSafe(make(app.clone(), Arc::clone(&live), plan))
         .catch_unwind()
         .await;
     if made.is_err() {
@@ -30,42 +30,19 @@ pub(super) async fn run(app: App, live: Arc<Live>, lane: Lane) {
     }
 }
 
-async fn make(app: App, live: Arc<Live>, lane: Lane) {
-    let Lane { payer, manner, .. } = lane;
-    let key = payer.key;
-    let outcome = match prompt::conversation(&app, live.message_id, live.goes_on()).await {
-        Ok(mut turns) => {
-            if !manner.instructions.trim().is_empty() {
-                turns.insert(0, Turn::System(manner.instructions));
-            }
-            let request = Request {
-                model: payer.model,
-                turns,
-                temperature: manner.temperature,
-                max_output_tokens: manner.max_output_tokens,
-                cache_key: Some(live.chat_id.to_string()),
-                ..Request::default()
-            };
-            let answer = app.ai().stream(payer.endpoint, request);
-            let outcome = tokio::select! {
-                biased;
-                ending = live.ending() => match ending {
-                    Ending::Stopped => Outcome::Stopped,
-                    Ending::Interrupted => Outcome::Interrupted,
-                },
-                outcome = read(&live, answer) => outcome,
-            };
-            // Leaving the select has dropped the provider's stream, and with it the connection.
-            outcome
-        }
-        Err(error) => {
-            tracing::error!(%error, generation = %live.id, "cannot read the conversation");
-            Outcome::Failed(Failure::new(
-                FailureKind::Internal,
-                "the conversation could not be read",
-            ))
-        }
+async fn make(app: App, live: Arc<Live>, plan: Plan) {
+    let Plan { lane, request, .. } = plan;
+    let Payer { endpoint, key, .. } = lane.payer;
+    let answer = app.ai().stream(endpoint, request);
+    let outcome = tokio::select! {
+        biased;
+        ending = live.ending() => match ending {
+            Ending::Stopped => Outcome::Stopped,
+            Ending::Interrupted => Outcome::Interrupted,
+        },
+        outcome = read(&live, answer) => outcome,
     };
+    // Leaving the select has dropped the provider's stream, and with it the connection.
     if let Outcome::Failed(failure) = &outcome {
         tracing::warn!(generation = %live.id, kind = failure.kind.name(), status = failure.http_status, request = failure.provider_request_id, detail = failure.detail, "an answer failed");
     }

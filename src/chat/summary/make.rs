@@ -193,6 +193,7 @@ fn run(app: App, payload: Value) -> Running {
             let aside = Aside {
                 purpose: Purpose::Summary,
                 user_id: task.user_id,
+                chat_id: Some(task.chat_id),
                 wish: matter.wish.clone(),
                 turns: vec![
                     Turn::system(INSTRUCTIONS),

@@ -41,6 +41,7 @@ pub(super) const TABLE: &[Row] = &[
     row(Query, "admin", "admin { users { nodes { email } } auditLog { nodes { action } } }", ADMINISTRATORS),
     row(Query, "chat", "chat(id: \"<chat>\") { title messages { nodes { content } } }", SEEN_BY_OWNER),
     row(Query, "generation", "generation(id: \"<generation>\") { text }", SEEN_BY_OWNER),
+    row(Query, "generationPlan", "generationPlan(input: { chatId: \"<chat>\", content: \"Hello?\" }) { errors: refusals { code } }", TOUCHED_BY_OWNER),
     row(Query, "message", "message(id: \"<question>\") { content }", SEEN_BY_OWNER),
     row(Query, "node", "node(id: \"<key>\") { id }", SEEN_BY_OWNER),
     row(Query, "serverInfo", "serverInfo { version }", EVERYBODY),
