@@ -23,3 +23,6 @@ COMMENT ON COLUMN chat_summaries.provider IS 'Whose model wrote it.';
 COMMENT ON COLUMN chat_summaries.model IS 'Which model wrote it.';
 COMMENT ON COLUMN chat_summaries.version IS 'Grows with each change.';
 COMMENT ON COLUMN chat_summaries.reverted_at IS 'Since when somebody does not want it used; null while it may be.';
+
+ALTER TABLE chats ADD COLUMN summary_asked_at timestamptz;
+COMMENT ON COLUMN chats.summary_asked_at IS 'When a summary was last called for by itself; not again for a minute, whatever becomes of it.';

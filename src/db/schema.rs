@@ -183,6 +183,8 @@ diesel::table! {
         last_activity_at -> Timestamptz,
         /// When a model was first called upon for a title; it is not done twice by itself.
         title_asked_at -> Nullable<Timestamptz>,
+        /// When a summary was last called for by itself; not again for a minute, whatever becomes of it.
+        summary_asked_at -> Nullable<Timestamptz>,
     }
 }
 

@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use chrono::Utc;
 use diesel::prelude::*;
+use diesel::sql_types::Uuid as SqlUuid;
 use diesel_async::{AsyncConnection, RunQueryDsl};
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
@@ -66,8 +67,8 @@ struct Task {
 }
 
 /// Calls for a summary up to a message, because the window is filling. Nothing is called for while the summary that goes
-/// furthest is put aside: somebody does not want it. Says whether it was; the worker is then to be woken after the
-/// commit.
+/// furthest is put aside, for somebody does not want it; nor twice in a minute, for the first call may be under way, or
+/// have failed for good. Says whether it was; the worker is then to be woken after the commit.
 ///
 /// # Errors
 /// When Postgres fails.
@@ -84,6 +85,12 @@ pub async fn request(
         .await
         .optional()?;
     if put_aside == Some(true) {
+        return Ok(false);
+    }
+    let due = "UPDATE chats SET summary_asked_at = now() WHERE id = $1 \
+        AND (summary_asked_at IS NULL OR summary_asked_at < now() - interval '1 minute')";
+    let due = diesel::sql_query(due).bind::<SqlUuid, _>(chat_id);
+    if due.execute(connection).await? == 0 {
         return Ok(false);
     }
     let task = Task {

@@ -145,6 +145,12 @@ async fn it_goes_with_what_it_covers() {
     assert_eq!(left.expect("a row").get::<_, i64>(0), 0);
 }
 
+/// Lets a minute pass since the last call.
+async fn a_minute_later(app: &TestApp) {
+    let earlier = "UPDATE chats SET summary_asked_at = summary_asked_at - interval '61 seconds'";
+    app.sql().await.execute(earlier, &[]).await.expect("a chat");
+}
+
 /// Calls for a summary as the planner does; says whether it was called for.
 async fn called_for(app: &TestApp, user: &str, chat: &str, through: &str) -> bool {
     let mut connection = app.app.connection().await.expect("a connection");
@@ -168,23 +174,28 @@ async fn what_the_planner_calls_for_is_made_unless_somebody_does_not_want_it() {
     assert!(called_for(&app, &ada.id, &chat, id(1)).await);
     until_jobs(&app, "count = 0").await;
     assert_eq!(contents(&ada, &chat).await, ["So far: One; One"]);
+    assert!(!called_for(&app, &ada.id, &chat, id(3)).await, "not twice in a minute");
+    a_minute_later(&app).await;
     let summary = summaries(&ada, &chat).await[0]["id"].clone();
     ada.mutate("revertSummary", json!({ "summaryId": summary }), "").await;
     assert!(!called_for(&app, &ada.id, &chat, id(3)).await, "somebody put it aside");
     ada.mutate("restoreSummary", json!({ "summaryId": summary }), "").await;
     ada.mutate("updatePreferences", json!({ "summariesEnabled": false }), "")
         .await;
-    called_for(&app, &ada.id, &chat, id(3)).await;
+    assert!(called_for(&app, &ada.id, &chat, id(3)).await);
     until_jobs(&app, "count = 0").await;
     assert_eq!(contents(&ada, &chat).await.len(), 1, "nobody wants it");
+    a_minute_later(&app).await;
     ada.mutate("updatePreferences", json!({ "summariesEnabled": true }), "")
         .await;
     assert!(called_for(&app, &ada.id, &chat, id(3)).await);
     until_jobs(&app, "count = 0").await;
     assert_eq!(contents(&ada, &chat).await[0], "So far: One; One; Two; Two");
     // Nothing is left to say: no empty summary is made.
-    called_for(&app, &ada.id, &chat, id(3)).await;
-    called_for(&app, &ada.id, &chat, "msg_0").await;
+    for through in [id(3), "msg_0"] {
+        a_minute_later(&app).await;
+        assert!(called_for(&app, &ada.id, &chat, through).await);
+    }
     until_jobs(&app, "count = 0").await;
     assert_eq!(contents(&ada, &chat).await.len(), 2);
 }
