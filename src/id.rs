@@ -120,6 +120,14 @@ typed_id!(
     AssistantId, "asst"
 );
 typed_id!(
+    /// Something that the AI is to remember.
+    MemoryId, "mem"
+);
+typed_id!(
+    /// A summary of a chat.
+    SummaryId, "sum"
+);
+typed_id!(
     /// A provider key.
     ApiKeyId, "key"
 );

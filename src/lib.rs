@@ -16,6 +16,7 @@
 //! | [`assistant`] | AIs with instructions and a model of their own, private or shared |
 //! | [`usage`] | what every attempt at a provider cost, reports of it, and budgets |
 //! | [`model`] | models: what they take, can and cost |
+//! | [`memory`] | what the AI knows of a person across chats: memories and preferences |
 //! | [`vault`] | provider keys, sealed |
 //! | [`ai`] | talking to models, in neutral words; one folder per wire format |
 //! | [`job`] | what is done in the background, and certainly |
@@ -27,7 +28,7 @@
 //! Imports run one way:
 //!
 //! ```text
-//! command -> server -> graphql -> viewer | admin -> chat -> assistant | usage | tool -> model -> vault -> account -> event | job | db | page | input -> id | error | scalar
+//! command -> server -> graphql -> viewer | admin -> chat -> assistant | memory | usage | tool -> model -> vault -> account -> event | job | db | page | input -> id | error | scalar
 //!                                                    chat | tool | vault -> ai           (app and context go everywhere)
 //! ```
 //!
@@ -79,6 +80,7 @@ pub mod graphql;
 pub mod id;
 pub mod input;
 pub mod job;
+pub mod memory;
 pub mod model;
 pub mod page;
 pub mod scalar;

@@ -16,6 +16,8 @@ use crate::vault::health::{self, Report, Verdict};
 pub enum Purpose {
     /// What to call a chat.
     Title,
+    /// What was said in a chat, in few words.
+    Summary,
 }
 
 impl Purpose {
@@ -23,6 +25,7 @@ impl Purpose {
     fn script(self) -> &'static str {
         match self {
             Purpose::Title => "scripted:title,first=0,delay=0",
+            Purpose::Summary => "scripted:summary,first=0,delay=0",
         }
     }
 
@@ -51,11 +54,22 @@ pub struct Aside {
     pub max_output_tokens: u32,
 }
 
+/// A whole answer.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Said {
+    /// The words.
+    pub text: String,
+    /// Whose model.
+    pub provider: Provider,
+    /// Which model.
+    pub model: String,
+}
+
 /// Asks, and waits for the whole answer.
 ///
 /// # Errors
 /// Why there is none, and whether it is worth another try.
-pub async fn ask(app: &App, aside: Aside) -> Result<String, Trouble> {
+pub async fn ask(app: &App, aside: Aside) -> Result<Said, Trouble> {
     let mut connection = app.connection().await?;
     let payer = payer::resolve(&mut connection, app, aside.user_id, aside.wish).await?;
     drop(connection);
@@ -66,7 +80,9 @@ pub async fn ask(app: &App, aside: Aside) -> Result<String, Trouble> {
         tab,
         ..
     } = payer;
-    let scripted = endpoint.provider == Provider::Scripted;
+    let provider = endpoint.provider;
+    let scripted = provider == Provider::Scripted;
+    let answers = model.clone();
     let request = Request {
         model: if scripted {
             aside.purpose.script().to_owned()
@@ -101,6 +117,11 @@ pub async fn ask(app: &App, aside: Aside) -> Result<String, Trouble> {
         let wait = said.as_ref().err().and_then(|failure| failure.retry_after);
         health::report(app, key, Report { wait, ..verdict.into() }).await;
     }
+    let said = said.map(|text| Said {
+        text,
+        provider,
+        model: answers,
+    });
     said.map_err(|failure| {
         let detail = format!("{}: {}", failure.kind.name(), failure.detail);
         if failure.kind.retryable() {

@@ -3,7 +3,7 @@
 use serde_json::json;
 
 use crate::event::{Audience, NewEvent};
-use crate::id::{ChatId, MessageId, UserId};
+use crate::id::{ChatId, MessageId, SummaryId, UserId};
 
 /// A chat appeared or changed.
 pub const CHAT_UPSERTED: &str = "chat.upserted";
@@ -16,6 +16,8 @@ pub const MESSAGE_CREATED: &str = "message.created";
 /// A message changed.
 pub const MESSAGE_UPDATED: &str = "message.updated";
 
+/// A summary appeared or changed.
+pub const SUMMARY_UPSERTED: &str = "summary.upserted";
 /// Another branch of a chat is shown.
 pub const BRANCH_CHANGED: &str = "chat.branch";
 
@@ -50,6 +52,12 @@ pub fn message_created(chat_id: ChatId, message_id: MessageId) -> NewEvent {
 pub fn message_updated(chat_id: ChatId, message_id: MessageId, changed: &[&str]) -> NewEvent {
     let payload = json!({ "chatId": chat_id.0, "messageId": message_id.0, "changed": changed });
     NewEvent::new(Audience::Chat(chat_id), MESSAGE_UPDATED, payload)
+}
+
+/// A summary appeared or changed.
+pub fn summary_upserted(chat_id: ChatId, id: SummaryId) -> NewEvent {
+    let payload = json!({ "chatId": chat_id.0, "summaryId": id.0 });
+    NewEvent::new(Audience::Chat(chat_id), SUMMARY_UPSERTED, payload)
 }
 
 /// The chat's active branch is another one after the message at `after`.

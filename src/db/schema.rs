@@ -219,6 +219,32 @@ diesel::table! {
 }
 
 diesel::table! {
+    /// What models are shown of long conversations in the place of their beginnings. The messages themselves stay.
+    chat_summaries (id) {
+        id -> Uuid,
+        /// Of which chat.
+        chat_id -> Uuid,
+        /// The last message that it covers, and with it all before it in its branch.
+        through_message_id -> Uuid,
+        /// The number of that message.
+        through_sequence -> Int8,
+        /// What was said, in few words.
+        content -> Text,
+        /// How many tokens the content has, by the count that prompts are planned with.
+        tokens -> Int4,
+        /// Whose model wrote it.
+        provider -> Text,
+        /// Which model wrote it.
+        model -> Text,
+        /// Grows with each change.
+        version -> Int4,
+        created_at -> Timestamptz,
+        /// Since when somebody does not want it used; null while it may be.
+        reverted_at -> Nullable<Timestamptz>,
+    }
+}
+
+diesel::table! {
     /// Rooms.
     chats (id) {
         id -> Uuid,
@@ -252,6 +278,8 @@ diesel::table! {
         last_activity_at -> Timestamptz,
         /// When a model was first called upon for a title; it is not done twice by itself.
         title_asked_at -> Nullable<Timestamptz>,
+        /// When a summary was last called for by itself; not again for a minute, whatever becomes of it.
+        summary_asked_at -> Nullable<Timestamptz>,
     }
 }
 
@@ -396,6 +424,21 @@ diesel::table! {
 }
 
 diesel::table! {
+    /// What the AI is to remember of people across their chats.
+    memories (id) {
+        id -> Uuid,
+        /// Of whom.
+        user_id -> Uuid,
+        /// What, in a sentence or two.
+        content -> Text,
+        /// Grows with each change.
+        version -> Int4,
+        created_at -> Timestamptz,
+        updated_at -> Timestamptz,
+    }
+}
+
+diesel::table! {
     /// What was said, by people and by models.
     messages (id) {
         id -> Uuid,
@@ -486,6 +529,29 @@ diesel::table! {
         long_output_price -> Nullable<Int8>,
         /// Names these prices on whatever was charged by them.
         price_version -> Nullable<Text>,
+        updated_at -> Timestamptz,
+    }
+}
+
+diesel::table! {
+    /// How people want the AI to be with them. Whoever has no row has changed nothing yet.
+    preferences (user_id) {
+        /// Whose.
+        user_id -> Uuid,
+        /// What the person says about themselves.
+        about_me -> Nullable<Text>,
+        /// How the person wants to be answered.
+        response_style -> Nullable<Text>,
+        /// The language that the person wants to be answered in; null for that of the question.
+        language -> Nullable<Text>,
+        /// Whether models are told the person's memories.
+        memory_enabled -> Bool,
+        /// Whether models are asked for titles of the person's chats.
+        titles_enabled -> Bool,
+        /// Whether long chats of the person are summarised by themselves.
+        summaries_enabled -> Bool,
+        /// Grows with each change.
+        version -> Int4,
         updated_at -> Timestamptz,
     }
 }
@@ -636,14 +702,18 @@ diesel::joinable!(chat_assistants -> assistants (assistant_id));
 diesel::joinable!(chat_assistants -> chats (chat_id));
 diesel::joinable!(chat_members -> chats (chat_id));
 diesel::joinable!(chat_members -> users (user_id));
+diesel::joinable!(chat_summaries -> chats (chat_id));
+diesel::joinable!(chat_summaries -> messages (through_message_id));
 diesel::joinable!(chats -> users (created_by));
 diesel::joinable!(events -> chats (chat_id));
 diesel::joinable!(events -> users (user_id));
 diesel::joinable!(generations -> chats (chat_id));
 diesel::joinable!(generations -> messages (message_id));
 diesel::joinable!(generations -> users (user_id));
+diesel::joinable!(memories -> users (user_id));
 diesel::joinable!(messages -> chats (chat_id));
 diesel::joinable!(messages -> users (author_id));
+diesel::joinable!(preferences -> users (user_id));
 diesel::joinable!(refresh_tokens -> sessions (session_id));
 diesel::joinable!(replays -> generations (generation_id));
 diesel::joinable!(sends -> users (user_id));
@@ -658,15 +728,18 @@ diesel::allow_tables_to_appear_in_same_query!(
     budgets,
     chat_assistants,
     chat_members,
+    chat_summaries,
     chats,
     event_log,
     events,
     generations,
     jobs,
     master_keys,
+    memories,
     messages,
     model_changes,
     models,
+    preferences,
     refresh_tokens,
     replays,
     sends,

@@ -17,9 +17,12 @@ use crate::account::viewer::{Client, Viewer};
 use crate::admin::{AdminMutation, AdminQuery};
 use crate::app::App;
 use crate::assistant::api::AssistantMutation;
-use crate::chat::api::{BranchMutation, ChatLoader, ChatMutation, ChatQuery, ChatSubscription, PlanQuery};
+use crate::chat::api::{
+    BranchMutation, ChatLoader, ChatMutation, ChatQuery, ChatSubscription, PlanQuery, SummaryMutation,
+};
 use crate::error::{Error, Result};
 use crate::event::{self, SyncCursor};
+use crate::memory::api::MemoryMutation;
 use crate::model::api::ModelMutation;
 use crate::tool::api::ToolMutation;
 use crate::usage::api::UsageMutation;
@@ -45,8 +48,10 @@ pub struct Mutation(
     SignInMutation,
     AccountMutation,
     ChatMutation,
+    SummaryMutation,
     BranchMutation,
     AssistantMutation,
+    MemoryMutation,
     VaultMutation,
     ToolMutation,
     ModelMutation,

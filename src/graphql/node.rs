@@ -8,9 +8,11 @@ use crate::assistant::{Assistant, assistant};
 use crate::chat::api::{Answer, ChatQuery};
 use crate::chat::chat::Chat;
 use crate::chat::message::Message;
+use crate::chat::summary::{self, Summary};
 use crate::context::RequestContext;
 use crate::error::Result;
-use crate::id::{ApiKeyId, AssistantId, ChatId, GenerationId, MessageId, ToolServerId, UserId};
+use crate::id::{ApiKeyId, AssistantId, ChatId, GenerationId, MemoryId, MessageId, SummaryId, ToolServerId, UserId};
+use crate::memory::{Memory, memory};
 use crate::tool::api::ToolServer;
 use crate::tool::server;
 use crate::vault::api::ApiKey;
@@ -30,6 +32,10 @@ pub enum Node {
     Message(Message),
     /// An AI answer.
     Generation(Answer),
+    /// Something that the AI remembers.
+    Memory(Memory),
+    /// A summary of a chat.
+    Summary(Summary),
     /// A provider key.
     ApiKey(ApiKey),
     /// A server of tools.
@@ -69,6 +75,16 @@ impl NodeQuery {
                 let mut connection = context.app().connection().await?;
                 let found = server::find(&mut connection, who.user_id, is_admin, text.into()).await?;
                 found.map(|server| Node::ToolServer(ToolServer(server)))
+            }
+            MemoryId::PREFIX => {
+                let (app, id) = (context.app(), MemoryId::from(text));
+                let mut found = memory::find_many(&mut *app.connection().await?, who.user_id, &[id]).await?;
+                found.remove(&id).map(Node::Memory)
+            }
+            SummaryId::PREFIX => {
+                let (app, id) = (context.app(), SummaryId::from(text));
+                let mut found = summary::find_many_visible(&mut *app.connection().await?, who.user_id, &[id]).await?;
+                found.remove(&id).map(Node::Summary)
             }
             _ => None,
         })

@@ -20,6 +20,8 @@ use crate::config::Registration;
 use crate::context::RequestContext;
 use crate::error::{Error, ErrorCode, Result, UserError, payload};
 use crate::event::{self, SyncCursor};
+use crate::memory::api::{self as memories, MemoryConnection};
+use crate::memory::preferences::{self, Preferences};
 use crate::page::PageArguments;
 use crate::tool::api::ToolServer;
 use crate::tool::server;
@@ -142,6 +144,29 @@ impl Viewer {
     /// What the person may spend; no budget is no limit.
     async fn budgets(&self, context: &Context<'_>) -> Result<Vec<Budget>> {
         usage::budgets_of(context, self.user.id).await
+    }
+
+    /// What the AI is to remember of the person across chats, newest first.
+    async fn memories(
+        &self,
+        context: &Context<'_>,
+        #[graphql(desc = "How many from the start, at most 100.")] first: Option<i32>,
+        #[graphql(desc = "Only memories after this cursor.")] after: Option<String>,
+        #[graphql(desc = "How many from the end, at most 100.")] last: Option<i32>,
+        #[graphql(desc = "Only memories before this cursor.")] before: Option<String>,
+    ) -> Result<MemoryConnection> {
+        let arguments = PageArguments {
+            first,
+            after,
+            last,
+            before,
+        };
+        memories::list(context, self.user.id, arguments).await
+    }
+
+    /// How the person wants the AI to be with them.
+    async fn preferences(&self, context: &Context<'_>) -> Result<Preferences> {
+        Ok(preferences::of(&mut *context.app().connection().await?, self.user.id).await?)
     }
 
     /// The devices that the person is signed in on, newest first.

@@ -5,7 +5,7 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 /// Which rooms a room may import. `app` and `context` are handles that go everywhere.
-const MAY_IMPORT: [(&str, &[&str]); 24] = [
+const MAY_IMPORT: [(&str, &[&str]); 25] = [
     (
         "command",
         &[
@@ -16,6 +16,7 @@ const MAY_IMPORT: [(&str, &[&str]); 24] = [
     (
         "graphql",
         &[
+            "memory",
             "account",
             "admin",
             "ai",
@@ -36,6 +37,7 @@ const MAY_IMPORT: [(&str, &[&str]); 24] = [
     (
         "viewer",
         &[
+            "memory",
             "account",
             "assistant",
             "chat",
@@ -53,6 +55,7 @@ const MAY_IMPORT: [(&str, &[&str]); 24] = [
     (
         "chat",
         &[
+            "memory",
             "account",
             "ai",
             "assistant",
@@ -71,6 +74,7 @@ const MAY_IMPORT: [(&str, &[&str]); 24] = [
         ],
     ),
     ("job", &["db", "error"]),
+    ("memory", &["db", "error", "event", "id", "input", "page"]),
     (
         "assistant",
         &["account", "ai", "db", "error", "event", "id", "input", "page", "vault"],

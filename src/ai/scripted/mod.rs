@@ -12,6 +12,7 @@
 //! | `echo` | says the last user turn, word by word | |
 //! | `context` | says all turns it was given, as a JSON array of `{"role","text"}` | |
 //! | `title` | says a title for the first user turn, as a model would that is asked for one | |
+//! | `summary` | says a summary of the conversation in the last user turn, as a model would that is asked for one | |
 //! | `fail=rate_limited` | fails, with any [`FailureKind`](super::FailureKind) | |
 //! | `retry_after=7` | the seconds that failure asks to wait | |
 //! | `cut` | hangs up without an end | |

@@ -30,6 +30,7 @@ pub(super) enum Says {
     Echo,
     Context,
     Title,
+    Summary,
 }
 
 /// How it ends.
@@ -115,6 +116,7 @@ impl Read {
             "echo" => self.says("echo", Says::Echo, value)?,
             "context" => self.says("context", Says::Context, value)?,
             "title" => self.says("title", Says::Title, value)?,
+            "summary" => self.says("summary", Says::Summary, value)?,
             "fail" => {
                 let kind = value.and_then(|value| value.parse().ok());
                 let kind = kind.ok_or(ScriptError::BadValue {

@@ -63,6 +63,7 @@ pub(super) fn answer(script: &Script, request: &Request) -> Vec<String> {
         Says::Echo => pieces(last_question(request)),
         Says::Context => pieces(&context(request)),
         Says::Title => pieces(&part::title(request)),
+        Says::Summary => pieces(&part::summary(request)),
     }
 }
 

@@ -4,12 +4,13 @@ use async_graphql::{Context, InputObject, Object, SimpleObject};
 use chrono::{DateTime, Utc};
 
 use super::generation::Answer;
-use super::loader::{ChosenFor, LastOf, RunningIn, StateOf, UnreadOf, load_one};
+use super::loader::{ChosenFor, LastOf, RunningIn, StateOf, SummariesOf, UnreadOf, load_one};
 use crate::account::audit::{self, Actor};
 use crate::account::user::Role;
 use crate::assistant::Assistant;
 use crate::chat::chat::{self, Chat, ChatFilter, ChatKey, ChatKind, TitleSource};
 use crate::chat::message::{self, Message};
+use crate::chat::summary::Summary;
 use crate::context::RequestContext;
 use crate::error::Result;
 use crate::id::{ChatId, MessageId, UserId};
@@ -201,6 +202,12 @@ impl Chat {
         audit_foreign_look(context, self.id).await?;
         let running = load_one(context, RunningIn(self.id)).await?.unwrap_or_default();
         Ok(running.into_iter().map(Answer::from).collect())
+    }
+
+    /// The summaries of what was said, those that go furthest first, at most 50.
+    async fn summaries(&self, context: &Context<'_>) -> Result<Vec<Summary>> {
+        audit_foreign_look(context, self.id).await?;
+        Ok(load_one(context, SummariesOf(self.id)).await?.unwrap_or_default())
     }
 
     /// How the chat looks to the viewer; null for an administrator who is not in it.

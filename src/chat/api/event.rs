@@ -4,10 +4,13 @@
 use async_graphql::{Enum, Interface, SimpleObject};
 use chrono::{DateTime, Utc};
 
-use super::own::{ApiKeyHealthChanged, AssistantRemoved, AssistantUpserted};
+use super::own::{
+    ApiKeyHealthChanged, AssistantRemoved, AssistantUpserted, MemoryRemoved, MemoryUpserted, PreferencesChanged,
+    SummaryUpserted,
+};
 use crate::chat::chat::Chat;
 use crate::chat::message::Message;
-use crate::id::{ApiKeyId, AssistantId, ChatId, MessageId};
+use crate::id::{ApiKeyId, AssistantId, ChatId, MemoryId, MessageId, SummaryId};
 use crate::scalar::Long;
 
 /// Something that happened.
@@ -43,6 +46,14 @@ pub enum Event {
     AssistantRemoved(AssistantRemoved),
     /// A key of the viewer's fares otherwise than before.
     ApiKeyHealthChanged(ApiKeyHealthChanged),
+    /// A memory appeared or changed.
+    MemoryUpserted(MemoryUpserted),
+    /// A memory is gone.
+    MemoryRemoved(MemoryRemoved),
+    /// The preferences changed.
+    PreferencesChanged(PreferencesChanged),
+    /// A summary appeared or changed.
+    SummaryUpserted(SummaryUpserted),
 }
 
 /// The stream begins. Always first: then comes what was missed, then what happens.
@@ -100,7 +111,7 @@ pub struct ChatRemoved {
     pub chat_id: ChatId,
 }
 
-/// The messages of a chat up to a number are gone, for good.
+/// The messages of a chat up to a number are gone, for good, and with them the summaries that go no further.
 #[derive(Debug, SimpleObject)]
 pub struct HistoryCleared {
     /// Where the client stands then.
@@ -184,6 +195,8 @@ pub(super) struct Payload {
     pub(super) chat_id: Option<ChatId>,
     pub(super) assistant_id: Option<AssistantId>,
     pub(super) api_key_id: Option<ApiKeyId>,
+    pub(super) memory_id: Option<MemoryId>,
+    pub(super) summary_id: Option<SummaryId>,
     pub(super) message_id: Option<MessageId>,
     #[serde(default)]
     pub(super) through: i64,

@@ -13,6 +13,7 @@ use crate::chat::chat::{self, Chat};
 use crate::chat::member::{self, MemberState};
 use crate::chat::message::{self, Message};
 use crate::chat::reply::generation::{self, Generation, StoredText};
+use crate::chat::summary::{self, Summary};
 use crate::error::{Error, Result};
 use crate::id::{AssistantId, ChatId, GenerationId, MessageId, UserId};
 
@@ -64,6 +65,9 @@ pub struct UnreadOf(pub ChatId);
 /// The assistants that were chosen for a chat.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub struct ChosenFor(pub ChatId);
+/// The summaries of a chat.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub struct SummariesOf(pub ChatId);
 /// The answers that are being written in a chat.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub struct RunningIn(pub ChatId);
@@ -131,6 +135,17 @@ impl Loader<ChosenFor> for ChatLoader {
         let ids: Vec<ChatId> = keys.iter().map(|key| key.0).collect();
         let found = assistant::chosen_for(&mut *self.app.connection().await?, &ids).await?;
         Ok(found.into_iter().map(|(id, chosen)| (ChosenFor(id), chosen)).collect())
+    }
+}
+
+impl Loader<SummariesOf> for ChatLoader {
+    type Value = Vec<Summary>;
+    type Error = Error;
+
+    async fn load(&self, keys: &[SummariesOf]) -> Result<HashMap<SummariesOf, Vec<Summary>>> {
+        let ids: Vec<ChatId> = keys.iter().map(|key| key.0).collect();
+        let found = summary::of_chats(&mut *self.app.connection().await?, &ids).await?;
+        Ok(found.into_iter().map(|(id, made)| (SummariesOf(id), made)).collect())
     }
 }
 

@@ -11,6 +11,7 @@ mod own;
 mod plan;
 mod query;
 mod subscription;
+mod summary;
 mod tree;
 
 pub use chat::{ChatConnection, ChatFilterInput, ChatViewerState, MessageConnection, list, message_page};
@@ -23,4 +24,5 @@ pub use mutation::ChatMutation;
 pub use plan::PlanQuery;
 pub use query::ChatQuery;
 pub use subscription::ChatSubscription;
+pub use summary::SummaryMutation;
 pub use tree::BranchMutation;

@@ -1,4 +1,4 @@
-//! The events of what is no chat's: assistants, keys.
+//! The events of what is no chat or message: assistants, keys, memories, preferences, summaries.
 
 use std::collections::HashMap;
 
@@ -7,9 +7,14 @@ use chrono::{DateTime, Utc};
 
 use super::event::{Event, Payload};
 use crate::assistant::{self, Assistant};
+use crate::chat::event::SUMMARY_UPSERTED;
+use crate::chat::summary::{self, Summary};
 use crate::db::Connection;
 use crate::error::Result;
-use crate::id::{AssistantId, UserId};
+use crate::event::LoggedEvent;
+use crate::id::{AssistantId, MemoryId, SummaryId, UserId};
+use crate::memory::event::{MEMORY_REMOVED, MEMORY_UPSERTED, PREFERENCES_CHANGED};
+use crate::memory::{Memory, Preferences, memory, preferences};
 use crate::vault::api::ApiKey;
 use crate::vault::health;
 use crate::vault::key::{self, StoredKey};
@@ -50,28 +55,93 @@ pub struct ApiKeyHealthChanged {
     pub api_key: ApiKey,
 }
 
-/// What a batch of events speaks of besides chats, as it is now.
+/// A memory appeared or changed: put it in the place of what the client has, if its version is higher.
+#[derive(Debug, SimpleObject)]
+pub struct MemoryUpserted {
+    /// Where the client stands then.
+    pub cursor: Option<String>,
+    /// When it happened.
+    pub occurred_at: DateTime<Utc>,
+    /// The memory as it is now.
+    pub memory: Memory,
+}
+
+/// A memory is gone, for good.
+#[derive(Debug, SimpleObject)]
+pub struct MemoryRemoved {
+    /// Where the client stands then.
+    pub cursor: Option<String>,
+    /// When it happened.
+    pub occurred_at: DateTime<Utc>,
+    /// The memory that is gone.
+    pub memory_id: MemoryId,
+}
+
+/// The viewer's preferences changed: put them in the place of what the client has, if their version is higher.
+#[derive(Debug, SimpleObject)]
+pub struct PreferencesChanged {
+    /// Where the client stands then.
+    pub cursor: Option<String>,
+    /// When it happened.
+    pub occurred_at: DateTime<Utc>,
+    /// The preferences as they are now.
+    pub preferences: Preferences,
+}
+
+/// A summary of a chat appeared or changed: put it in the place of what the client has, if its version is higher.
+#[derive(Debug, SimpleObject)]
+pub struct SummaryUpserted {
+    /// Where the client stands then.
+    pub cursor: Option<String>,
+    /// When it happened.
+    pub occurred_at: DateTime<Utc>,
+    /// The summary as it is now.
+    pub summary: Summary,
+}
+
+/// What a batch of events speaks of besides chats and messages, as it is now.
+#[derive(Default)]
 pub(super) struct Own {
     assistants: HashMap<AssistantId, Assistant>,
+    memories: HashMap<MemoryId, Memory>,
+    summaries: HashMap<SummaryId, Summary>,
+    preferences: Option<Preferences>,
     keys: Vec<StoredKey>,
 }
 
 impl Own {
     /// Loads it for `user_id`.
-    pub(super) async fn load(connection: &mut Connection, user_id: UserId, payloads: &[Payload]) -> Result<Self> {
-        let ids: Vec<AssistantId> = payloads.iter().filter_map(|payload| payload.assistant_id).collect();
-        let assistants = if ids.is_empty() {
-            HashMap::new()
-        } else {
-            assistant::assistant::find_open(connection, user_id, &ids).await?
-        };
-        let speaks_of_keys = payloads.iter().any(|payload| payload.api_key_id.is_some());
-        let keys = if speaks_of_keys {
-            key::list(connection, user_id).await?
-        } else {
-            Vec::new()
-        };
-        Ok(Own { assistants, keys })
+    pub(super) async fn load<'a>(
+        connection: &mut Connection,
+        user_id: UserId,
+        events: impl Iterator<Item = (&'a LoggedEvent, &'a Payload)>,
+    ) -> Result<Self> {
+        let (mut assistants, mut memories, mut summaries) = (Vec::new(), Vec::new(), Vec::new());
+        let (mut keyed, mut preferred) = (false, false);
+        for (event, payload) in events {
+            assistants.extend(payload.assistant_id);
+            memories.extend(payload.memory_id);
+            summaries.extend(payload.summary_id);
+            keyed |= payload.api_key_id.is_some();
+            preferred |= event.kind == PREFERENCES_CHANGED;
+        }
+        let mut own = Own::default();
+        if !assistants.is_empty() {
+            own.assistants = assistant::assistant::find_open(connection, user_id, &assistants).await?;
+        }
+        if !memories.is_empty() {
+            own.memories = memory::find_many(connection, user_id, &memories).await?;
+        }
+        if !summaries.is_empty() {
+            own.summaries = summary::find_many_visible(connection, user_id, &summaries).await?;
+        }
+        if keyed {
+            own.keys = key::list(connection, user_id).await?;
+        }
+        if preferred {
+            own.preferences = Some(preferences::of(connection, user_id).await?);
+        }
+        Ok(own)
     }
 
     /// The event of this kind, if it is one of these.
@@ -105,6 +175,32 @@ impl Own {
                     cursor,
                     occurred_at,
                     api_key: ApiKey(key.clone()),
+                }))
+            }
+            MEMORY_UPSERTED => {
+                let memory = self.memories.get(&payload.memory_id?)?.clone();
+                Some(Event::MemoryUpserted(MemoryUpserted {
+                    cursor,
+                    occurred_at,
+                    memory,
+                }))
+            }
+            MEMORY_REMOVED => Some(Event::MemoryRemoved(MemoryRemoved {
+                cursor,
+                occurred_at,
+                memory_id: payload.memory_id?,
+            })),
+            PREFERENCES_CHANGED => Some(Event::PreferencesChanged(PreferencesChanged {
+                cursor,
+                occurred_at,
+                preferences: self.preferences.clone()?,
+            })),
+            SUMMARY_UPSERTED => {
+                let summary = self.summaries.get(&payload.summary_id?)?.clone();
+                Some(Event::SummaryUpserted(SummaryUpserted {
+                    cursor,
+                    occurred_at,
+                    summary,
                 }))
             }
             other => {

@@ -237,7 +237,8 @@ impl Follower {
         } else {
             message::find_many_visible(&mut connection, self.user_id, &message_ids).await?
         };
-        let own = Own::load(&mut connection, self.user_id, &payloads).await?;
+        let spoken = rows.iter().map(|(row, _)| row).zip(&payloads);
+        let own = Own::load(&mut connection, self.user_id, spoken).await?;
         drop(connection);
         let shown = rows.iter().zip(payloads).map(|((row, at), payload)| {
             let (cursor, occurred_at) = (Some(self.cursor(at)), row.occurred_at);

@@ -26,6 +26,7 @@ use crate::error::{Error, ErrorCode, Result};
 use crate::event::append;
 use crate::id::{ChatId, UserId};
 use crate::job::{self, Kind, Running, Trouble};
+use crate::memory::preferences;
 
 /// How many messages a title is made of, the newest ones.
 const MESSAGES: i64 = 6;
@@ -144,10 +145,12 @@ fn run(app: App, payload: Value) -> Running {
     Box::pin(async move {
         let task: Task =
             serde_json::from_value(payload).map_err(|error| Trouble::hopeless(format!("unreadable: {error}")))?;
-        if !task.asked && !app.config().settings.titles {
+        let mut connection = app.connection().await?;
+        let by_itself =
+            app.config().settings.titles && preferences::of(&mut connection, task.user_id).await?.titles_enabled;
+        if !task.asked && !by_itself {
             return Ok(());
         }
-        let mut connection = app.connection().await?;
         let mut turns = conversation(&mut connection, task.chat_id).await?;
         drop(connection);
         // Cleared or deleted meanwhile.
@@ -168,7 +171,7 @@ fn run(app: App, payload: Value) -> Running {
             max_output_tokens: MOST_TOKENS,
         };
         let said = aside::ask(&app, aside).await?;
-        let title = clean(&said).ok_or_else(|| Trouble::passing("the model gave no title", None))?;
+        let title = clean(&said.text).ok_or_else(|| Trouble::passing("the model gave no title", None))?;
         store(&app, &task, title).await?;
         Ok(())
     })
@@ -178,6 +181,7 @@ fn run(app: App, payload: Value) -> Running {
 async fn conversation(connection: &mut Connection, chat_id: ChatId) -> Result<Vec<Turn>> {
     let mut rows: Vec<(MessageRole, String)> = messages::table
         .filter(messages::chat_id.eq(chat_id))
+        .filter(messages::active)
         .filter(messages::deleted_at.is_null())
         .filter(messages::content.ne(""))
         .order(messages::sequence.desc())

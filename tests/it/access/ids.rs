@@ -3,7 +3,7 @@
 use serde_json::{Value, json};
 
 use super::Kind::{self, Mutation, Query, Subscription};
-use super::{ask, furnish, people};
+use super::{ask, furnish, people, summarised};
 use crate::harness::app::TestApp;
 
 /// Asks with every id and fails on the first answer that differs from the first.
@@ -53,7 +53,8 @@ fn nowhere(prefix: &str, others: &[&str]) -> Vec<String> {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn they_get_the_answer_of_absent_ones() {
-    let app = TestApp::start().await;
+    // A great many questions in a minute.
+    let app = TestApp::with(&["--requests-per-minute=0"]).await;
     let [stranger, owner, admin] = people(&app).await;
     let (theirs, mine) = (furnish(&owner).await, furnish(&stranger).await);
     let (chat, generation) = (theirs.chat.as_str(), theirs.generation.as_str());
@@ -65,6 +66,10 @@ async fn they_get_the_answer_of_absent_ones() {
     let assistant = json!({ "displayName": "Clio", "instructions": "Keep it between us." });
     let assistant = owner.mutate("createAssistant", assistant, "assistant { id }").await["assistant"]["id"].take();
     let assistant = assistant.as_str().expect("an id");
+    let memory = json!({ "content": "Owns a cat." });
+    let memory = owner.mutate("addMemory", memory, "memory { id }").await["memory"]["id"].take();
+    let memory = memory.as_str().expect("an id");
+    let summary = summarised(&app, &theirs).await;
     let everything = [
         chat,
         generation,
@@ -73,6 +78,8 @@ async fn they_get_the_answer_of_absent_ones() {
         session.as_str(),
         key,
         assistant,
+        memory,
+        summary.as_str(),
     ];
 
     // An id of the wrong kind is nonsense too: `<id>` of each is asked with all.
@@ -90,6 +97,31 @@ async fn they_get_the_answer_of_absent_ones() {
         (Query, "gen", "generation(id: \"<id>\") { id }"),
         (Query, "user", "user(by: { id: \"<id>\" }) { id }"),
         (Query, "key", "node(id: \"<id>\") { id }"),
+        (
+            Mutation,
+            "chat",
+            "summarizeChat(input: { chatId: \"<id>\" }) { chat { id } errors { code message field } }",
+        ),
+        (
+            Mutation,
+            "sum",
+            "revertSummary(input: { summaryId: \"<id>\" }) { summary { id } errors { code message field } }",
+        ),
+        (
+            Mutation,
+            "sum",
+            "restoreSummary(input: { summaryId: \"<id>\" }) { summary { id } errors { code message field } }",
+        ),
+        (
+            Mutation,
+            "mem",
+            "updateMemory(input: { memoryId: \"<id>\", content: \"x\" }) { memory { id } errors { code message field } }",
+        ),
+        (
+            Mutation,
+            "mem",
+            "deleteMemory(input: { memoryId: \"<id>\" }) { deletedMemoryId errors { code message field } }",
+        ),
         (
             Mutation,
             "asst",

@@ -8,7 +8,7 @@ mod table;
 
 use serde_json::{Value, json};
 
-use crate::harness::app::{Client, TestApp};
+use crate::harness::app::{Client, TestApp, uuid};
 
 /// What comes of asking.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -54,6 +54,16 @@ async fn furnish(client: &Client) -> Room {
         chat,
         generation,
     }
+}
+
+/// A summary of that chat, which nobody had to wait for.
+async fn summarised(app: &TestApp, room: &Room) -> String {
+    let summary = "INSERT INTO chat_summaries (id, chat_id, through_message_id, through_sequence, content, tokens, provider, model) \
+        SELECT gen_random_uuid(), chat_id, id, sequence, 'Somebody went there.', 4, 'scripted', 'scripted' FROM messages \
+        WHERE id = $1::text::uuid RETURNING replace(id::text, '-', '')";
+    let sql = app.sql().await;
+    let row = sql.query_one(summary, &[&uuid(&room.answer)]).await.expect("a summary");
+    format!("sum_{}", row.get::<_, String>(0))
 }
 
 /// The first answer to an operation of any kind.

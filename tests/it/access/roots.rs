@@ -8,7 +8,7 @@ use parlor::graphql;
 use serde_json::{Value, json};
 
 use super::table::TABLE;
-use super::{Kind, Outcome, ask, furnish, people};
+use super::{Kind, Outcome, ask, furnish, people, summarised};
 use crate::harness::app::{PASSWORD, TestApp};
 use crate::harness::mcp::McpServer;
 use crate::harness::upstream::{Reply, Upstream};
@@ -50,6 +50,9 @@ async fn everybody_gets_what_the_table_says() {
         let key = owner.mutate("setApiKey", key, "apiKey { id }").await["apiKey"]["id"].take();
         let assistant = json!({ "displayName": "Clio" });
         let assistant = owner.mutate("createAssistant", assistant, "assistant { id }").await["assistant"]["id"].take();
+        let memory = json!({ "content": "Owns a cat." });
+        let memory = owner.mutate("addMemory", memory, "memory { id }").await["memory"]["id"].take();
+        let summary = summarised(&app, &furnish(&owner).await).await;
         for (who, client, refresh_token, expected) in [
             ("anonymous", &anonymous, &bystander.refresh_token, row.anonymous),
             ("stranger", &stranger.client, &stranger.refresh_token, row.stranger),
@@ -69,6 +72,8 @@ async fn everybody_gets_what_the_table_says() {
                 ("<mcp>", &mcp.url()),
                 ("<tools>", tools.as_str().expect("an id")),
                 ("<assistant>", assistant.as_str().expect("an id")),
+                ("<memory>", memory.as_str().expect("an id")),
+                ("<summary>", &summary),
                 ("<session>", &session),
                 ("<owner>", &owner.id),
                 ("<bystander>", &bystander.id),

@@ -67,12 +67,20 @@ pub(super) const TABLE: &[Row] = &[
     row(Mutation, "stopGeneration", "stopGeneration(input: { generationId: \"<generation>\" }) { errors { code } }", TOUCHED_BY_OWNER),
     row(Mutation, "markRead", "markRead(input: { chatId: \"<chat>\", messageId: \"<answer>\" }) { errors { code } }", TOUCHED_BY_OWNER),
     row(Mutation, "regenerateTitle", "regenerateTitle(input: { chatId: \"<chat>\" }) { errors { code } }", TOUCHED_BY_OWNER),
+    row(Mutation, "summarizeChat", "summarizeChat(input: { chatId: \"<chat>\" }) { errors { code } }", TOUCHED_BY_OWNER),
+    row(Mutation, "revertSummary", "revertSummary(input: { summaryId: \"<summary>\" }) { errors { code } }", TOUCHED_BY_OWNER),
+    row(Mutation, "restoreSummary", "restoreSummary(input: { summaryId: \"<summary>\" }) { errors { code } }", TOUCHED_BY_OWNER),
     row(Mutation, "clearHistory", "clearHistory(input: { chatId: \"<chat>\" }) { errors { code } }", TOUCHED_BY_OWNER),
     row(Mutation, "deleteChat", "deleteChat(input: { chatId: \"<chat>\" }) { errors { code } }", TOUCHED_BY_OWNER),
 
     row(Mutation, "createAssistant", "createAssistant(input: { displayName: \"Clio\" }) { errors { code } }", SIGNED_IN),
     row(Mutation, "updateAssistant", "updateAssistant(input: { assistantId: \"<assistant>\", instructions: \"Sing.\" }) { errors { code } }", TOUCHED_BY_OWNER),
     row(Mutation, "deleteAssistant", "deleteAssistant(input: { assistantId: \"<assistant>\" }) { errors { code } }", TOUCHED_BY_OWNER),
+
+    row(Mutation, "addMemory", "addMemory(input: { content: \"Owns a dog.\" }) { errors { code } }", SIGNED_IN),
+    row(Mutation, "updateMemory", "updateMemory(input: { memoryId: \"<memory>\", content: \"Owns a bird.\" }) { errors { code } }", TOUCHED_BY_OWNER),
+    row(Mutation, "deleteMemory", "deleteMemory(input: { memoryId: \"<memory>\" }) { errors { code } }", TOUCHED_BY_OWNER),
+    row(Mutation, "updatePreferences", "updatePreferences(input: { language: \"Deutsch\" }) { errors { code } }", SIGNED_IN),
 
     row(Mutation, "setApiKey", "setApiKey(input: { provider: OPENAI, secret: \"sk-<who>\", verify: false }) { errors { code } }", SIGNED_IN),
     row(Mutation, "verifyApiKey", "verifyApiKey(input: { apiKeyId: \"<key>\" }) { errors { code } }", TOUCHED_BY_OWNER),

@@ -5,6 +5,7 @@ use serde_json::json;
 use super::rename;
 use crate::harness::app::{Client, TestApp, new_key};
 use crate::harness::law::{Device, Dice};
+use crate::titles::until_jobs;
 
 const MODELS: [&str; 6] = [
     "scripted:words=3,first=0,delay=0",
@@ -25,12 +26,13 @@ struct Deeds {
     /// Messages that were on an active branch once.
     messages: Vec<String>,
     assistants: Vec<String>,
+    memories: Vec<String>,
     made: usize,
 }
 
 impl Deeds {
     async fn act(&mut self, client: &Client, dice: &mut Dice) {
-        let choice = dice.below(34);
+        let choice = dice.below(40);
         if choice < 3 || self.chats.is_empty() {
             self.made += 1;
             let input =
@@ -81,6 +83,8 @@ impl Deeds {
                 }
             }
             23..=26 => self.shape(client, dice, &chat).await,
+            27..=29 => self.remember(client, dice).await,
+            30..=32 => self.digest(client, dice, &chat).await,
             _ => {
                 let input = json!({ "chatId": chat, "content": format!("word {}", dice.below(1000)), "idempotencyKey": new_key() });
                 // Some are refused, because too many answers are running: that is an action, too.
@@ -153,8 +157,54 @@ impl Deeds {
         }
     }
 
-    /// Ends all answers, and then makes the chat that says so.
-    async fn end(&self, client: &Client) {
+    /// Adds, changes or removes a memory, or changes a preference.
+    async fn remember(&mut self, client: &Client, dice: &mut Dice) {
+        let content = format!("thing {}", dice.below(100));
+        let known = dice.pick(&self.memories).cloned();
+        match (dice.below(5), known) {
+            (0, Some(memory)) => drop(client.mutate("deleteMemory", json!({ "memoryId": memory }), "").await),
+            (1, Some(memory)) => {
+                let input = json!({ "memoryId": memory, "content": content });
+                client.mutate("updateMemory", input, "").await;
+            }
+            (2, _) => drop(
+                client
+                    .mutate("updatePreferences", json!({ "aboutMe": content }), "")
+                    .await,
+            ),
+            _ => {
+                let payload = client
+                    .mutate("addMemory", json!({ "content": content }), "memory { id }")
+                    .await;
+                self.memories
+                    .push(payload["memory"]["id"].as_str().expect("an id").to_owned());
+            }
+        }
+    }
+
+    /// Has a chat summarised, or puts a summary aside, or brings it back.
+    async fn digest(&mut self, client: &Client, dice: &mut Dice, chat: &str) {
+        let query = "query ($id: ID!) { chat(id: $id) { summaries { id } } }";
+        let found = client.ok(query, json!({ "id": chat })).await["chat"]["summaries"].take();
+        let summaries = found.as_array().cloned().unwrap_or_default();
+        match (dice.below(3), dice.pick(&summaries)) {
+            (0, Some(summary)) => {
+                client
+                    .mutate("revertSummary", json!({ "summaryId": summary["id"] }), "")
+                    .await;
+            }
+            (1, Some(summary)) => {
+                client
+                    .mutate("restoreSummary", json!({ "summaryId": summary["id"] }), "")
+                    .await;
+            }
+            // One of an empty chat is refused: that is an action, too.
+            _ => drop(client.mutate("summarizeChat", json!({ "chatId": chat }), "").await),
+        }
+    }
+
+    /// Ends all answers and background work, and then makes the chat that says so.
+    async fn end(&self, app: &TestApp, client: &Client) {
         for generation in &self.generations {
             client
                 .mutate("stopGeneration", json!({ "generationId": generation }), "")
@@ -168,6 +218,7 @@ impl Deeds {
             nodes.iter().all(|chat| chat["activeGenerations"] == json!([])),
             "all have ended"
         );
+        until_jobs(app, "count = 0").await;
         client.mutate("createChat", json!({ "title": "the end" }), "").await;
     }
 }
@@ -190,7 +241,7 @@ async fn obeyed(seed: u64) {
             let client = if dice.below(2) == 0 { &laptop } else { &phone };
             deeds.act(client, &mut dice).await;
         }
-        deeds.end(&laptop).await;
+        deeds.end(&app, &laptop).await;
     };
     let the_end = |event: &serde_json::Value| event["chat"]["title"] == "the end";
     let [one, other] = &mut devices;

@@ -28,6 +28,12 @@ const ASSISTANT: &str =
 
 /// What a client keeps of a key.
 const KEY: &str = "id hint health { accepted lastErrorCode throttledUntil }";
+/// What a client keeps of a memory.
+const MEMORY: &str = "id content version";
+/// What a client keeps of the preferences.
+const PREFERENCES: &str = "aboutMe responseStyle language memoryEnabled titlesEnabled summariesEnabled version";
+/// What a client keeps of a summary.
+const SUMMARY: &str = "id chatId throughSequence content tokens model revertedAt version";
 
 /// What a client holds: everything, by id.
 #[derive(Debug, Default, Clone, PartialEq)]
@@ -40,6 +46,12 @@ pub struct Held {
     pub assistants: BTreeMap<String, Value>,
     /// How one's keys fare.
     pub keys: BTreeMap<String, Value>,
+    /// What the AI is to remember.
+    pub memories: BTreeMap<String, Value>,
+    /// The summaries of all chats.
+    pub summaries: BTreeMap<String, Value>,
+    /// The preferences, under an id of their own.
+    pub preferences: BTreeMap<String, Value>,
 }
 
 impl Held {
@@ -63,6 +75,7 @@ impl Held {
             "ChatRemoved" => {
                 self.chats.remove(removed);
                 self.messages.retain(|_, message| message["chat"]["id"] != removed);
+                self.summaries.retain(|_, summary| summary["chatId"] != removed);
             }
             "HistoryCleared" => {
                 let through = event["throughSequence"].as_i64().expect("a number");
@@ -71,12 +84,24 @@ impl Held {
                         || message["sequence"].as_i64().is_some_and(|sequence| sequence > through)
                 };
                 self.messages.retain(|_, message| stays(message));
+                self.summaries.retain(|_, summary| {
+                    summary["chatId"] != removed
+                        || summary["throughSequence"]
+                            .as_i64()
+                            .is_some_and(|sequence| sequence > through)
+                });
             }
             "AssistantUpserted" => upsert(&mut self.assistants, &event["assistant"]),
             "AssistantRemoved" => {
                 self.assistants.remove(event["assistantId"].as_str().expect("an id"));
             }
             "ApiKeyHealthChanged" => upsert(&mut self.keys, &event["apiKey"]),
+            "MemoryUpserted" => upsert(&mut self.memories, &event["memory"]),
+            "MemoryRemoved" => {
+                self.memories.remove(event["memoryId"].as_str().expect("an id"));
+            }
+            "PreferencesChanged" => self.prefer(&event["preferences"]),
+            "SummaryUpserted" => upsert(&mut self.summaries, &event["summary"]),
             "StreamReady" => {}
             other => panic!("an event that the law does not know: {other}"),
         }
@@ -84,6 +109,12 @@ impl Held {
 }
 
 impl Held {
+    fn prefer(&mut self, preferences: &Value) {
+        let mut preferences = preferences.clone();
+        preferences["id"] = json!("preferences");
+        upsert(&mut self.preferences, &preferences);
+    }
+
     /// Applies a message: what is not on the active branch is not shown.
     fn shown(&mut self, message: &Value) {
         upsert(&mut self.messages, message);
@@ -158,6 +189,8 @@ impl Device {
              ... on MessageCreated {{ message {{ {MESSAGE} }} }} ... on MessageUpdated {{ message {{ {MESSAGE} }} }} \
              ... on AssistantUpserted {{ assistant {{ {ASSISTANT} }} }} ... on AssistantRemoved {{ assistantId }} \
              ... on ApiKeyHealthChanged {{ apiKey {{ {KEY} }} }} \
+             ... on MemoryUpserted {{ memory {{ {MEMORY} }} }} ... on MemoryRemoved {{ memoryId }} \
+             ... on PreferencesChanged {{ preferences {{ {PREFERENCES} }} }} ... on SummaryUpserted {{ summary {{ {SUMMARY} }} }} \
              ... on ResyncRequired {{ reason }} }} }}"
         );
         let mut stream = self
@@ -175,7 +208,10 @@ impl Device {
         let differing = differing(&self.held.chats, &fresh.chats)
             .chain(differing(&self.held.messages, &fresh.messages))
             .chain(differing(&self.held.assistants, &fresh.assistants))
-            .chain(differing(&self.held.keys, &fresh.keys));
+            .chain(differing(&self.held.keys, &fresh.keys))
+            .chain(differing(&self.held.memories, &fresh.memories))
+            .chain(differing(&self.held.summaries, &fresh.summaries))
+            .chain(differing(&self.held.preferences, &fresh.preferences));
         let differing: Vec<_> = differing.collect();
         assert!(differing.is_empty(), "snapshot + events != fresh read: {differing:#?}");
     }
@@ -194,8 +230,9 @@ fn differing<'a>(
 /// Everything there is and the cursor from before it was read, in one request.
 async fn read(client: &Client) -> (Held, String) {
     let query = format!(
-        "{{ viewer {{ syncCursor apiKeys {{ {KEY} }} assistants(first: 100) {{ nodes {{ {ASSISTANT} }} }} chats(filter: {{ archived: null }}, first: 30) {{ pageInfo {{ hasNextPage }} \
-         nodes {{ {CHAT} messages(last: 50) {{ pageInfo {{ hasPreviousPage }} nodes {{ {MESSAGE} }} }} }} }} }} }}"
+        "{{ viewer {{ syncCursor apiKeys {{ {KEY} }} assistants(first: 100) {{ nodes {{ {ASSISTANT} }} }} \
+         memories(first: 100) {{ nodes {{ {MEMORY} }} }} preferences {{ {PREFERENCES} }} chats(filter: {{ archived: null }}, first: 30) {{ pageInfo {{ hasNextPage }} \
+         nodes {{ {CHAT} summaries {{ {SUMMARY} }} messages(last: 50) {{ pageInfo {{ hasPreviousPage }} nodes {{ {MESSAGE} }} }} }} }} }} }}"
     );
     let mut answer = client.ok(&query, json!({})).await;
     let chats = answer["viewer"]["chats"].take();
@@ -207,6 +244,10 @@ async fn read(client: &Client) -> (Held, String) {
     for assistant in answer["viewer"]["assistants"]["nodes"].as_array().expect("assistants") {
         upsert(&mut held.assistants, assistant);
     }
+    for memory in answer["viewer"]["memories"]["nodes"].as_array().expect("memories") {
+        upsert(&mut held.memories, memory);
+    }
+    held.prefer(&answer["viewer"]["preferences"]);
     for chat in chats["nodes"].as_array().expect("chats") {
         assert_eq!(
             chat["messages"]["pageInfo"]["hasPreviousPage"], false,
@@ -215,8 +256,13 @@ async fn read(client: &Client) -> (Held, String) {
         for message in chat["messages"]["nodes"].as_array().expect("messages") {
             upsert(&mut held.messages, message);
         }
+        for summary in chat["summaries"].as_array().expect("summaries") {
+            upsert(&mut held.summaries, summary);
+        }
         let mut chat = chat.clone();
-        chat.as_object_mut().expect("a chat").remove("messages");
+        let fields = chat.as_object_mut().expect("a chat");
+        fields.remove("messages");
+        fields.remove("summaries");
         upsert(&mut held.chats, &chat);
     }
     (

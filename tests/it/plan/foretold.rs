@@ -44,10 +44,7 @@ async fn what_is_told_is_what_is_sent() {
     let usd = |amount: &Value| amount.as_str().expect("an amount").parse::<f64>().expect("a number");
     assert!(usd(&lane["cost"]["leastUsd"]) > 0.0);
     assert!(usd(&lane["cost"]["mostUsd"]) > usd(&lane["cost"]["leastUsd"]));
-    assert_eq!(
-        (&lane["budget"], &lane["budgetAfter"]),
-        (&Value::Null, &Value::Null)
-    );
+    assert_eq!((&lane["budget"], &lane["budgetAfter"]), (&Value::Null, &Value::Null));
     assert_eq!(upstream.requests().len(), 1, "nobody is asked");
 
     let generation = ada.send(&chat, "And its water?").await;
@@ -108,7 +105,10 @@ async fn budgets_are_told_before_and_after() {
     assert_eq!(lane["cost"], json!({ "leastUsd": "0.000011", "mostUsd": "0.002009" }));
     assert_eq!(
         (&lane["budget"], &lane["budgetAfter"]),
-        (&json!({ "leftUsd": "0.01" }), &json!({ "leastLeftUsd": "0.007991", "mostLeftUsd": "0.009989" }))
+        (
+            &json!({ "leftUsd": "0.01" }),
+            &json!({ "leastLeftUsd": "0.007991", "mostLeftUsd": "0.009989" })
+        )
     );
     admin.mutate("setUserBudget", limit("0.000001"), "").await;
     assert_eq!(refusals(&plan(&ada, ask).await), ["BUDGET_EXCEEDED"]);

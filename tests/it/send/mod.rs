@@ -21,7 +21,7 @@ pub(crate) async fn with_upstream() -> (TestApp, Upstream) {
 }
 
 /// The chat that the server's own key pays for.
-pub(super) async fn plain_chat(client: &Client) -> String {
+pub(crate) async fn plain_chat(client: &Client) -> String {
     let payload = client.mutate("createChat", json!({}), "chat { id }").await;
     payload["chat"]["id"].as_str().expect("an id").to_owned()
 }

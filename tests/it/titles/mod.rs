@@ -24,7 +24,7 @@ pub(super) async fn untitled(client: &Client) -> String {
 }
 
 /// The title and who gave it.
-pub(super) async fn title(client: &Client, chat: &str) -> (Value, Value) {
+pub(crate) async fn title(client: &Client, chat: &str) -> (Value, Value) {
     let query = "query ($id: ID!) { chat(id: $id) { title titleSource } }";
     let chat = client.ok(query, json!({ "id": chat })).await["chat"].take();
     (chat["title"].clone(), chat["titleSource"].clone())
@@ -49,7 +49,7 @@ pub(super) async fn told(stream: &mut Subscription) -> Value {
 }
 
 /// Waits until the table of jobs is as the condition says.
-pub(super) async fn until_jobs(app: &TestApp, condition: &str) {
+pub(crate) async fn until_jobs(app: &TestApp, condition: &str) {
     let sql = app.sql().await;
     let query = format!(
         "SELECT {condition} FROM (SELECT count(*) AS count, max(attempts) AS attempts, max(last_error) AS error FROM jobs) AS all_jobs"
@@ -70,7 +70,7 @@ pub(super) async fn until_jobs(app: &TestApp, condition: &str) {
         .unwrap_or_else(|_| panic!("jobs never came to {condition}"));
 }
 
-pub(super) async fn answered(client: &Client, chat: &str, content: &str) {
+pub(crate) async fn answered(client: &Client, chat: &str, content: &str) {
     let generation = client.send(chat, content).await;
     client.generation_events(&generation, None).await.rest().await;
 }

@@ -1,0 +1,2 @@
+ALTER TABLE chats DROP COLUMN summary_asked_at;
+DROP TABLE chat_summaries;
