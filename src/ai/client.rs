@@ -131,6 +131,7 @@ impl Client {
 
     /// Asks, and returns at once: everything that goes wrong is an item of the answer. Dropping
     /// the answer stops the model.
+    #[expect(clippy::needless_pass_by_value, reason = "who has asked is done with the key in it")]
     pub fn stream(&self, endpoint: Endpoint, request: Request) -> Answer {
         let limits = self.inner.limits;
         match endpoint.provider {

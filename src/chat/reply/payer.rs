@@ -68,7 +68,11 @@ pub async fn resolve(connection: &mut Connection, app: &App, user_id: UserId, wi
     if development && wants_script {
         return Ok(scripted(app, wish.model));
     }
-    let own = key::list(connection, user_id).await?.into_iter().map(Purse::Own);
+    let own = key::list(connection, user_id)
+        .await?
+        .into_iter()
+        .map(Box::new)
+        .map(Purse::Own);
     let purses: Vec<Purse> = own
         .chain(server::endpoints(settings).map(Purse::Servers))
         .filter(|purse| wish.provider.is_none_or(|wanted| wanted == purse.provider()))
@@ -94,7 +98,7 @@ pub async fn resolve(connection: &mut Connection, app: &App, user_id: UserId, wi
 
 /// A key that could pay.
 enum Purse {
-    Own(StoredKey),
+    Own(Box<StoredKey>),
     Servers(Endpoint),
 }
 
