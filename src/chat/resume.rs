@@ -6,7 +6,7 @@ use diesel_async::{AsyncConnection, RunQueryDsl};
 
 use super::claim::{Claim, Sent};
 use super::event;
-use super::lane::Lane;
+use super::lane::{Lane, Lanes};
 use super::member::Membership;
 use super::message::{self, Message};
 use super::reply::generation::{self, Generation, GenerationStatus, NewGeneration};
@@ -38,7 +38,7 @@ pub async fn go_on(app: &App, user_id: UserId, id: GenerationId, idempotency_key
     let stored = connection
         .transaction(async |connection| store(connection, app, &claim, &old, &lane.payer).await)
         .await?;
-    begin(app, &mut connection, &claim, stored, lane).await
+    begin(app, &mut connection, &claim, stored, Lanes::one(lane)).await
 }
 
 async fn find(connection: &mut Connection, user_id: UserId, id: GenerationId) -> Result<Generation> {
@@ -133,6 +133,8 @@ async fn store(
         model: payer.model.clone(),
         key_source: payer.source,
         leased_by: app.engine().node(),
+        lanes_of: None,
+        race: false,
     };
     let generation = generation::insert(connection, new).await?;
     diesel::update(chats::table.find(chat.id))

@@ -4,11 +4,11 @@ use diesel::dsl::now;
 use diesel::prelude::*;
 use diesel_async::RunQueryDsl;
 
-use super::branch::{self, Fork};
+use super::branch;
 use super::chat::{Chat, TitleSource};
 use super::claim::{Claim, Sent};
 use super::event;
-use super::lane::Lane;
+use super::lane::{Lanes, Mode};
 use super::member::Membership;
 use super::message::{Message, MessageRole, NewRow, coalesce};
 use super::reply::generation::{self, NewGeneration};
@@ -42,7 +42,7 @@ pub struct Turn<'a> {
     /// Where it is put.
     pub place: Place,
     /// Who answers it.
-    pub lane: &'a Lane,
+    pub lanes: &'a Lanes,
 }
 
 /// A title of the message's own making; none leaves the chat's as it is.
@@ -65,22 +65,30 @@ pub async fn store(
 ) -> Result<Option<Sent>> {
     let Membership { chat, user_id, .. } = membership;
     let user_id = *user_id;
-    let (question_id, answer_id, generation_id) = (MessageId::new(), MessageId::new(), GenerationId::new());
+    let question_id = MessageId::new();
+    let answers: Vec<(MessageId, GenerationId)> = (0..turn.lanes.answers())
+        .map(|_| (MessageId::new(), GenerationId::new()))
+        .collect();
+    let &[(answer_id, first_id), ..] = answers.as_slice() else {
+        return Err(Error::internal("a turn without an answer"));
+    };
     let message_id = if turn.question.is_some() {
         question_id
     } else {
         answer_id
     };
-    if !turn.claim.take(connection, chat.id, message_id, generation_id).await? {
+    if !turn.claim.take(connection, chat.id, message_id, first_id).await? {
         return Ok(None);
     }
-    check_running(connection, user_id, 1).await?;
+    check_running(connection, user_id, answers.len()).await?;
     let fork = match turn.place {
         Place::End => None,
-        Place::Fork(parent) => Some(branch::fork(connection, chat.id, parent).await?),
+        Place::Fork(parent) => {
+            let versions = if turn.question.is_some() { 1 } else { answers.len() };
+            Some(branch::fork(connection, chat.id, parent, versions).await?)
+        }
     };
     let first = chat.last_sequence + 1;
-    let last = first + i64::from(turn.question.is_some());
     let question = turn.question.map(|content| NewRow {
         id: question_id,
         chat_id: chat.id,
@@ -93,33 +101,41 @@ pub async fn store(
         active: true,
         chosen: true,
     });
-    let answer = NewRow {
-        id: answer_id,
+    let sequences = first + i64::from(turn.question.is_some())..;
+    let rows = answers.iter().zip(&turn.lanes.lanes).zip(sequences);
+    let rows = rows.map(|(((id, _), lane), sequence)| NewRow {
+        id: *id,
         chat_id: chat.id,
-        sequence: last,
+        sequence,
         role: MessageRole::Assistant,
         author_id: None,
         content: String::new(),
         idempotency_key: None,
-        assistant_id: turn.lane.assistant_id,
-        active: true,
-        chosen: true,
-    };
-    let message = insert(connection, question, answer).await?;
-    let new = NewGeneration {
-        id: generation_id,
-        message_id: answer_id,
-        chat_id: chat.id,
-        user_id,
-        provider: turn.lane.payer.endpoint.provider.name().to_owned(),
-        model: turn.lane.payer.model.clone(),
-        key_source: turn.lane.payer.source,
-        leased_by: app.engine().node(),
-    };
-    let generation = generation::insert(connection, new).await?;
-    count(connection, chat, user_id, (first, last), turn.question).await?;
-    match fork {
-        None => {
+        assistant_id: lane.assistant_id,
+        active: *id == answer_id,
+        chosen: *id == answer_id,
+    });
+    let message = insert(connection, question, rows.collect()).await?;
+    let alone = answers.len() == 1;
+    let mut generations = Vec::with_capacity(answers.len());
+    for ((message_id, id), lane) in answers.iter().zip(&turn.lanes.lanes) {
+        let new = NewGeneration {
+            id: *id,
+            message_id: *message_id,
+            chat_id: chat.id,
+            user_id,
+            provider: lane.payer.endpoint.provider.name().to_owned(),
+            model: lane.payer.model.clone(),
+            key_source: lane.payer.source,
+            leased_by: app.engine().node(),
+            lanes_of: (!alone).then_some(first_id),
+            race: !alone && turn.lanes.mode == Mode::Race,
+        };
+        generations.push(generation::insert(connection, new).await?);
+    }
+    count(connection, chat, user_id, answers.len(), turn.question).await?;
+    match (fork, alone) {
+        (None, true) => {
             let events = [
                 event::message_created(chat.id, question_id),
                 event::message_created(chat.id, answer_id),
@@ -127,18 +143,20 @@ pub async fn store(
             ];
             append(connection, events).await?;
         }
-        Some(Fork { after, siblings }) => {
-            let mut events = vec![event::branch_changed(chat.id, after)];
+        (fork, _) => {
+            let mut events = Vec::new();
+            events.extend(fork.as_ref().map(|fork| event::branch_changed(chat.id, fork.after)));
             events.extend(turn.question.map(|_| event::message_created(chat.id, question_id)));
-            events.push(event::message_created(chat.id, answer_id));
+            events.extend(answers.iter().map(|(id, _)| event::message_created(chat.id, *id)));
             events.push(event::chat_upserted(chat.id));
             append_all(connection, events).await?;
+            let siblings = fork.map(|fork| fork.siblings).unwrap_or_default();
             branch::tell_siblings(connection, chat.id, &siblings).await?;
         }
     }
     Ok(Some(Sent {
         message,
-        generations: vec![generation],
+        generations,
         so_far: String::new(),
     }))
 }
@@ -147,7 +165,8 @@ pub async fn store(
 ///
 /// # Errors
 /// LIMIT_REACHED, or when Postgres fails.
-pub async fn check_running(connection: &mut Connection, user_id: UserId, more: i64) -> Result<()> {
+pub async fn check_running(connection: &mut Connection, user_id: UserId, more: usize) -> Result<()> {
+    let more = i64::try_from(more).unwrap_or(i64::MAX);
     // Sends to other chats of the same person are counted one after the other.
     users::table
         .find(user_id)
@@ -155,7 +174,11 @@ pub async fn check_running(connection: &mut Connection, user_id: UserId, more: i
         .for_no_key_update()
         .first::<UserId>(connection)
         .await?;
-    if generation::count_running(connection, user_id).await? + more > MOST_RUNNING {
+    if generation::count_running(connection, user_id)
+        .await?
+        .saturating_add(more)
+        > MOST_RUNNING
+    {
         let message =
             format!("{MOST_RUNNING} answers are being written for you already. Wait for one to finish, or stop one.");
         return Err(Error::rejected(ErrorCode::LimitReached, &[], message));
@@ -163,10 +186,14 @@ pub async fn check_running(connection: &mut Connection, user_id: UserId, more: i
     Ok(())
 }
 
-/// Inserts the messages at the end of the active branch; gives the question, or else the answer.
-async fn insert(connection: &mut Connection, question: Option<NewRow>, answer: NewRow) -> Result<Message> {
-    let chat_id = answer.chat_id;
-    let wanted = question.as_ref().map_or(answer.id, |question| question.id);
+/// Inserts the messages at the end of the active branch; gives the question, or else the first answer.
+async fn insert(connection: &mut Connection, question: Option<NewRow>, answers: Vec<NewRow>) -> Result<Message> {
+    let mut answers = answers.into_iter();
+    let first = answers
+        .next()
+        .ok_or_else(|| Error::internal("a turn without an answer"))?;
+    let chat_id = first.chat_id;
+    let wanted = question.as_ref().map_or(first.id, |question| question.id);
     // Found by the statement that inserts, which saves the most frequent action a round trip.
     let row = |row: NewRow, parent: Option<MessageId>| {
         let end = messages::table
@@ -182,19 +209,30 @@ async fn insert(connection: &mut Connection, question: Option<NewRow>, answer: N
         Some(question) => {
             let parent = Some(question.id);
             diesel::insert_into(messages::table)
-                .values([row(question, None), row(answer, parent)])
+                .values([row(question, None), row(first, parent)])
                 .returning(Message::as_returning())
                 .get_results(connection)
                 .await?
         }
         None => {
             diesel::insert_into(messages::table)
-                .values([row(answer, None)])
+                .values([row(first, None)])
                 .returning(Message::as_returning())
                 .get_results(connection)
                 .await?
         }
     };
+    let parent = inserted
+        .iter()
+        .find(|message| message.role == MessageRole::Assistant)
+        .and_then(|answer| answer.parent_id);
+    let rest: Vec<_> = answers.map(|answer| row(answer, parent)).collect();
+    if !rest.is_empty() {
+        diesel::insert_into(messages::table)
+            .values(rest)
+            .execute(connection)
+            .await?;
+    }
     let message = inserted.into_iter().find(|message| message.id == wanted);
     message.ok_or_else(|| Error::internal("an inserted message did not come back"))
 }
@@ -204,7 +242,7 @@ async fn count(
     connection: &mut Connection,
     chat: &Chat,
     user_id: UserId,
-    (first, last): (i64, i64),
+    answers: usize,
     question: Option<&str>,
 ) -> Result<()> {
     let is_new = chat.title.is_none() && chat.last_sequence == chat.cleared_sequence && !chat.is_default;
@@ -213,8 +251,9 @@ async fn count(
         title_source: title.as_ref().map(|_| TitleSource::Heuristic),
         title,
     };
+    let read = chat.last_sequence + i64::from(question.is_some());
     let counted = (
-        chats::last_sequence.eq(last),
+        chats::last_sequence.eq(read + i64::try_from(answers).unwrap_or(i64::MAX)),
         chats::version.eq(chats::version + 1),
         chats::updated_at.eq(now),
         chats::last_activity_at.eq(now),
@@ -224,7 +263,6 @@ async fn count(
         .execute(connection)
         .await?;
     // Whoever writes has read what came before.
-    let read = if question.is_some() { first } else { first - 1 };
     diesel::update(chat_members::table.find((chat.id, user_id)))
         .set(chat_members::last_read_sequence.eq(read))
         .execute(connection)

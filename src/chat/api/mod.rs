@@ -9,6 +9,7 @@ mod message;
 mod mutation;
 mod own;
 mod query;
+mod reply;
 mod subscription;
 mod tree;
 

@@ -6,6 +6,7 @@ use diesel::prelude::*;
 use diesel_async::{AsyncConnection, RunQueryDsl};
 
 use super::generation::GenerationStatus;
+use super::race;
 use crate::ai::{Failure, FailureKind, FinishReason, Usage};
 use crate::chat::{event, title};
 use crate::db::Connection;
@@ -25,6 +26,20 @@ pub enum Outcome {
     Stopped,
     /// The process that ran it ended.
     Interrupted,
+    /// Another lane of its race was faster.
+    Lost,
+}
+
+impl Outcome {
+    /// Whether it decides a race: the answer is complete, or somebody wants no more of it.
+    pub fn decides(&self) -> bool {
+        matches!(self, Outcome::Completed(_) | Outcome::Stopped)
+    }
+
+    /// What it counts as when another lane has won already: who was complete a moment later was stopped, too.
+    fn after_losing(&self) -> &Self {
+        if self.decides() { &Outcome::Lost } else { self }
+    }
 }
 
 /// What an answer has come to.
@@ -67,7 +82,7 @@ impl Final {
     fn new(outcome: &Outcome, progress: Option<&Progress>) -> Self {
         let (status, finish_reason, error, retry_after) = match outcome {
             Outcome::Completed(reason) => (GenerationStatus::Completed, Some(reason.name()), None, None),
-            Outcome::Stopped => (GenerationStatus::Stopped, None, None, None),
+            Outcome::Stopped | Outcome::Lost => (GenerationStatus::Stopped, None, None, None),
             Outcome::Interrupted => (
                 GenerationStatus::Interrupted,
                 None,
@@ -107,8 +122,10 @@ impl Final {
 }
 
 /// What the end of an answer has led to.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Closed {
+    /// The answers that have lost the race against it and are to be stopped.
+    pub lost: Vec<GenerationId>,
     /// Whether jobs were called for: the worker is to be woken.
     pub calls_for_work: bool,
 }
@@ -125,16 +142,19 @@ pub async fn finish(
     outcome: &Outcome,
     progress: Option<&Progress>,
 ) -> Result<Option<Closed>> {
-    let changes = Final::new(outcome, progress);
     connection
         .transaction(async |connection| {
-            let chat: Option<ChatId> = generations::table
+            type Begun = (ChatId, Option<GenerationId>, bool);
+            let begun: Option<Begun> = generations::table
                 .find(id)
-                .select(generations::chat_id)
+                .select((generations::chat_id, generations::lanes_of, generations::race))
                 .first(connection)
                 .await
                 .optional()?;
-            let Some(chat_id) = chat else { return Ok(None) };
+            let Some((chat_id, lanes_of, race)) = begun else {
+                return Ok(None);
+            };
+            let race = lanes_of.filter(|_| race);
             // The chat's lock first: it orders the event.
             let titled: Option<title::Titled> = chats::table
                 .find(chat_id)
@@ -144,6 +164,9 @@ pub async fn finish(
                 .await
                 .optional()?;
             let Some(titled) = titled else { return Ok(None) };
+            let has_lost = race.is_some() && race::is_lost(connection, chat_id, id).await?;
+            let outcome = if has_lost { outcome.after_losing() } else { outcome };
+            let changes = Final::new(outcome, progress);
             let mut open = diesel::update(generations::table)
                 .filter(generations::id.eq(id))
                 .filter(generations::finished_at.is_null())
@@ -167,13 +190,16 @@ pub async fn finish(
                 return Ok(None);
             };
             let message = diesel::update(messages::table.find(message_id));
-            match progress {
-                Some(progress) => {
+            // The text of a tombstone is gone.
+            let text = if has_lost {
+                Some("")
+            } else {
+                progress.map(|progress| progress.text.as_str())
+            };
+            match text {
+                Some(text) => {
                     message
-                        .set((
-                            messages::content.eq(&progress.text),
-                            messages::version.eq(messages::version + 1),
-                        ))
+                        .set((messages::content.eq(text), messages::version.eq(messages::version + 1)))
                         .execute(connection)
                         .await?
                 }
@@ -194,10 +220,14 @@ pub async fn finish(
                 event::chat_upserted(chat_id),
             ];
             append(connection, events).await?;
+            let lost = match race.filter(|_| !has_lost) {
+                Some(race) => race::ended(connection, chat_id, race, id, outcome.decides()).await?,
+                None => Vec::new(),
+            };
             let completed = matches!(outcome, Outcome::Completed(_));
             let calls_for_work =
                 completed && title::wanted(connection, chat_id, &titled, (user_id, provider, model)).await?;
-            Ok(Some(Closed { calls_for_work }))
+            Ok(Some(Closed { calls_for_work, lost }))
         })
         .await
 }

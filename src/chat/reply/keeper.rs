@@ -123,7 +123,7 @@ async fn store_batch(engine: &Engine, app: &App, batch: Vec<Unstored>) -> Result
             first_token_at = progress.first_token_at, lease_expires_at = now() + make_interval(secs => $6) \
           FROM progress JOIN mine USING (id) WHERE generations.id = progress.id AND generations.finished_at IS NULL \
           RETURNING generations.message_id, progress.text) \
-        UPDATE messages SET content = stored.text FROM stored WHERE messages.id = stored.message_id";
+        UPDATE messages SET content = stored.text FROM stored WHERE messages.id = stored.message_id AND deleted_at IS NULL";
     let mut connection = app.upkeep_connection().await?;
     prepared(
         diesel::sql_query(query)

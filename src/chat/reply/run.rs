@@ -9,7 +9,7 @@ use futures_util::{FutureExt, StreamExt};
 
 use super::closing::{self, Outcome};
 use super::live::{Channel, Ending, Live, Notice};
-use super::prompt;
+use super::{fallback, prompt};
 use crate::ai::{Delta, Failure, FailureKind, Request, Turn};
 use crate::app::App;
 use crate::chat::lane::Lane;
@@ -19,8 +19,8 @@ use crate::vault::key::{self, UsedKey, Verdict};
 const LONGEST_PAUSE: Duration = Duration::from_secs(5);
 
 /// Makes an answer, and stores its end whatever happens.
-pub(super) async fn run(app: App, live: Arc<Live>, lane: Lane) {
-    let made = AssertUnwindSafe(make(app.clone(), Arc::clone(&live), lane))
+pub(super) async fn run(app: App, live: Arc<Live>, lanes: Vec<Lane>) {
+    let made = AssertUnwindSafe(make(app.clone(), Arc::clone(&live), lanes))
         .catch_unwind()
         .await;
     if made.is_err() {
@@ -30,58 +30,87 @@ pub(super) async fn run(app: App, live: Arc<Live>, lane: Lane) {
     }
 }
 
-async fn make(app: App, live: Arc<Live>, lane: Lane) {
+/// Asks one lane after the other, as long as none has said a word.
+async fn make(app: App, live: Arc<Live>, lanes: Vec<Lane>) {
+    let mut lanes = lanes.into_iter();
+    let mut next = lanes.next();
+    while let Some(lane) = next.take() {
+        let (outcome, key) = ask(&app, &live, lane).await;
+        if let Outcome::Failed(failure) = &outcome {
+            tracing::warn!(generation = %live.id, kind = failure.kind.name(), status = failure.http_status, request = failure.provider_request_id, detail = failure.detail, "an answer failed");
+            if let Some(substitute) = lanes.next().filter(|_| live.is_silent()) {
+                note_health(&app, key.as_ref(), Verdict::Refused(failure.kind)).await;
+                match fallback::fall_back(&app, &live, &substitute, failure.kind).await {
+                    Ok(true) => {
+                        next = Some(substitute);
+                        continue;
+                    }
+                    // Stored as it is: the failure, of the one who was asked.
+                    Ok(false) => {}
+                    Err(error) => tracing::error!(%error, generation = %live.id, "cannot store who is asked next"),
+                }
+            }
+        }
+        end(&app, &live, outcome, key).await;
+    }
+}
+
+/// Asks one lane.
+async fn ask(app: &App, live: &Live, lane: Lane) -> (Outcome, Option<UsedKey>) {
     let Lane { payer, manner, .. } = lane;
     let key = payer.key;
-    let outcome = match prompt::conversation(&app, live.message_id, live.goes_on()).await {
-        Ok(mut turns) => {
-            if !manner.instructions.trim().is_empty() {
-                turns.insert(0, Turn::System(manner.instructions));
-            }
-            let request = Request {
-                model: payer.model,
-                turns,
-                temperature: manner.temperature,
-                max_output_tokens: manner.max_output_tokens,
-                cache_key: Some(live.chat_id.to_string()),
-                ..Request::default()
-            };
-            let answer = app.ai().stream(payer.endpoint, request);
-            let outcome = tokio::select! {
-                biased;
-                ending = live.ending() => match ending {
-                    Ending::Stopped => Outcome::Stopped,
-                    Ending::Interrupted => Outcome::Interrupted,
-                },
-                outcome = read(&live, answer) => outcome,
-            };
-            // Leaving the select has dropped the provider's stream, and with it the connection.
-            outcome
-        }
+    let mut turns = match prompt::conversation(app, live.message_id, live.goes_on()).await {
+        Ok(turns) => turns,
         Err(error) => {
             tracing::error!(%error, generation = %live.id, "cannot read the conversation");
-            Outcome::Failed(Failure::new(
-                FailureKind::Internal,
-                "the conversation could not be read",
-            ))
+            let failure = Failure::new(FailureKind::Internal, "the conversation could not be read");
+            return (Outcome::Failed(failure), key);
         }
     };
-    if let Outcome::Failed(failure) = &outcome {
-        tracing::warn!(generation = %live.id, kind = failure.kind.name(), status = failure.http_status, request = failure.provider_request_id, detail = failure.detail, "an answer failed");
+    if !manner.instructions.trim().is_empty() {
+        turns.insert(0, Turn::System(manner.instructions));
+    }
+    let request = Request {
+        model: payer.model,
+        turns,
+        temperature: manner.temperature,
+        max_output_tokens: manner.max_output_tokens,
+        cache_key: Some(live.chat_id.to_string()),
+        ..Request::default()
+    };
+    let answer = app.ai().stream(payer.endpoint, request);
+    let outcome = tokio::select! {
+        biased;
+        ending = live.ending() => match ending {
+            Ending::Stopped => Outcome::Stopped,
+            Ending::Interrupted => Outcome::Interrupted,
+            Ending::Lost => Outcome::Lost,
+        },
+        outcome = read(live, answer) => outcome,
+    };
+    // Leaving the select has dropped the provider's stream, and with it the connection.
+    (outcome, key)
+}
+
+/// Stores the end, and what it says about the key.
+async fn end(app: &App, live: &Live, outcome: Outcome, key: Option<UsedKey>) {
+    if outcome.decides() {
+        // At once, not only when the end is stored: every further word of the others is paid for in vain.
+        app.engine().outrun(live);
     }
     match &outcome {
         // Who hears that a key was refused looks at the key next.
         Outcome::Failed(failure) => {
-            note_health(&app, key.as_ref(), Verdict::Refused(failure.kind)).await;
-            close(&app, &live, &outcome).await;
+            note_health(app, key.as_ref(), Verdict::Refused(failure.kind)).await;
+            close(app, live, &outcome).await;
         }
         Outcome::Completed(_) => {
-            close(&app, &live, &outcome).await;
-            note_health(&app, key.as_ref(), Verdict::Accepted).await;
+            close(app, live, &outcome).await;
+            note_health(app, key.as_ref(), Verdict::Accepted).await;
         }
-        Outcome::Stopped | Outcome::Interrupted => {
-            close(&app, &live, &outcome).await;
-            note_health(&app, key.as_ref(), Verdict::Unknown).await;
+        Outcome::Stopped | Outcome::Interrupted | Outcome::Lost => {
+            close(app, live, &outcome).await;
+            note_health(app, key.as_ref(), Verdict::Unknown).await;
         }
     }
 }
@@ -127,8 +156,11 @@ async fn close(app: &App, live: &Live, outcome: &Outcome) {
         };
         match stored.await {
             Ok(closed) => {
-                if closed.is_some_and(|closed| closed.calls_for_work) {
-                    app.jobs().wake();
+                if let Some(closed) = closed {
+                    app.engine().lose(&closed.lost);
+                    if closed.calls_for_work {
+                        app.jobs().wake();
+                    }
                 }
                 break;
             }

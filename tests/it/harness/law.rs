@@ -20,7 +20,7 @@ const CHAT: &str = "id title titleSource model provider isDefault version create
     activeGenerations { id } assistants { id } viewerState { unreadCount lastReadSequence pinned archived }";
 /// What a client keeps of a message.
 const MESSAGE: &str = "id sequence active siblings { id } role content version createdAt idempotencyKey chat { id } parent { id } author { ... on User { id } ... on Assistant { id } } \
-    generation { id status text sequence finishReason finishedAt usage { totalTokens } error { code } }";
+    deletedAt generation { id provider model status text sequence finishReason finishedAt usage { totalTokens } error { code } }";
 
 /// What a client keeps of an assistant.
 const ASSISTANT: &str =
@@ -186,7 +186,7 @@ fn differing<'a>(
 /// Everything there is and the cursor from before it was read, in one request.
 async fn read(client: &Client) -> (Held, String) {
     let query = format!(
-        "{{ viewer {{ syncCursor assistants(first: 100) {{ nodes {{ {ASSISTANT} }} }} chats(filter: {{ archived: null }}, first: 30) {{ pageInfo {{ hasNextPage }} \
+        "{{ viewer {{ syncCursor assistants(first: 100) {{ nodes {{ {ASSISTANT} }} }} chats(filter: {{ archived: null }}, first: 20) {{ pageInfo {{ hasNextPage }} \
          nodes {{ {CHAT} messages(last: 50) {{ pageInfo {{ hasPreviousPage }} nodes {{ {MESSAGE} }} }} }} }} }} }}"
     );
     let mut answer = client.ok(&query, json!({})).await;
