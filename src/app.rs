@@ -20,6 +20,7 @@ use crate::error::Result;
 use crate::event::{self, Log};
 use crate::job::{self, Jobs};
 use crate::model::catalogue::Catalogue;
+use crate::usage;
 use crate::vault::Vault;
 
 /// How many connections are kept apart for what must go on while requests use up the others.
@@ -181,6 +182,7 @@ impl App {
         let mut connection = self.connection().await?;
         session::sweep(&mut connection).await?;
         event::trim(&mut connection, self.config().settings.event_days).await?;
+        usage::recover::sweep(&mut connection, self.models()).await?;
         Ok(())
     }
 

@@ -227,12 +227,18 @@ pub enum ErrorCode {
     KeyInvalid,
     /// The provider could not be asked; try again.
     ProviderUnavailable,
+    /// What has to be sent is more than the model takes.
+    ContextTooLong,
     /// The base URL is not one that this server may call.
     BaseUrlNotAllowed,
     /// At least one administrator must remain.
     LastAdmin,
     /// A limit on how much of this the viewer may have or do at once.
     LimitReached,
+    /// The budget that pays for this is used up.
+    BudgetExceeded,
+    /// Nobody knows what the model costs, so no budget can pay for it.
+    PriceUnknown,
     /// The action does not fit the state the object is in.
     InvalidState,
 }

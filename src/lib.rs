@@ -13,6 +13,7 @@
 //! | [`account`] | people: passwords, sessions, tokens, roles, the audit log |
 //! | [`chat`] | rooms and messages; [`chat::branch`] is the tree they stand in, [`chat::reply`] the engine that writes answers |
 //! | [`assistant`] | AIs with instructions and a model of their own, private or shared |
+//! | [`usage`] | what every attempt at a provider cost, reports of it, and budgets |
 //! | [`model`] | models: what they take, can and cost |
 //! | [`vault`] | provider keys, sealed |
 //! | [`ai`] | talking to models, in neutral words; one folder per wire format |
@@ -25,7 +26,7 @@
 //! Imports run one way:
 //!
 //! ```text
-//! command -> server -> graphql -> viewer | admin -> chat -> assistant | model -> vault -> account -> event | job | db | page | input -> id | error | scalar
+//! command -> server -> graphql -> viewer | admin -> chat -> assistant | usage -> model -> vault -> account -> event | job | db | page | input -> id | error | scalar
 //!                                                    chat -> ai                          (app and context go everywhere)
 //! ```
 //!
@@ -80,5 +81,6 @@ pub mod model;
 pub mod page;
 pub mod scalar;
 pub mod server;
+pub mod usage;
 pub mod vault;
 pub mod viewer;

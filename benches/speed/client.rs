@@ -73,6 +73,21 @@ impl Client {
             .to_owned()
     }
 
+    /// Opens a chat as an app does: the chat, how it looks, its newest page.
+    pub async fn open(&self, chat_id: &str) {
+        let query = "query ($id: ID!) { viewer { syncCursor } chat(id: $id) { id title viewerState { unreadCount } activeGenerations { id } \
+            messages(last: 50) { nodes { id role content generation { id status } } pageInfo { hasPreviousPage startCursor } } } }";
+        let data = self.run(query, json!({ "id": chat_id })).await;
+        assert_eq!(data["chat"]["messages"]["nodes"].as_array().map(Vec::len), Some(50));
+    }
+
+    /// Asks what an answer would take.
+    pub async fn plan(&self, chat_id: &str) {
+        let query = "query ($id: ID!) { generationPlan(input: { chatId: $id, content: \"Go\" }) { lanes { messageIds inputTokens cost { mostUsd } } refusals { code } } }";
+        let data = self.run(query, json!({ "id": chat_id })).await;
+        assert_eq!(data["generationPlan"]["refusals"], json!([]));
+    }
+
     /// Reads the page of 50 before a message.
     pub async fn page(&self, chat_id: &str, sequence: u64) {
         let before = BASE64_URL_SAFE_NO_PAD.encode(sequence.to_string());

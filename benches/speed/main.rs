@@ -33,6 +33,7 @@ fn main() {
         one_stream(&server).await;
         many_streams(&server).await;
         history(&server).await;
+        long_chats(&server).await;
         server.stop().await;
     });
 }
@@ -174,6 +175,43 @@ async fn history(server: &Server) {
         println!(
             "history page of 50 in a chat of {messages:>9} messages: median {:5.2} ms",
             milliseconds(median(&mut times))
+        );
+    }
+}
+
+/// Opening, planning and sending in a short and a long chat: what they cost must not grow with the chat.
+async fn long_chats(server: &Server) {
+    const ROUNDS: usize = 100;
+    for messages in [50, 5_000] {
+        let person = server.register(&format!("long{messages}")).await;
+        let chat = person.chat("tokens=1,rate=0").await;
+        server.fill(&chat, messages).await;
+        let mut socket = Socket::open(&person).await;
+        let (mut opened, mut planned, mut sent) = (Vec::new(), Vec::new(), Vec::new());
+        for round in 0..ROUNDS + 20 {
+            let start = Instant::now();
+            person.open(&chat).await;
+            let open = start.elapsed();
+            let start = Instant::now();
+            person.plan(&chat).await;
+            let plan = start.elapsed();
+            let start = Instant::now();
+            let generation = person.send(&chat).await;
+            socket.watch(&generation).await;
+            socket.first_text().await;
+            let send = start.elapsed();
+            socket.end().await;
+            if round >= 20 {
+                opened.push(open);
+                planned.push(plan);
+                sent.push(send);
+            }
+        }
+        println!(
+            "chat of {messages:>5} messages: opens in {:5.2} ms, plans in {:5.2} ms, first token after {:5.2} ms (medians)",
+            milliseconds(median(&mut opened)),
+            milliseconds(median(&mut planned)),
+            milliseconds(median(&mut sent))
         );
     }
 }

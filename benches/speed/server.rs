@@ -78,9 +78,9 @@ impl Server {
         let mut connection = parlor::db::connect(&self.postgres.url()).await.expect("a connection");
         let chat = parlor::id::ChatId::from(chat_id).0;
         let insert = format!(
-            "SET statement_timeout = 0; INSERT INTO messages (id, chat_id, sequence, role, content) \
-             SELECT gen_random_uuid(), '{chat}', n, 'USER', 'Message number ' || n || ' of a long conversation about nothing in particular.' \
-             FROM generate_series(1, {messages}) AS n; \
+            "SET statement_timeout = 0; INSERT INTO messages (id, chat_id, sequence, parent_id, role, content) \
+             SELECT id, '{chat}', n, lag(id) OVER (ORDER BY n), 'USER', 'Message number ' || n || ' of a long conversation about nothing in particular.' \
+             FROM (SELECT n, gen_random_uuid() AS id FROM generate_series(1, {messages}) AS n) AS line; \
              UPDATE chats SET last_sequence = {messages} WHERE id = '{chat}'; ANALYZE messages"
         );
         diesel_async::SimpleAsyncConnection::batch_execute(&mut connection, &insert)

@@ -13,6 +13,8 @@ use crate::context::RequestContext;
 use crate::error::{Result, UserError, payload};
 use crate::id::{AuditId, ChatId, UserId};
 use crate::page::{Page, PageArguments, Window};
+use crate::usage::api::{self as usage, Budget, UsageReport};
+use crate::usage::report::{UsageGrouping, Wanted};
 
 /// An account as administrators see it.
 #[derive(Debug, Clone)]
@@ -59,6 +61,12 @@ impl AdminUser {
     /// Since when the account is barred.
     async fn deactivated_at(&self) -> Option<DateTime<Utc>> {
         self.0.deactivated_at
+    }
+
+    /// What the person may spend; no budget is no limit.
+    async fn budgets(&self, context: &Context<'_>) -> Result<Vec<Budget>> {
+        context.viewer().admin()?;
+        usage::budgets_of(context, self.0.id).await
     }
 
     /// When it was made.
@@ -194,6 +202,21 @@ impl Admin {
             },
         )
         .await
+    }
+
+    /// What people have used in a time, added up.
+    async fn usage(
+        &self,
+        context: &Context<'_>,
+        #[graphql(desc = "The beginning of the time; thirty days before its end when left out.")] from: Option<
+            DateTime<Utc>,
+        >,
+        #[graphql(desc = "The end of the time; now when left out.")] to: Option<DateTime<Utc>>,
+        #[graphql(desc = "What to add up by.", default_with = "UsageGrouping::Day")] group_by: UsageGrouping,
+        #[graphql(desc = "Only what this person has used.")] user_id: Option<UserId>,
+    ) -> Result<UsageReport> {
+        context.viewer().admin()?;
+        UsageReport::read(context, Wanted::new(user_id, from, to, group_by)?).await
     }
 
     /// Who did or read what, newest first.

@@ -13,6 +13,8 @@ pub enum FailureKind {
     RateLimited,
     /// No credit, or a spending cap: waiting does not help.
     QuotaExceeded,
+    /// The budget for it is used up. Never said by a provider: those who keep budgets say it.
+    BudgetExceeded,
     /// The provider is overloaded, broken, unreachable or answers something else than its protocol.
     Unavailable,
     /// The provider took too long.
@@ -33,11 +35,12 @@ pub enum FailureKind {
 
 impl FailureKind {
     /// Every kind.
-    pub const ALL: [Self; 12] = [
+    pub const ALL: [Self; 13] = [
         Self::KeyMissing,
         Self::KeyInvalid,
         Self::RateLimited,
         Self::QuotaExceeded,
+        Self::BudgetExceeded,
         Self::Unavailable,
         Self::Timeout,
         Self::ContextTooLong,
@@ -55,6 +58,7 @@ impl FailureKind {
             Self::KeyInvalid => "key_invalid",
             Self::RateLimited => "rate_limited",
             Self::QuotaExceeded => "quota_exceeded",
+            Self::BudgetExceeded => "budget_exceeded",
             Self::Unavailable => "unavailable",
             Self::Timeout => "timeout",
             Self::ContextTooLong => "context_too_long",

@@ -2,13 +2,13 @@
 
 use std::time::Duration;
 
-use futures_util::StreamExt;
-
 use super::reply::payer::{self, Payer, Wish};
-use crate::ai::{Delta, Failure, Provider, Request, Turn};
+use crate::ai::{Provider, Request, Turn};
 use crate::app::App;
-use crate::id::UserId;
+use crate::id::{ChatId, UserId};
 use crate::job::Trouble;
+use crate::usage::aside as usage;
+use crate::usage::terms::{self, Asker};
 use crate::vault::key::{self, Verdict};
 
 /// What a background question is for.
@@ -25,6 +25,13 @@ impl Purpose {
             Purpose::Title => "scripted:title,first=0,delay=0",
         }
     }
+
+    /// What the ledger calls it.
+    fn in_the_ledger(self) -> terms::Purpose {
+        match self {
+            Purpose::Title => terms::Purpose::Title,
+        }
+    }
 }
 
 /// A question of Parlor's own.
@@ -34,6 +41,8 @@ pub struct Aside {
     pub purpose: Purpose,
     /// Who pays.
     pub user_id: UserId,
+    /// Which chat it is about.
+    pub chat_id: Option<ChatId>,
     /// Whose model, and which.
     pub wish: Wish,
     /// The question.
@@ -51,7 +60,11 @@ pub async fn ask(app: &App, aside: Aside) -> Result<String, Trouble> {
     let payer = payer::resolve(&mut connection, app, aside.user_id, aside.wish).await?;
     drop(connection);
     let Payer {
-        endpoint, model, key, ..
+        endpoint,
+        model,
+        key,
+        tab,
+        ..
     } = payer;
     let scripted = endpoint.provider == Provider::Scripted;
     let request = Request {
@@ -64,7 +77,22 @@ pub async fn ask(app: &App, aside: Aside) -> Result<String, Trouble> {
         max_output_tokens: Some(aside.max_output_tokens),
         ..Request::default()
     };
-    let said = read(app, endpoint, request).await;
+    let asker = Asker {
+        user_id: aside.user_id,
+        chat_id: aside.chat_id,
+        generation_id: None,
+        purpose: aside.purpose.in_the_ledger(),
+    };
+    let said = usage::ask(
+        app,
+        usage::Aside {
+            asker,
+            tab,
+            endpoint,
+            request,
+        },
+    )
+    .await?;
     if let Some(key) = &key {
         let verdict = match &said {
             Ok(_) => Verdict::Accepted,
@@ -80,17 +108,4 @@ pub async fn ask(app: &App, aside: Aside) -> Result<String, Trouble> {
             Trouble::hopeless(detail)
         }
     })
-}
-
-async fn read(app: &App, endpoint: crate::ai::Endpoint, request: Request) -> Result<String, Failure> {
-    let mut answer = app.ai().stream(endpoint, request);
-    let mut said = String::new();
-    while let Some(delta) = answer.next().await {
-        match delta? {
-            Delta::Text(text) => said.push_str(&text),
-            Delta::Finished { .. } => break,
-            _ => {}
-        }
-    }
-    Ok(said)
 }

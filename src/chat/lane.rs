@@ -78,24 +78,42 @@ pub struct Lane {
     pub manner: Manner,
 }
 
-/// Everybody who is to answer: at least one.
+/// Everybody who is to answer, or what is sent to each of them: at least one.
 #[derive(Debug)]
-pub struct Lanes {
+pub struct Lanes<T = Lane> {
     /// In the order in which they were named.
-    pub lanes: Vec<Lane>,
+    pub lanes: Vec<T>,
     /// What becomes of their answers.
     pub mode: Mode,
 }
 
-impl Lanes {
+impl<T> Lanes<T> {
     /// One lane alone.
-    pub fn one(lane: Lane) -> Self {
+    pub fn one(lane: T) -> Self {
         Lanes {
             lanes: vec![lane],
             mode: Mode::Compare,
         }
     }
 
+    /// How many answers they write.
+    pub fn answers(&self) -> usize {
+        match self.mode {
+            Mode::Compare | Mode::Race => self.lanes.len(),
+            Mode::Fallback => 1,
+        }
+    }
+
+    /// The same with something else for each lane.
+    pub fn map<U>(self, change: impl FnMut(T) -> U) -> Lanes<U> {
+        Lanes {
+            lanes: self.lanes.into_iter().map(change).collect(),
+            mode: self.mode,
+        }
+    }
+}
+
+impl Lanes {
     /// Who answers `user_id` in this chat; where nothing is wished, as the chat and its assistant say.
     ///
     /// # Errors
@@ -143,14 +161,6 @@ impl Lanes {
             lanes,
             mode: reply.mode,
         })
-    }
-
-    /// How many answers they write.
-    pub fn answers(&self) -> usize {
-        match self.mode {
-            Mode::Compare | Mode::Race => self.lanes.len(),
-            Mode::Fallback => 1,
-        }
     }
 }
 

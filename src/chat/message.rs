@@ -93,6 +93,8 @@ pub struct NewRow {
     pub active: bool,
     /// Whether it is the way down from its parent.
     pub chosen: bool,
+    /// How many tokens the text has.
+    pub tokens: Option<i32>,
 }
 
 /// A page of a chat's active branch. Keyset on `(chat_id, sequence)`: as fast at a million messages as at ten.

@@ -3,6 +3,7 @@
 pub mod answering;
 pub mod api;
 pub mod aside;
+pub mod ask;
 pub mod branch;
 pub mod change;
 #[expect(
@@ -16,6 +17,8 @@ pub mod event;
 pub mod lane;
 pub mod member;
 pub mod message;
+pub mod plan;
+pub mod preview;
 pub mod read;
 pub mod reply;
 pub mod resume;

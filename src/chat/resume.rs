@@ -4,13 +4,14 @@ use diesel::dsl::now;
 use diesel::prelude::*;
 use diesel_async::{AsyncConnection, RunQueryDsl};
 
+use super::ask::Ask;
 use super::claim::{Claim, Sent};
 use super::event;
 use super::lane::{Lane, Lanes};
 use super::member::Membership;
 use super::message::{self, Message};
+use super::plan::Plan;
 use super::reply::generation::{self, Generation, GenerationStatus, NewGeneration};
-use super::reply::payer::Payer;
 use super::send::{admit, begin};
 use super::turn::check_running;
 use crate::app::App;
@@ -35,10 +36,16 @@ pub async fn go_on(app: &App, user_id: UserId, id: GenerationId, idempotency_key
     let message = message::find_many_visible(&mut connection, user_id, &[old.message_id]).await?;
     let assistant_id = message.values().next().and_then(|message| message.assistant_id);
     let lane = Lane::again(&mut connection, app, user_id, &old, assistant_id).await?;
+    let chat = Membership::of(&mut connection, user_id, old.chat_id)
+        .await?
+        .ok_or_else(not_found)?
+        .chat;
+    let ask = Ask::going_on(user_id, &chat, old.message_id);
+    let plans = ask.plan(&mut connection, app, Lanes::one(lane)).await?;
     let stored = connection
-        .transaction(async |connection| store(connection, app, &claim, &old, &lane.payer).await)
+        .transaction(async |connection| store(connection, app, &claim, &old, &plans).await)
         .await?;
-    begin(app, &mut connection, &claim, stored, Lanes::one(lane)).await
+    begin(app, &mut connection, &claim, stored, plans).await
 }
 
 async fn find(connection: &mut Connection, user_id: UserId, id: GenerationId) -> Result<Generation> {
@@ -91,7 +98,7 @@ async fn store(
     app: &App,
     claim: &Claim,
     old: &Generation,
-    payer: &Payer,
+    plans: &Lanes<Plan>,
 ) -> Result<Option<Sent>> {
     let hidden = |error| match error {
         Error::Rejected(_) => not_found(),
@@ -100,6 +107,10 @@ async fn store(
     let Membership { chat, .. } = Membership::lock(connection, claim.user_id, old.chat_id)
         .await
         .map_err(hidden)?;
+    let [plan] = plans.lanes.as_slice() else {
+        return Err(Error::internal("an answer goes on in one lane"));
+    };
+    let payer = &plan.lane.payer;
     let new_id = GenerationId::new();
     if !claim.take(connection, chat.id, old.message_id, new_id).await? {
         return Ok(None);
@@ -136,7 +147,7 @@ async fn store(
         lanes_of: None,
         race: false,
     };
-    let generation = generation::insert(connection, new).await?;
+    let generation = generation::insert(connection, new, &payer.tab, plan.input_tokens).await?;
     diesel::update(chats::table.find(chat.id))
         .set((
             chats::version.eq(chats::version + 1),

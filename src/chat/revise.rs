@@ -3,6 +3,8 @@
 use diesel::prelude::*;
 use diesel_async::{AsyncConnection, RunQueryDsl};
 
+use super::ask::Ask;
+use super::chat::Chat;
 use super::claim::{Claim, Sent};
 use super::lane::{Lanes, Reply};
 use super::member::Membership;
@@ -46,14 +48,27 @@ pub struct Edit {
 pub async fn regenerate(app: &App, user_id: UserId, new: Regeneration) -> Result<Sent> {
     let asked = serde_json::json!(["regenerate", new.message_id.0, new.reply.asked()]);
     let claim = Claim::new(user_id, &new.idempotency_key, &asked)?;
-    let check = |message: &Message| {
-        if message.role == MessageRole::Assistant && message.parent_id.is_some() {
-            return Ok(());
-        }
-        let refusal = "Only answers can be made anew. To ask something else, edit the question.";
-        Err(Error::rejected(ErrorCode::InvalidState, &["messageId"], refusal))
-    };
-    revise(app, claim, new.message_id, None, new.reply, check).await
+    revise(app, claim, new.message_id, None, new.reply, is_answer).await
+}
+
+/// Refuses what is no answer to anything.
+fn is_answer(message: &Message) -> Result<()> {
+    if message.role == MessageRole::Assistant && message.parent_id.is_some() {
+        return Ok(());
+    }
+    let refusal = "Only answers can be made anew. To ask something else, edit the question.";
+    Err(Error::rejected(ErrorCode::InvalidState, &["messageId"], refusal))
+}
+
+/// The answer with this id, which could be made anew, and its chat.
+///
+/// # Errors
+/// NOT_FOUND, INVALID_STATE for what is no answer.
+pub async fn answered(connection: &mut Connection, user_id: UserId, id: MessageId) -> Result<(Chat, Message)> {
+    let message = visible(connection, user_id, id).await?;
+    is_answer(&message)?;
+    let membership = Membership::of(connection, user_id, message.chat_id).await?;
+    Ok((membership.ok_or_else(not_found)?.chat, message))
 }
 
 /// Asks a question in other words, beside the one that there is, and has it answered.
@@ -96,6 +111,8 @@ async fn revise(
         .ok_or_else(not_found)?
         .chat;
     let lanes = Lanes::in_chat(&mut connection, app, user_id, &chat, reply).await?;
+    let ask = Ask::new(user_id, &chat, message.parent_id.into(), question.as_deref());
+    let plans = ask.plan(&mut connection, app, lanes).await?;
     let stored = connection
         .transaction(async |connection| {
             let membership = Membership::lock(connection, user_id, message.chat_id)
@@ -106,12 +123,12 @@ async fn revise(
                 claim: &claim,
                 question: question.as_deref(),
                 place: Place::Fork(parent_id),
-                lanes: &lanes,
+                plans: &plans,
             };
             turn::store(connection, app, &membership, turn).await
         })
         .await?;
-    begin(app, &mut connection, &claim, stored, lanes).await
+    begin(app, &mut connection, &claim, stored, plans).await
 }
 
 /// The message with this id as `user_id` may see it.

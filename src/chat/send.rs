@@ -5,6 +5,8 @@
 //!   no │
 //! who pays? ─ nobody ─ KEY_MISSING, nothing stored
 //!   │
+//! what will be sent? ─ too much ─ CONTEXT_TOO_LONG, nothing stored
+//!   │
 //! transaction: lock the chat (orders its events) ─ claim the key ─ message ─ reply ─ generation ─ events
 //!   │
 //! wake the log ─ start the engine
@@ -13,9 +15,12 @@
 use diesel_async::AsyncConnection;
 use serde_json::json;
 
+use super::ask::Ask;
 use super::claim::{Claim, Sent};
 use super::lane::{Lanes, Mode, Reply};
 use super::member::Membership;
+use super::plan::Plan;
+use super::plan::history::Tip;
 use super::turn::{self, Place, Turn};
 use crate::app::App;
 use crate::db::Connection;
@@ -39,7 +44,7 @@ pub struct NewMessage {
 /// Sends a message and starts the answer.
 ///
 /// # Errors
-/// Refused content, NOT_FOUND, KEY_MISSING, CONFLICT for a key that was used for something else, LIMIT_REACHED.
+/// Refused content, NOT_FOUND, KEY_MISSING, CONTEXT_TOO_LONG, CONFLICT for a key that was used for something else, LIMIT_REACHED.
 pub async fn send(app: &App, user_id: UserId, new: NewMessage) -> Result<Sent> {
     let content = check_content(app, &new.content)?;
     let claim = Claim::new(user_id, &new.idempotency_key, &asked(&new))?;
@@ -53,19 +58,32 @@ pub async fn send(app: &App, user_id: UserId, new: NewMessage) -> Result<Sent> {
         .ok_or_else(|| Error::not_found(&["chatId"], "chat"))?
         .chat;
     let lanes = Lanes::in_chat(&mut connection, app, user_id, &chat, new.reply).await?;
-    let stored = connection
+    let ask = Ask::new(user_id, &chat, Tip::Newest, Some(&content));
+    let plans = ask.plan(&mut connection, app, lanes).await?;
+    let (stored, plans) = connection
         .transaction(async |connection| {
             let membership = Membership::lock(connection, user_id, new.chat_id).await?;
+            let mut plans = plans;
+            if plans
+                .lanes
+                .iter()
+                .any(|plan| plan.last_sequence != membership.chat.last_sequence)
+            {
+                // Somebody wrote meanwhile, and the model has to be shown it.
+                let ask = Ask::new(user_id, &membership.chat, Tip::Newest, Some(&content));
+                let lanes = plans.map(|plan| plan.lane);
+                plans = ask.plan(connection, app, lanes).await?;
+            }
             let turn = Turn {
                 claim: &claim,
                 question: Some(&content),
                 place: Place::End,
-                lanes: &lanes,
+                plans: &plans,
             };
-            turn::store(connection, app, &membership, turn).await
+            Ok::<_, Error>((turn::store(connection, app, &membership, turn).await?, plans))
         })
         .await?;
-    begin(app, &mut connection, &claim, stored, lanes).await
+    begin(app, &mut connection, &claim, stored, plans).await
 }
 
 /// What tells a repeat from another message under the same key.
@@ -104,7 +122,7 @@ pub async fn begin(
     connection: &mut Connection,
     claim: &Claim,
     stored: Option<Sent>,
-    lanes: Lanes,
+    plans: Lanes<Plan>,
 ) -> Result<Sent> {
     let Some(sent) = stored else {
         // Another request with the same key was faster by a moment.
@@ -114,15 +132,15 @@ pub async fn begin(
             .ok_or_else(|| Error::internal("a claimed key without a result"));
     };
     app.log().wake();
-    match lanes.mode {
+    match plans.mode {
         Mode::Fallback => {
             if let Some(generation) = sent.generations.first() {
-                app.engine().start(app, generation, sent.so_far.clone(), lanes.lanes);
+                app.engine().start(app, generation, sent.so_far.clone(), plans.lanes);
             }
         }
         Mode::Compare | Mode::Race => {
-            for (generation, lane) in sent.generations.iter().zip(lanes.lanes) {
-                app.engine().start(app, generation, sent.so_far.clone(), vec![lane]);
+            for (generation, plan) in sent.generations.iter().zip(plans.lanes) {
+                app.engine().start(app, generation, sent.so_far.clone(), vec![plan]);
             }
         }
     }

@@ -11,6 +11,7 @@ use super::event;
 use super::lane::{Lanes, Mode};
 use super::member::Membership;
 use super::message::{Message, MessageRole, NewRow, coalesce};
+use super::plan::Plan;
 use super::reply::generation::{self, NewGeneration};
 use super::title;
 use crate::app::App;
@@ -41,8 +42,8 @@ pub struct Turn<'a> {
     pub question: Option<&'a str>,
     /// Where it is put.
     pub place: Place,
-    /// Who answers it.
-    pub lanes: &'a Lanes,
+    /// What the models are sent that answer it.
+    pub plans: &'a Lanes<Plan>,
 }
 
 /// A title of the message's own making; none leaves the chat's as it is.
@@ -56,7 +57,7 @@ struct Titled {
 /// Stores a turn in the chat of `membership`, which is locked; none when its key was claimed meanwhile.
 ///
 /// # Errors
-/// LIMIT_REACHED for too many running answers or versions, or when Postgres fails.
+/// LIMIT_REACHED for too many running answers or versions, BUDGET_EXCEEDED, or when Postgres fails.
 pub async fn store(
     connection: &mut Connection,
     app: &App,
@@ -66,7 +67,7 @@ pub async fn store(
     let Membership { chat, user_id, .. } = membership;
     let user_id = *user_id;
     let question_id = MessageId::new();
-    let answers: Vec<(MessageId, GenerationId)> = (0..turn.lanes.answers())
+    let answers: Vec<(MessageId, GenerationId)> = (0..turn.plans.answers())
         .map(|_| (MessageId::new(), GenerationId::new()))
         .collect();
     let &[(answer_id, first_id), ..] = answers.as_slice() else {
@@ -89,6 +90,7 @@ pub async fn store(
         }
     };
     let first = chat.last_sequence + 1;
+    let question_tokens = turn.plans.lanes.iter().find_map(|plan| plan.question_tokens);
     let question = turn.question.map(|content| NewRow {
         id: question_id,
         chat_id: chat.id,
@@ -100,10 +102,11 @@ pub async fn store(
         assistant_id: None,
         active: true,
         chosen: true,
+        tokens: question_tokens.and_then(|tokens| tokens.try_into().ok()),
     });
     let sequences = first + i64::from(turn.question.is_some())..;
-    let rows = answers.iter().zip(&turn.lanes.lanes).zip(sequences);
-    let rows = rows.map(|(((id, _), lane), sequence)| NewRow {
+    let rows = answers.iter().zip(&turn.plans.lanes).zip(sequences);
+    let rows = rows.map(|(((id, _), plan), sequence)| NewRow {
         id: *id,
         chat_id: chat.id,
         sequence,
@@ -111,27 +114,29 @@ pub async fn store(
         author_id: None,
         content: String::new(),
         idempotency_key: None,
-        assistant_id: lane.assistant_id,
+        assistant_id: plan.lane.assistant_id,
         active: *id == answer_id,
         chosen: *id == answer_id,
+        tokens: None,
     });
     let message = insert(connection, question, rows.collect()).await?;
     let alone = answers.len() == 1;
     let mut generations = Vec::with_capacity(answers.len());
-    for ((message_id, id), lane) in answers.iter().zip(&turn.lanes.lanes) {
+    for ((message_id, id), plan) in answers.iter().zip(&turn.plans.lanes) {
+        let payer = &plan.lane.payer;
         let new = NewGeneration {
             id: *id,
             message_id: *message_id,
             chat_id: chat.id,
             user_id,
-            provider: lane.payer.endpoint.provider.name().to_owned(),
-            model: lane.payer.model.clone(),
-            key_source: lane.payer.source,
+            provider: payer.endpoint.provider.name().to_owned(),
+            model: payer.model.clone(),
+            key_source: payer.source,
             leased_by: app.engine().node(),
             lanes_of: (!alone).then_some(first_id),
-            race: !alone && turn.lanes.mode == Mode::Race,
+            race: !alone && turn.plans.mode == Mode::Race,
         };
-        generations.push(generation::insert(connection, new).await?);
+        generations.push(generation::insert(connection, new, &payer.tab, plan.input_tokens).await?);
     }
     count(connection, chat, user_id, answers.len(), turn.question).await?;
     match (fork, alone) {

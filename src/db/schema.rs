@@ -75,6 +75,63 @@ diesel::table! {
 }
 
 diesel::table! {
+    /// The ledger: every attempt at a provider, what it used and what it cost.
+    attempts (id) {
+        id -> Uuid,
+        /// The answer that it was made for; null for other purposes and once the answer is removed.
+        generation_id -> Nullable<Uuid>,
+        /// Who asked. Not a reference: what was spent outlives the account.
+        user_id -> Uuid,
+        /// Whose key or budget pays. Not a reference.
+        payer_id -> Uuid,
+        /// Where it was asked. Not a reference: what was spent outlives the chat.
+        chat_id -> Nullable<Uuid>,
+        /// Who was asked.
+        provider -> Text,
+        /// Which model.
+        model -> Text,
+        /// Whose key: the asking person's, the server's, or none (scripted).
+        key_source -> Text,
+        /// Which of the person's keys. Not a reference.
+        api_key_id -> Nullable<Uuid>,
+        /// What for: an answer, or a title or summary made in the background.
+        purpose -> Text,
+        /// When it began.
+        started_at -> Timestamptz,
+        /// When its first word came.
+        first_token_at -> Nullable<Timestamptz>,
+        /// When it ended; null while it runs, and until then its figures are what was expected.
+        ended_at -> Nullable<Timestamptz>,
+        /// How it ended.
+        outcome -> Nullable<Text>,
+        /// Why it failed or broke off.
+        error_code -> Nullable<Text>,
+        /// The provider's own id for it.
+        provider_request_id -> Nullable<Text>,
+        /// Tokens of the prompt, cached ones included.
+        input_tokens -> Int8,
+        /// Tokens of the prompt that the provider had cached.
+        cached_input_tokens -> Int8,
+        /// Tokens of the prompt that the provider put into its cache.
+        cache_write_tokens -> Int8,
+        /// Tokens of what was written, reasoning included.
+        output_tokens -> Int8,
+        /// Tokens of the reasoning.
+        reasoning_tokens -> Int8,
+        /// The provider's usage, word for word.
+        raw_usage -> Nullable<Jsonb>,
+        /// What it cost, in millionths of a US dollar; null when nobody knows the price.
+        cost_micro_usd -> Nullable<Int8>,
+        /// The prices that it was charged by; provider when the provider told the cost itself.
+        price_version -> Nullable<Text>,
+        /// How sure the figures are: counted here, told by the provider, or compared with its bill.
+        state -> Text,
+        /// What it holds, or in the end held, of its payer's budget.
+        reserved_micro_usd -> Int8,
+    }
+}
+
+diesel::table! {
     /// Who did or read what, where it matters: administration, keys, failed sign-ins.
     audit_log (id) {
         id -> Uuid,
@@ -90,6 +147,28 @@ diesel::table! {
         address -> Nullable<Text>,
         /// What else an administrator needs to know; never a secret or a message text.
         detail -> Jsonb,
+    }
+}
+
+diesel::table! {
+    /// What people may spend. Its row is locked by whoever reserves or settles, so that nobody overspends together.
+    budgets (user_id, scope) {
+        /// Whose budget.
+        user_id -> Uuid,
+        /// SERVER_KEY: what the server's keys may spend for them, set by administrators. OWN_KEYS: what their own keys may spend, set by themselves.
+        scope -> Text,
+        /// The most of a period, in millionths of a US dollar.
+        limit_micro_usd -> Int8,
+        /// How long it lasts: a day or a month of UTC, or for good.
+        period -> Text,
+        /// When the period began.
+        period_started_at -> Timestamptz,
+        /// When it ends and nothing counts as spent; null for TOTAL.
+        period_ends_at -> Nullable<Timestamptz>,
+        /// What the ended attempts of the period cost.
+        spent_micro_usd -> Int8,
+        /// What the running attempts hold.
+        reserved_micro_usd -> Int8,
     }
 }
 
@@ -252,6 +331,12 @@ diesel::table! {
         leased_by -> Uuid,
         /// When that process counts as dead unless it says otherwise before.
         lease_expires_at -> Timestamptz,
+        /// What its attempts cost together, in millionths of a US dollar; null when nobody knows the price.
+        cost_micro_usd -> Nullable<Int8>,
+        /// How sure its figures are; null while it runs.
+        cost_state -> Nullable<Text>,
+        /// The prices that it was charged by.
+        price_version -> Nullable<Text>,
         /// How many bytes of its message's text were there when another generation went on with it; null for the newest, whose text is all of it.
         text_octets -> Nullable<Int4>,
         /// The first of the answers that were asked for together with it, its own id on that one; null when it was asked for alone. Not a reference.
@@ -329,6 +414,8 @@ diesel::table! {
         chosen -> Bool,
         /// The assistant that wrote it; null for people's messages and for answers from before there was a choice. Not a reference.
         assistant_id -> Nullable<Uuid>,
+        /// How many tokens the text has, counted with o200k_base; null while an answer is written and for messages from before counting.
+        tokens -> Nullable<Int4>,
     }
 }
 
@@ -474,6 +561,8 @@ diesel::table! {
 
 diesel::joinable!(api_keys -> users (user_id));
 diesel::joinable!(assistants -> users (owner_id));
+diesel::joinable!(attempts -> generations (generation_id));
+diesel::joinable!(budgets -> users (user_id));
 diesel::joinable!(chat_assistants -> assistants (assistant_id));
 diesel::joinable!(chat_assistants -> chats (chat_id));
 diesel::joinable!(chat_members -> chats (chat_id));
@@ -493,7 +582,9 @@ diesel::joinable!(sessions -> users (user_id));
 diesel::allow_tables_to_appear_in_same_query!(
     api_keys,
     assistants,
+    attempts,
     audit_log,
+    budgets,
     chat_assistants,
     chat_members,
     chats,

@@ -17,10 +17,11 @@ use crate::account::viewer::{Client, Viewer};
 use crate::admin::{AdminMutation, AdminQuery};
 use crate::app::App;
 use crate::assistant::api::AssistantMutation;
-use crate::chat::api::{BranchMutation, ChatLoader, ChatMutation, ChatQuery, ChatSubscription};
+use crate::chat::api::{BranchMutation, ChatLoader, ChatMutation, ChatQuery, ChatSubscription, PlanQuery};
 use crate::error::{Error, Result};
 use crate::event::{self, SyncCursor};
 use crate::model::api::ModelMutation;
+use crate::usage::api::UsageMutation;
 use crate::vault::api::VaultMutation;
 use crate::viewer::{SignInMutation, ViewerQuery};
 
@@ -32,6 +33,7 @@ pub struct Query(
     ViewerQuery,
     AccountQuery,
     ChatQuery,
+    PlanQuery,
     AdminQuery,
 );
 
@@ -46,6 +48,7 @@ pub struct Mutation(
     AssistantMutation,
     VaultMutation,
     ModelMutation,
+    UsageMutation,
     AdminMutation,
 );
 

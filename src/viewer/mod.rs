@@ -21,6 +21,8 @@ use crate::context::RequestContext;
 use crate::error::{Error, ErrorCode, Result, UserError, payload};
 use crate::event::{self, SyncCursor};
 use crate::page::PageArguments;
+use crate::usage::api::{self as usage, Budget, UsageReport};
+use crate::usage::report::{UsageGrouping, Wanted};
 use crate::vault::api::ApiKey;
 use crate::vault::key;
 
@@ -114,6 +116,24 @@ impl Viewer {
             before,
         };
         assistants::list(context, self.user.id, arguments).await
+    }
+
+    /// What the person has used in a time, added up.
+    async fn usage(
+        &self,
+        context: &Context<'_>,
+        #[graphql(desc = "The beginning of the time; thirty days before its end when left out.")] from: Option<
+            DateTime<Utc>,
+        >,
+        #[graphql(desc = "The end of the time; now when left out.")] to: Option<DateTime<Utc>>,
+        #[graphql(desc = "What to add up by.", default_with = "UsageGrouping::Day")] group_by: UsageGrouping,
+    ) -> Result<UsageReport> {
+        UsageReport::read(context, Wanted::new(Some(self.user.id), from, to, group_by)?).await
+    }
+
+    /// What the person may spend; no budget is no limit.
+    async fn budgets(&self, context: &Context<'_>) -> Result<Vec<Budget>> {
+        usage::budgets_of(context, self.user.id).await
     }
 
     /// The devices that the person is signed in on, newest first.

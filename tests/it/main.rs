@@ -25,4 +25,5 @@ mod send;
 mod tidy;
 mod titles;
 mod tree;
+mod usage;
 mod walk;

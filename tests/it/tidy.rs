@@ -5,7 +5,7 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 /// Which rooms a room may import. `app` and `context` are handles that go everywhere.
-const MAY_IMPORT: [(&str, &[&str]); 22] = [
+const MAY_IMPORT: [(&str, &[&str]); 23] = [
     (
         "command",
         &[
@@ -27,6 +27,7 @@ const MAY_IMPORT: [(&str, &[&str]); 22] = [
             "id",
             "model",
             "page",
+            "usage",
             "vault",
             "viewer",
         ],
@@ -42,10 +43,11 @@ const MAY_IMPORT: [(&str, &[&str]); 22] = [
             "event",
             "id",
             "page",
+            "usage",
             "vault",
         ],
     ),
-    ("admin", &["account", "chat", "error", "id", "page"]),
+    ("admin", &["account", "chat", "error", "id", "page", "usage"]),
     (
         "chat",
         &[
@@ -61,6 +63,7 @@ const MAY_IMPORT: [(&str, &[&str]); 22] = [
             "model",
             "page",
             "scalar",
+            "usage",
             "vault",
         ],
     ),
@@ -68,6 +71,10 @@ const MAY_IMPORT: [(&str, &[&str]); 22] = [
     (
         "assistant",
         &["account", "ai", "db", "error", "event", "id", "input", "page", "vault"],
+    ),
+    (
+        "usage",
+        &["account", "ai", "db", "error", "id", "model", "scalar", "vault"],
     ),
     (
         "model",
@@ -87,7 +94,7 @@ const MAY_IMPORT: [(&str, &[&str]); 22] = [
     (
         "app",
         &[
-            "account", "ai", "chat", "config", "db", "error", "event", "job", "model", "vault",
+            "account", "ai", "chat", "config", "db", "error", "event", "job", "model", "usage", "vault",
         ],
     ),
     ("context", &["account", "error"]),

@@ -15,6 +15,8 @@ pub enum GenerationErrorCode {
     RateLimited,
     /// The account behind the key has no credit left.
     QuotaExceeded,
+    /// The budget for it is used up.
+    BudgetExceeded,
     /// The provider has a fault or cannot be reached.
     Unavailable,
     /// The provider did not answer in time.
@@ -42,6 +44,8 @@ pub enum ErrorAction {
     CheckKey,
     /// Add credit to the provider's account.
     AddCredit,
+    /// Set a higher budget, or ask an administrator for one.
+    RaiseBudget,
     /// Choose another model.
     ChangeModel,
     /// Say less: clear the history or start a new chat.
@@ -74,6 +78,7 @@ impl From<FailureKind> for GenerationErrorCode {
             FailureKind::KeyInvalid => Self::KeyInvalid,
             FailureKind::RateLimited => Self::RateLimited,
             FailureKind::QuotaExceeded => Self::QuotaExceeded,
+            FailureKind::BudgetExceeded => Self::BudgetExceeded,
             FailureKind::Unavailable => Self::Unavailable,
             FailureKind::Timeout => Self::Timeout,
             FailureKind::ContextTooLong => Self::ContextTooLong,
@@ -126,6 +131,10 @@ fn helps(kind: FailureKind, name: &str) -> (String, ErrorAction) {
         FailureKind::QuotaExceeded => (
             format!("The {name} account behind this key has no credit left. Please add credit there, or use another key."),
             Action::AddCredit,
+        ),
+        FailureKind::BudgetExceeded => (
+            "The budget for this is used up. What came before is kept; raise the budget, or use another key.".into(),
+            Action::RaiseBudget,
         ),
         FailureKind::Unavailable => (
             "AI service temporarily unavailable. Please try again later.".into(),

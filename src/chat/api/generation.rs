@@ -14,10 +14,11 @@ use crate::chat::reply::watch::Watched;
 use crate::context::RequestContext;
 use crate::error::{Error, Result};
 use crate::id::GenerationId;
-use crate::scalar::Long;
+use crate::scalar::{Decimal, Long};
+use crate::usage::terms::CostState;
 use crate::vault::api::ProviderName;
 
-/// What an answer used, as the provider counts.
+/// What an answer used and cost, all its attempts together: as the provider counts, or else as counted here.
 #[derive(Debug, Clone, PartialEq, Eq, SimpleObject)]
 pub struct TokenUsage {
     /// Tokens of the prompt, cached ones included.
@@ -30,6 +31,12 @@ pub struct TokenUsage {
     reasoning_tokens: Long,
     /// Prompt and answer together.
     total_tokens: Long,
+    /// What it cost, in USD; null when nobody knows the price, which is not the same as nothing.
+    cost_usd: Option<Decimal>,
+    /// How sure these figures are.
+    cost_state: CostState,
+    /// The prices that it was charged by; null when nobody knows them.
+    price_version: Option<String>,
 }
 
 /// Why the model stopped.
@@ -160,6 +167,9 @@ impl Answer {
             output_tokens: Long(output),
             reasoning_tokens: Long(self.row.reasoning_tokens.unwrap_or_default()),
             total_tokens: Long(input + output),
+            cost_usd: self.row.cost_micro_usd.map(Decimal),
+            cost_state: self.row.cost_state.unwrap_or(CostState::Estimated),
+            price_version: self.row.price_version.clone(),
         })
     }
 

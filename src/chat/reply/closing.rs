@@ -5,15 +5,22 @@ use diesel::dsl::now;
 use diesel::prelude::*;
 use diesel_async::{AsyncConnection, RunQueryDsl};
 
-use super::generation::GenerationStatus;
+use super::generation::{self, GenerationStatus};
 use super::race;
-use crate::ai::{Failure, FailureKind, FinishReason, Usage};
+use crate::ai::{Failure, FailureKind, FinishReason, tokens};
 use crate::chat::{event, title};
 use crate::db::Connection;
 use crate::db::schema::{chats, generations, messages};
-use crate::error::{Result, whole_seconds};
+use crate::error::{Error, Result, whole_seconds};
 use crate::event::append;
 use crate::id::{ChatId, GenerationId, MessageId, UserId};
+use crate::model::catalogue::Catalogue;
+use crate::usage::tab::{Figures, Tab};
+use crate::usage::terms::{AttemptOutcome, CostState};
+use crate::usage::{self, ledger};
+
+/// The longest text whose tokens are counted in passing: about two milliseconds.
+const INLINE_BYTES: usize = 32 * 1024;
 
 /// How an answer ended.
 #[derive(Debug, Clone)]
@@ -30,18 +37,6 @@ pub enum Outcome {
     Lost,
 }
 
-impl Outcome {
-    /// Whether it decides a race: the answer is complete, or somebody wants no more of it.
-    pub fn decides(&self) -> bool {
-        matches!(self, Outcome::Completed(_) | Outcome::Stopped)
-    }
-
-    /// What it counts as when another lane has won already: who was complete a moment later was stopped, too.
-    fn after_losing(&self) -> &Self {
-        if self.decides() { &Outcome::Lost } else { self }
-    }
-}
-
 /// What an answer has come to.
 #[derive(Debug, Clone, Default)]
 pub struct Progress {
@@ -53,8 +48,8 @@ pub struct Progress {
     pub sequence: i32,
     /// When the first one came.
     pub first_token_at: Option<DateTime<Utc>>,
-    /// What the provider says it used.
-    pub usage: Option<Usage>,
+    /// What its attempts use and cost.
+    pub tab: Tab,
     /// The provider's own id for the call.
     pub provider_request_id: Option<String>,
 }
@@ -69,13 +64,72 @@ struct Final {
     error_code: Option<String>,
     error_retry_after_seconds: Option<i32>,
     provider_request_id: Option<String>,
+    #[diesel(embed)]
+    spent: Spent,
+    raw_usage: Option<serde_json::Value>,
+    first_token_at: Option<DateTime<Utc>>,
+    finished_at: DateTime<Utc>,
+}
+
+/// What an answer came to, as its row keeps it.
+#[derive(AsChangeset)]
+#[diesel(table_name = generations)]
+struct Spent {
     input_tokens: Option<i64>,
     cached_input_tokens: Option<i64>,
     output_tokens: Option<i64>,
     reasoning_tokens: Option<i64>,
-    raw_usage: Option<serde_json::Value>,
-    first_token_at: Option<DateTime<Utc>>,
-    finished_at: DateTime<Utc>,
+    cost_micro_usd: Option<i64>,
+    cost_state: Option<CostState>,
+    price_version: Option<String>,
+}
+
+impl From<Figures> for Spent {
+    fn from(figures: Figures) -> Self {
+        // Without a state there is nothing to tell: an answer whose attempts nobody knows.
+        let known = |count: i64| figures.state.map(|_| count);
+        Spent {
+            input_tokens: known(figures.tokens.input),
+            cached_input_tokens: known(figures.tokens.cached_input),
+            output_tokens: known(figures.tokens.output),
+            reasoning_tokens: known(figures.tokens.reasoning),
+            cost_micro_usd: figures.cost.filter(|_| figures.state.is_some()),
+            cost_state: figures.state,
+            price_version: figures.price_version,
+        }
+    }
+}
+
+impl Outcome {
+    /// Whether it decides a race: the answer is complete, or somebody wants no more of it.
+    pub(super) fn decides(&self) -> bool {
+        matches!(self, Outcome::Completed(_) | Outcome::Stopped)
+    }
+
+    /// What it counts as when another lane has won already: who was complete a moment later was stopped, too.
+    fn after_losing(&self) -> &Self {
+        if self.decides() { &Outcome::Lost } else { self }
+    }
+
+    /// How the attempt that it came from ended.
+    pub(super) fn of_attempt(&self) -> AttemptOutcome {
+        match self {
+            Outcome::Completed(_) => AttemptOutcome::Completed,
+            Outcome::Stopped | Outcome::Lost => AttemptOutcome::Stopped,
+            Outcome::Interrupted => AttemptOutcome::Interrupted,
+            Outcome::Failed(failure) if failure.broke_off() => AttemptOutcome::Interrupted,
+            Outcome::Failed(_) => AttemptOutcome::Failed,
+        }
+    }
+
+    /// Why there is no complete answer.
+    pub(super) fn error(&self) -> Option<FailureKind> {
+        match self {
+            Outcome::Completed(_) | Outcome::Stopped | Outcome::Lost => None,
+            Outcome::Interrupted => Some(FailureKind::Interrupted),
+            Outcome::Failed(failure) => Some(failure.kind),
+        }
+    }
 }
 
 impl Final {
@@ -94,8 +148,9 @@ impl Final {
             }
             Outcome::Failed(failure) => (GenerationStatus::Failed, None, Some(failure.kind), failure.retry_after),
         };
-        let usage = progress.and_then(|progress| progress.usage.as_ref());
-        let count = |of: fn(&Usage) -> u64| usage.map(|usage| i64::try_from(of(usage)).unwrap_or(i64::MAX));
+        let figures = progress.map(|progress| progress.tab.figures());
+        let spent = Spent::from(figures.unwrap_or_default());
+        let last = progress.and_then(|progress| progress.tab.current());
         Final {
             status,
             sequence: progress.map(|progress| progress.sequence),
@@ -110,11 +165,8 @@ impl Final {
                 _ => None,
             }
             .or_else(|| progress.and_then(|progress| progress.provider_request_id.clone())),
-            input_tokens: count(|usage| usage.input_tokens),
-            cached_input_tokens: count(|usage| usage.cached_input_tokens),
-            output_tokens: count(|usage| usage.output_tokens),
-            reasoning_tokens: count(|usage| usage.reasoning_tokens),
-            raw_usage: usage.map(|usage| usage.raw.clone()),
+            raw_usage: last.and_then(|last| last.raw_usage()),
+            spent,
             first_token_at: progress.and_then(|progress| progress.first_token_at),
             finished_at: Utc::now(),
         }
@@ -138,96 +190,151 @@ pub struct Closed {
 /// When Postgres fails.
 pub async fn finish(
     connection: &mut Connection,
+    models: &Catalogue,
     id: GenerationId,
     outcome: &Outcome,
     progress: Option<&Progress>,
 ) -> Result<Option<Closed>> {
     connection
         .transaction(async |connection| {
-            type Begun = (ChatId, Option<GenerationId>, bool);
-            let begun: Option<Begun> = generations::table
-                .find(id)
-                .select((generations::chat_id, generations::lanes_of, generations::race))
-                .first(connection)
-                .await
-                .optional()?;
-            let Some((chat_id, lanes_of, race)) = begun else {
-                return Ok(None);
-            };
-            let race = lanes_of.filter(|_| race);
-            // The chat's lock first: it orders the event.
-            let titled: Option<title::Titled> = chats::table
-                .find(chat_id)
-                .select(title::Titled::as_select())
-                .for_no_key_update()
-                .first(connection)
-                .await
-                .optional()?;
-            let Some(titled) = titled else { return Ok(None) };
-            let has_lost = race.is_some() && race::is_lost(connection, chat_id, id).await?;
-            let outcome = if has_lost { outcome.after_losing() } else { outcome };
-            let changes = Final::new(outcome, progress);
-            let mut open = diesel::update(generations::table)
-                .filter(generations::id.eq(id))
-                .filter(generations::finished_at.is_null())
-                .into_boxed();
-            if progress.is_none() {
-                open = open.filter(generations::lease_expires_at.lt(now));
+            let ended = end(connection, models, id, outcome, progress).await?;
+            // Also when the answer is gone: what it cost is not.
+            if let Some(progress) = progress {
+                ledger::settle(connection, &progress.tab).await?;
             }
-            type Ended = (MessageId, UserId, String, String);
-            let ended: Option<Ended> = open
-                .set(changes)
-                .returning((
-                    generations::message_id,
-                    generations::user_id,
-                    generations::provider,
-                    generations::model,
-                ))
-                .get_result(connection)
-                .await
-                .optional()?;
-            let Some((message_id, user_id, provider, model)) = ended else {
-                return Ok(None);
-            };
-            let message = diesel::update(messages::table.find(message_id));
-            // The text of a tombstone is gone.
-            let text = if has_lost {
-                Some("")
-            } else {
-                progress.map(|progress| progress.text.as_str())
-            };
-            match text {
-                Some(text) => {
-                    message
-                        .set((messages::content.eq(text), messages::version.eq(messages::version + 1)))
-                        .execute(connection)
-                        .await?
-                }
-                None => {
-                    message
-                        .set(messages::version.eq(messages::version + 1))
-                        .execute(connection)
-                        .await?
-                }
-            };
-
-            diesel::update(chats::table.find(chat_id))
-                .set(chats::version.eq(chats::version + 1))
-                .execute(connection)
-                .await?;
-            let events = [
-                event::message_updated(chat_id, message_id, &["CONTENT", "GENERATION"]),
-                event::chat_upserted(chat_id),
-            ];
-            append(connection, events).await?;
-            let lost = match race.filter(|_| !has_lost) {
-                Some(race) => race::ended(connection, chat_id, race, id, outcome.decides()).await?,
-                None => Vec::new(),
-            };
-            let completed = matches!(outcome, Outcome::Completed(_));
-            let calls_for_work =
-                completed && title::wanted(connection, chat_id, &titled, (user_id, provider, model)).await?;
-            Ok(Some(Closed { calls_for_work, lost }))
+            Ok(ended)
         })
         .await
+}
+
+async fn end(
+    connection: &mut Connection,
+    models: &Catalogue,
+    id: GenerationId,
+    outcome: &Outcome,
+    progress: Option<&Progress>,
+) -> Result<Option<Closed>> {
+    let tokens = match progress {
+        Some(progress) => Some(count_tokens(&progress.text).await?),
+        None => None,
+    };
+    type Begun = (ChatId, Option<GenerationId>, bool);
+    let begun: Option<Begun> = generations::table
+        .find(id)
+        .select((generations::chat_id, generations::lanes_of, generations::race))
+        .first(connection)
+        .await
+        .optional()?;
+    let Some((chat_id, lanes_of, race)) = begun else {
+        return Ok(None);
+    };
+    let race = lanes_of.filter(|_| race);
+    // The chat's lock first: it orders the event.
+    let titled: Option<title::Titled> = chats::table
+        .find(chat_id)
+        .select(title::Titled::as_select())
+        .for_no_key_update()
+        .first(connection)
+        .await
+        .optional()?;
+    let Some(titled) = titled else { return Ok(None) };
+    let has_lost = race.is_some() && race::is_lost(connection, chat_id, id).await?;
+    let outcome = if has_lost { outcome.after_losing() } else { outcome };
+    let changes = Final::new(outcome, progress);
+    let mut open = diesel::update(generations::table)
+        .filter(generations::id.eq(id))
+        .filter(generations::finished_at.is_null())
+        .into_boxed();
+    if progress.is_none() {
+        open = open.filter(generations::lease_expires_at.lt(now));
+    }
+    type Ended = (MessageId, UserId, String, String);
+    let ended: Option<Ended> = open
+        .set(changes)
+        .returning((
+            generations::message_id,
+            generations::user_id,
+            generations::provider,
+            generations::model,
+        ))
+        .get_result(connection)
+        .await
+        .optional()?;
+    let Some((message_id, user_id, provider, model)) = ended else {
+        return Ok(None);
+    };
+    if progress.is_none() {
+        recover(connection, models, id).await?;
+    }
+    // The text of a tombstone is gone.
+    let text = match progress {
+        _ if has_lost => Some(("", None)),
+        Some(progress) => Some((progress.text.as_str(), tokens)),
+        None => None,
+    };
+    let message = diesel::update(messages::table.find(message_id));
+    match text {
+        Some((text, tokens)) => {
+            message
+                .set((
+                    messages::content.eq(text),
+                    messages::tokens.eq(tokens),
+                    messages::version.eq(messages::version + 1),
+                ))
+                .execute(connection)
+                .await?
+        }
+        None => {
+            message
+                .set(messages::version.eq(messages::version + 1))
+                .execute(connection)
+                .await?
+        }
+    };
+
+    diesel::update(chats::table.find(chat_id))
+        .set(chats::version.eq(chats::version + 1))
+        .execute(connection)
+        .await?;
+    let events = [
+        event::message_updated(chat_id, message_id, &["CONTENT", "GENERATION"]),
+        event::chat_upserted(chat_id),
+    ];
+    append(connection, events).await?;
+    let lost = match race.filter(|_| !has_lost) {
+        Some(race) => race::ended(connection, chat_id, race, id, outcome.decides()).await?,
+        None => Vec::new(),
+    };
+    let completed = matches!(outcome, Outcome::Completed(_));
+    let calls_for_work = completed && title::wanted(connection, chat_id, &titled, (user_id, provider, model)).await?;
+    Ok(Some(Closed { calls_for_work, lost }))
+}
+
+/// Settles what a dead process has left open.
+async fn recover(connection: &mut Connection, models: &Catalogue, id: GenerationId) -> Result<()> {
+    let stored = generation::texts(connection, &[id]).await?;
+    let Some(stored) = stored.get(&id) else { return Ok(()) };
+    // What it went on with was paid for before.
+    let so_far = generation::octets_before(connection, id).await?;
+    let text = stored.text.get(so_far..).unwrap_or_default();
+    let reasoning = stored.reasoning.as_deref().unwrap_or_default();
+    let figures = usage::recover::recover(connection, models, id, text, reasoning).await?;
+    diesel::update(generations::table.find(id))
+        .set(Spent::from(figures))
+        .execute(connection)
+        .await?;
+    Ok(())
+}
+
+/// The tokens of a text; a long one is counted where it holds nobody up.
+async fn count_tokens(text: &str) -> Result<i32> {
+    let tokens = if text.len() <= INLINE_BYTES {
+        tokens::count(text)
+    } else {
+        let text = text.to_owned();
+        tokio::task::spawn_blocking(move || tokens::count(&text))
+            .await
+            .map_err(Error::surprise)?
+    };
+    Ok(i32::try_from(tokens).unwrap_or(i32::MAX))
 }

@@ -7,19 +7,28 @@ use super::live::{Live, Notice};
 use crate::ai::FailureKind;
 use crate::app::App;
 use crate::chat::event;
-use crate::chat::lane::Lane;
+use crate::chat::plan::Plan;
 use crate::db::schema::{chats, generations, messages};
 use crate::error::{Error, Result};
 use crate::event::append;
 use crate::id::{ChatId, MessageId};
+use crate::usage::ledger;
+use crate::usage::terms::AttemptOutcome;
 
 /// Stores that `next` answers now, and tells those who watch. False when the answer has ended or is gone: then nobody is
 /// to be asked.
 ///
 /// # Errors
 /// When Postgres fails.
-pub(super) async fn fall_back(app: &App, live: &Live, next: &Lane, code: FailureKind) -> Result<bool> {
-    let provider = next.payer.endpoint.provider;
+pub(super) async fn fall_back(app: &App, live: &Live, next: &Plan, code: FailureKind) -> Result<bool> {
+    let payer = &next.lane.payer;
+    let provider = payer.endpoint.provider;
+    let tab = live.tab();
+    tab.ended(AttemptOutcome::Failed, Some(code));
+    let terms = payer
+        .tab
+        .terms()
+        .ok_or_else(|| Error::internal("a tab without terms"))?;
     let mut connection = app.upkeep_connection().await?;
     let stored = connection
         .transaction(async |connection| {
@@ -33,8 +42,8 @@ pub(super) async fn fall_back(app: &App, live: &Live, next: &Lane, code: Failure
                 .optional()?;
             let changes = (
                 generations::provider.eq(provider.name()),
-                generations::model.eq(&next.payer.model),
-                generations::key_source.eq(next.payer.source),
+                generations::model.eq(&payer.model),
+                generations::key_source.eq(payer.source),
             );
             let open = generations::table
                 .find(live.id)
@@ -50,7 +59,7 @@ pub(super) async fn fall_back(app: &App, live: &Live, next: &Lane, code: Failure
             };
             diesel::update(messages::table.find(message_id))
                 .set((
-                    messages::assistant_id.eq(next.assistant_id),
+                    messages::assistant_id.eq(next.lane.assistant_id),
                     messages::version.eq(messages::version + 1),
                 ))
                 .execute(connection)
@@ -60,14 +69,18 @@ pub(super) async fn fall_back(app: &App, live: &Live, next: &Lane, code: Failure
                 [event::message_updated(chat_id, message_id, &["GENERATION"])],
             )
             .await?;
+            ledger::settle(connection, &tab).await?;
+            tab.begin(terms, next.input_tokens);
+            ledger::open(connection, &tab).await?;
             Ok(true)
         })
-        .await?;
+        .await;
+    let stored = stored.inspect_err(|_| tab.withdraw())?;
     if stored {
         app.log().wake();
         live.notice(Notice::FellBack {
             provider,
-            model: next.payer.model.clone(),
+            model: payer.model.clone(),
             code,
         });
     }

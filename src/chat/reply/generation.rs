@@ -11,7 +11,12 @@ use uuid::Uuid;
 
 use crate::db::schema::{chat_members, generations, messages};
 use crate::db::{Connection, text_enum};
+use crate::error::Result;
 use crate::id::{ChatId, GenerationId, MessageId, UserId};
+use crate::usage::ledger;
+use crate::usage::tab::Tab;
+pub use crate::usage::terms::KeySource;
+use crate::usage::terms::{Asker, CostState, Purpose};
 
 /// How long a process counts as alive without a word of it.
 pub const LEASE_SECONDS: i64 = 6;
@@ -31,18 +36,6 @@ text_enum! {
         Stopped = "STOPPED",
         /// It broke off (a cut connection, a stalled provider, a stopped server); what came before is kept.
         Interrupted = "INTERRUPTED",
-    }
-}
-
-text_enum! {
-    /// Whose key pays for an answer.
-    KeySource {
-        /// The asking person's own.
-        User = "USER",
-        /// The server's.
-        Server = "SERVER",
-        /// Nobody's: the scripted provider is free.
-        None = "NONE",
     }
 }
 
@@ -86,6 +79,12 @@ pub struct Generation {
     pub output_tokens: Option<i64>,
     /// Those of them that were reasoning.
     pub reasoning_tokens: Option<i64>,
+    /// What it cost, in micro-USD; none when nobody knows.
+    pub cost_micro_usd: Option<i64>,
+    /// How sure its figures are; none while it runs.
+    pub cost_state: Option<CostState>,
+    /// The prices that it was charged by.
+    pub price_version: Option<String>,
     /// When it was asked for.
     pub queued_at: DateTime<Utc>,
     /// When the model's first word came.
@@ -137,22 +136,36 @@ pub struct StoredText {
     pub reasoning: Option<String>,
 }
 
-/// Stores a new generation, QUEUED.
+/// Stores a new generation, QUEUED, with the first row of its tab: it is going to read `expected_input` tokens or more.
 ///
 /// # Errors
-/// When Postgres fails.
-pub async fn insert(connection: &mut Connection, new: NewGeneration) -> QueryResult<Generation> {
+/// BUDGET_EXCEEDED, PRICE_UNKNOWN, or when Postgres fails.
+pub async fn insert(
+    connection: &mut Connection,
+    new: NewGeneration,
+    tab: &Tab,
+    expected_input: u32,
+) -> Result<Generation> {
     // The database's clock: processes may disagree about the time.
     let row = (
         &new,
         generations::status.eq(GenerationStatus::Queued),
         generations::lease_expires_at.eq(now.into_sql::<Timestamptz>() + LEASE_SECONDS.seconds()),
     );
-    diesel::insert_into(generations::table)
+    let generation = diesel::insert_into(generations::table)
         .values(row)
         .returning(Generation::as_returning())
         .get_result(connection)
-        .await
+        .await?;
+    let asker = Asker {
+        user_id: new.user_id,
+        chat_id: Some(new.chat_id),
+        generation_id: Some(new.id),
+        purpose: Purpose::Answer,
+    };
+    tab.ask(asker, expected_input);
+    ledger::open(connection, tab).await?;
+    Ok(generation)
 }
 
 /// A generation in a chat of `user_id`.
@@ -280,6 +293,26 @@ pub async fn texts(
             )
         })
         .collect())
+}
+
+/// How many bytes of its message's text were there before this generation began.
+///
+/// # Errors
+/// When Postgres fails.
+pub async fn octets_before(connection: &mut Connection, id: GenerationId) -> QueryResult<usize> {
+    let message_id: Option<MessageId> = generations::table
+        .find(id)
+        .select(generations::message_id)
+        .first(connection)
+        .await
+        .optional()?;
+    let octets: Option<i32> = generations::table
+        .filter(generations::message_id.nullable().eq(message_id))
+        .filter(generations::id.lt(id))
+        .select(diesel::dsl::max(generations::text_octets))
+        .first(connection)
+        .await?;
+    Ok(octets.and_then(|octets| usize::try_from(octets).ok()).unwrap_or(0))
 }
 
 /// The answers that are being written in these chats, in one query.

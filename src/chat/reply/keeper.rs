@@ -123,7 +123,7 @@ async fn store_batch(engine: &Engine, app: &App, batch: Vec<Unstored>) -> Result
             first_token_at = progress.first_token_at, lease_expires_at = now() + make_interval(secs => $6) \
           FROM progress JOIN mine USING (id) WHERE generations.id = progress.id AND generations.finished_at IS NULL \
           RETURNING generations.message_id, progress.text) \
-        UPDATE messages SET content = stored.text FROM stored WHERE messages.id = stored.message_id AND deleted_at IS NULL";
+        UPDATE messages SET content = stored.text FROM stored WHERE messages.id = stored.message_id";
     let mut connection = app.upkeep_connection().await?;
     prepared(
         diesel::sql_query(query)
@@ -187,7 +187,7 @@ async fn recover_all(engine: &Engine, app: &App) -> Result<()> {
     for id in generation::abandoned(&mut connection).await? {
         // Our own are late, not dead: Postgres was away.
         if engine.live(id).is_none()
-            && closing::finish(&mut connection, id, &Outcome::Interrupted, None)
+            && closing::finish(&mut connection, app.models(), id, &Outcome::Interrupted, None)
                 .await?
                 .is_some()
         {

@@ -14,8 +14,9 @@ use tokio_util::sync::CancellationToken;
 
 use super::closing::Progress;
 use super::generation::Generation;
-use crate::ai::{FailureKind, Provider, Usage};
+use crate::ai::{FailureKind, Provider};
 use crate::id::{ChatId, GenerationId, MessageId, UserId};
+use crate::usage::tab::Tab;
 
 /// Which of an answer's two texts a delta belongs to.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, async_graphql::Enum)]
@@ -178,11 +179,6 @@ impl Live {
         self.sequence.send_replace(sequence);
     }
 
-    /// Whether it goes on with an earlier answer's text.
-    pub fn goes_on(&self) -> bool {
-        self.lock().base > 0
-    }
-
     /// Tells those who watch what happens.
     pub fn notice(&self, notice: Notice) {
         let mut state = self.lock();
@@ -203,9 +199,16 @@ impl Live {
         self.lock().progress.provider_request_id = provider_request_id;
     }
 
-    /// Notes what was used so far.
-    pub fn used(&self, usage: Usage) {
-        self.lock().progress.usage = Some(usage);
+    /// Puts what it costs on this tab.
+    #[must_use]
+    pub fn on(self, tab: Tab) -> Self {
+        self.lock().progress.tab = tab;
+        self
+    }
+
+    /// What its attempts use and cost.
+    pub fn tab(&self) -> Tab {
+        self.lock().progress.tab.clone()
     }
 
     /// What there is now.

@@ -9,7 +9,6 @@ pub mod closing;
 pub mod generation;
 pub mod live;
 pub mod payer;
-pub mod prompt;
 pub mod watch;
 
 mod fallback;
@@ -28,7 +27,7 @@ use uuid::Uuid;
 use self::generation::Generation;
 use self::live::{Ending, Live};
 use crate::app::App;
-use crate::chat::lane::Lane;
+use crate::chat::plan::Plan;
 use crate::error::{Error, Result};
 use crate::id::{GenerationId, UserId};
 
@@ -73,11 +72,12 @@ impl Engine {
     }
 
     /// Begins an answer, or goes on with the one that has come as far as `so_far`; it is watchable when this returns. The
-    /// first lane is asked, and each further one if those before it fail without a word.
-    pub fn start(&self, app: &App, generation: &Generation, so_far: String, lanes: Vec<Lane>) {
-        let live = Arc::new(Live::new(generation, so_far));
+    /// first of `plans` is asked, and each further one if those before it fail without a word.
+    pub fn start(&self, app: &App, generation: &Generation, so_far: String, plans: Vec<Plan>) {
+        let tab = plans.first().map(|plan| plan.lane.payer.tab.clone());
+        let live = Arc::new(Live::new(generation, so_far).on(tab.unwrap_or_default()));
         self.lock().insert(generation.id, Arc::clone(&live));
-        self.inner.answers.spawn(run::run(app.clone(), live, lanes));
+        self.inner.answers.spawn(run::run(app.clone(), live, plans));
     }
 
     /// The answer with this id, if it is being written by this process.

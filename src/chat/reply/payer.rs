@@ -8,6 +8,8 @@ use crate::app::App;
 use crate::db::Connection;
 use crate::error::{Error, ErrorCode, Result};
 use crate::id::UserId;
+use crate::usage::tab::Tab;
+use crate::usage::terms::Terms;
 use crate::vault::key::{self, UsedKey};
 
 /// What the chat or the message asks for.
@@ -30,6 +32,23 @@ pub struct Payer {
     pub source: KeySource,
     /// The person's key, when it is theirs.
     pub key: Option<UsedKey>,
+    /// What it costs is put on this.
+    pub tab: Tab,
+}
+
+impl Payer {
+    /// This model at this endpoint, on the terms of now.
+    fn new(app: &App, endpoint: Endpoint, model: String, source: KeySource, key: Option<UsedKey>) -> Self {
+        let key_id = key.as_ref().map(|key| key.id);
+        let terms = Terms::new(app.models(), endpoint.provider, &model, source, key_id);
+        Payer {
+            endpoint,
+            model,
+            source,
+            key,
+            tab: Tab::new(terms),
+        }
+    }
 }
 
 /// Whether a model's name is a script for the scripted provider.
@@ -47,18 +66,15 @@ pub async fn resolve(connection: &mut Connection, app: &App, user_id: UserId, wi
     let wants_script = wish.provider == Some(Provider::Scripted)
         || (wish.provider.is_none() && wish.model.as_deref().is_some_and(is_script));
     if development && wants_script {
-        return Ok(scripted(wish.model));
+        return Ok(scripted(app, wish.model));
     }
     let wanted = wish.provider;
     for key in key::list(connection, user_id).await? {
         let provider = key.provider();
         if wanted.is_none_or(|wanted| wanted == provider) {
-            return Ok(Payer {
-                endpoint: app.vault().endpoint(&key)?,
-                model: wish.model.unwrap_or_else(|| settings.openai_model.clone()),
-                source: KeySource::User,
-                key: Some(key.used()),
-            });
+            let model = wish.model.unwrap_or_else(|| settings.openai_model.clone());
+            let endpoint = app.vault().endpoint(&key)?;
+            return Ok(Payer::new(app, endpoint, model, KeySource::User, Some(key.used())));
         }
     }
     let server_key = settings
@@ -66,21 +82,18 @@ pub async fn resolve(connection: &mut Connection, app: &App, user_id: UserId, wi
         .as_ref()
         .filter(|key| !key.expose_secret().trim().is_empty());
     if let Some(secret) = server_key.filter(|_| wanted.is_none_or(|wanted| wanted == Provider::OpenAi)) {
-        return Ok(Payer {
-            endpoint: Endpoint {
-                provider: Provider::OpenAi,
-                format: None,
-                base_url: Some(settings.openai_base_url.clone()),
-                secret: Some(secret.clone()),
-                reach: Reach::Operator,
-            },
-            model: wish.model.unwrap_or_else(|| settings.openai_model.clone()),
-            source: KeySource::Server,
-            key: None,
-        });
+        let endpoint = Endpoint {
+            provider: Provider::OpenAi,
+            format: None,
+            base_url: Some(settings.openai_base_url.clone()),
+            secret: Some(secret.clone()),
+            reach: Reach::Operator,
+        };
+        let model = wish.model.unwrap_or_else(|| settings.openai_model.clone());
+        return Ok(Payer::new(app, endpoint, model, KeySource::Server, None));
     }
     if development && wanted.is_none() && wish.model.is_none() {
-        return Ok(scripted(None));
+        return Ok(scripted(app, None));
     }
     if wanted == Some(Provider::Scripted) {
         let message = "The scripted provider answers in development only. Choose another provider.";
@@ -91,14 +104,9 @@ pub async fn resolve(connection: &mut Connection, app: &App, user_id: UserId, wi
     Err(Error::rejected(ErrorCode::KeyMissing, &[], message))
 }
 
-fn scripted(model: Option<String>) -> Payer {
+fn scripted(app: &App, model: Option<String>) -> Payer {
     let model = model
         .filter(|model| is_script(model))
         .unwrap_or_else(|| "scripted".into());
-    Payer {
-        endpoint: Endpoint::scripted(),
-        model,
-        source: KeySource::None,
-        key: None,
-    }
+    Payer::new(app, Endpoint::scripted(), model, KeySource::None, None)
 }

@@ -96,21 +96,20 @@ pub async fn ended(
         .set(generations::stop_requested_at.eq(now))
         .execute(connection)
         .await?;
-    settle(
-        connection,
-        chat_id,
-        &winner,
-        lost.into_iter().map(|(_, place)| place).collect(),
-    )
-    .await?;
+    settle(connection, chat_id, &winner, &lost).await?;
     Ok(running)
 }
 
 /// Leaves one message where there were several.
-async fn settle(connection: &mut Connection, chat_id: ChatId, winner: &Place, lost: Vec<Place>) -> Result<()> {
-    let losers: Vec<MessageId> = lost.iter().map(|place| place.id).collect();
-    let shown = lost.iter().any(|place| place.active);
-    let chosen = lost.iter().any(|place| place.chosen);
+async fn settle(
+    connection: &mut Connection,
+    chat_id: ChatId,
+    winner: &Place,
+    lost: &[(Progress, Place)],
+) -> Result<()> {
+    let losers: Vec<MessageId> = lost.iter().map(|(_, place)| place.id).collect();
+    let shown = lost.iter().any(|(_, place)| place.active);
+    let chosen = lost.iter().any(|(_, place)| place.chosen);
     // What was said meanwhile goes on below the winner.
     diesel::update(messages::table.filter(messages::parent_id.eq_any(&losers)))
         .set((
@@ -123,9 +122,15 @@ async fn settle(connection: &mut Connection, chat_id: ChatId, winner: &Place, lo
         .bind::<SqlUuid, _>(winner.id)
         .execute(connection)
         .await?;
+    // Of those that are being written the text is kept until their end, which counts what it cost.
+    let ended = lost.iter().filter(|(progress, _)| progress.finished_at.is_some());
+    let ended: Vec<MessageId> = ended.map(|(_, place)| place.id).collect();
+    diesel::update(messages::table.filter(messages::id.eq_any(ended)))
+        .set(messages::content.eq(""))
+        .execute(connection)
+        .await?;
     diesel::update(messages::table.filter(messages::id.eq_any(&losers)))
         .set((
-            messages::content.eq(""),
             messages::deleted_at.eq(now),
             messages::active.eq(false),
             messages::chosen.eq(false),

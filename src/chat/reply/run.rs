@@ -1,4 +1,4 @@
-//! One answer, from the conversation to its closing transaction.
+//! One answer, from the first request to its closing transaction.
 
 use std::panic::AssertUnwindSafe;
 use std::sync::Arc;
@@ -8,19 +8,22 @@ use chrono::Utc;
 use futures_util::{FutureExt, StreamExt};
 
 use super::closing::{self, Outcome};
+use super::fallback;
 use super::live::{Channel, Ending, Live, Notice};
-use super::{fallback, prompt};
-use crate::ai::{Delta, Failure, FailureKind, Request, Turn};
+use super::payer::Payer;
+use crate::ai::{Delta, Endpoint, Failure, FailureKind, FinishReason, Request};
 use crate::app::App;
-use crate::chat::lane::Lane;
+use crate::chat::plan::Plan;
+use crate::usage::budget;
+use crate::usage::tab::Tab;
 use crate::vault::key::{self, UsedKey, Verdict};
 
 /// The longest pause between two attempts to store an answer's end.
 const LONGEST_PAUSE: Duration = Duration::from_secs(5);
 
 /// Makes an answer, and stores its end whatever happens.
-pub(super) async fn run(app: App, live: Arc<Live>, lanes: Vec<Lane>) {
-    let made = AssertUnwindSafe(make(app.clone(), Arc::clone(&live), lanes))
+pub(super) async fn run(app: App, live: Arc<Live>, plans: Vec<Plan>) {
+    let made = AssertUnwindSafe(make(app.clone(), Arc::clone(&live), plans))
         .catch_unwind()
         .await;
     if made.is_err() {
@@ -30,15 +33,15 @@ pub(super) async fn run(app: App, live: Arc<Live>, lanes: Vec<Lane>) {
     }
 }
 
-/// Asks one lane after the other, as long as none has said a word.
-async fn make(app: App, live: Arc<Live>, lanes: Vec<Lane>) {
-    let mut lanes = lanes.into_iter();
-    let mut next = lanes.next();
-    while let Some(lane) = next.take() {
-        let (outcome, key) = ask(&app, &live, lane).await;
+/// Asks one model after the other, as long as none has said a word.
+async fn make(app: App, live: Arc<Live>, plans: Vec<Plan>) {
+    let mut plans = plans.into_iter();
+    let mut next = plans.next();
+    while let Some(plan) = next.take() {
+        let (outcome, key) = attempt(&app, &live, plan).await;
         if let Outcome::Failed(failure) = &outcome {
             tracing::warn!(generation = %live.id, kind = failure.kind.name(), status = failure.http_status, request = failure.provider_request_id, detail = failure.detail, "an answer failed");
-            if let Some(substitute) = lanes.next().filter(|_| live.is_silent()) {
+            if let Some(substitute) = plans.next().filter(|_| live.is_silent()) {
                 note_health(&app, key.as_ref(), Verdict::Refused(failure.kind)).await;
                 match fallback::fall_back(&app, &live, &substitute, failure.kind).await {
                     Ok(true) => {
@@ -47,7 +50,7 @@ async fn make(app: App, live: Arc<Live>, lanes: Vec<Lane>) {
                     }
                     // Stored as it is: the failure, of the one who was asked.
                     Ok(false) => {}
-                    Err(error) => tracing::error!(%error, generation = %live.id, "cannot store who is asked next"),
+                    Err(error) => tracing::error!(%error, generation = %live.id, "cannot go over to another model"),
                 }
             }
         }
@@ -55,30 +58,13 @@ async fn make(app: App, live: Arc<Live>, lanes: Vec<Lane>) {
     }
 }
 
-/// Asks one lane.
-async fn ask(app: &App, live: &Live, lane: Lane) -> (Outcome, Option<UsedKey>) {
-    let Lane { payer, manner, .. } = lane;
-    let key = payer.key;
-    let mut turns = match prompt::conversation(app, live.message_id, live.goes_on()).await {
-        Ok(turns) => turns,
-        Err(error) => {
-            tracing::error!(%error, generation = %live.id, "cannot read the conversation");
-            let failure = Failure::new(FailureKind::Internal, "the conversation could not be read");
-            return (Outcome::Failed(failure), key);
-        }
-    };
-    if !manner.instructions.trim().is_empty() {
-        turns.insert(0, Turn::System(manner.instructions));
-    }
-    let request = Request {
-        model: payer.model,
-        turns,
-        temperature: manner.temperature,
-        max_output_tokens: manner.max_output_tokens,
-        cache_key: Some(live.chat_id.to_string()),
-        ..Request::default()
-    };
-    let answer = app.ai().stream(payer.endpoint, request);
+/// Asks one model.
+async fn attempt(app: &App, live: &Live, plan: Plan) -> (Outcome, Option<UsedKey>) {
+    let Plan { lane, mut request, .. } = plan;
+    let Payer { endpoint, key, .. } = lane.payer;
+    let tab = live.tab();
+    let wanted = request.max_output_tokens;
+    request.max_output_tokens = tab.cap(wanted);
     let outcome = tokio::select! {
         biased;
         ending = live.ending() => match ending {
@@ -86,9 +72,13 @@ async fn ask(app: &App, live: &Live, lane: Lane) -> (Outcome, Option<UsedKey>) {
             Ending::Interrupted => Outcome::Interrupted,
             Ending::Lost => Outcome::Lost,
         },
-        outcome = read(live, answer) => outcome,
+        outcome = ask(app, live, endpoint, request) => outcome,
     };
     // Leaving the select has dropped the provider's stream, and with it the connection.
+    let outcome = match outcome {
+        Outcome::Completed(FinishReason::Length) if tab.is_capped(wanted) => spent(),
+        outcome => outcome,
+    };
     (outcome, key)
 }
 
@@ -115,17 +105,48 @@ async fn end(app: &App, live: &Live, outcome: Outcome, key: Option<UsedKey>) {
     }
 }
 
-async fn read(live: &Live, mut answer: crate::ai::Answer) -> Outcome {
+/// Asks, if the budget pays for what is asked.
+async fn ask(app: &App, live: &Live, endpoint: Endpoint, request: Request) -> Outcome {
+    match budget::cover(app, &live.tab()).await {
+        Ok(true) => read(app, live, app.ai().stream(endpoint, request)).await,
+        Ok(false) => spent(),
+        Err(error) => {
+            tracing::error!(%error, generation = %live.id, "cannot hold a part of the budget");
+            Outcome::Failed(Failure::new(FailureKind::Internal, "the budget could not be read"))
+        }
+    }
+}
+
+fn spent() -> Outcome {
+    Outcome::Failed(Failure::new(FailureKind::BudgetExceeded, "the budget is used up"))
+}
+
+async fn read(app: &App, live: &Live, mut answer: crate::ai::Answer) -> Outcome {
+    let tab = live.tab();
     while let Some(item) = answer.next().await {
         match item {
-            Ok(Delta::Text(text)) => live.push(Channel::Answer, &text, Utc::now()),
-            Ok(Delta::Reasoning(text)) => live.push(Channel::Reasoning, &text, Utc::now()),
+            Ok(Delta::Text(text)) => {
+                live.push(Channel::Answer, &text, Utc::now());
+                if !tab.wrote(&text) && !covered(app, &tab).await {
+                    return spent();
+                }
+            }
+            Ok(Delta::Reasoning(text)) => {
+                live.push(Channel::Reasoning, &text, Utc::now());
+                if !tab.thought(&text) && !covered(app, &tab).await {
+                    return spent();
+                }
+            }
             Ok(Delta::Started {
                 provider_request_id, ..
-            }) => live.started(provider_request_id),
-            Ok(Delta::Usage(usage)) => live.used(usage),
+            }) => {
+                tab.accepted(provider_request_id.as_deref());
+                live.started(provider_request_id);
+            }
+            Ok(Delta::Usage(usage)) => tab.told(&usage),
             Ok(Delta::Retrying { attempt, after, kind }) => {
                 tracing::info!(generation = %live.id, attempt, ?after, kind = kind.name(), "asking the provider again");
+                tab.repeated(kind);
                 live.notice(Notice::Retrying {
                     attempt,
                     after,
@@ -144,15 +165,24 @@ async fn read(live: &Live, mut answer: crate::ai::Answer) -> Outcome {
     ))
 }
 
+/// Whether the budget pays for the next words. When Postgres is away it is looked at again after the next ones.
+async fn covered(app: &App, tab: &Tab) -> bool {
+    budget::cover(app, tab).await.unwrap_or_else(|error| {
+        tracing::warn!(%error, "cannot hold more of a budget");
+        true
+    })
+}
+
 /// Stores the end; when Postgres is away, again and again until it is back or the server stops.
 async fn close(app: &App, live: &Live, outcome: &Outcome) {
     let progress = live.progress();
+    progress.tab.ended(outcome.of_attempt(), outcome.error());
     let mut pause = Duration::from_millis(50);
     loop {
         let stored = async {
             let _turn = app.engine().closing_turn().await;
             let mut connection = app.upkeep_connection().await?;
-            closing::finish(&mut connection, live.id, outcome, Some(&progress)).await
+            closing::finish(&mut connection, app.models(), live.id, outcome, Some(&progress)).await
         };
         match stored.await {
             Ok(closed) => {

@@ -159,6 +159,7 @@ fn run(app: App, payload: Value) -> Running {
         let aside = Aside {
             purpose: Purpose::Title,
             user_id: task.user_id,
+            chat_id: Some(task.chat_id),
             wish: Wish {
                 provider: task.provider.as_deref().and_then(|name| name.parse().ok()),
                 model: task.model.clone(),

@@ -165,6 +165,7 @@ async fn they_get_the_answer_of_absent_ones() {
     for call in [
         "setUserRole(input: { userId: \"<id>\", role: ADMIN }) { user { id } errors { code message field } }",
         "setUserActive(input: { userId: \"<id>\", active: false }) { user { id } errors { code message field } }",
+        "setUserBudget(input: { userId: \"<id>\", limitUsd: \"1\" }) { budget { scope } errors { code message field } }",
     ] {
         all_alike(&admin, Mutation, call, &nowhere("user", &[chat])).await;
     }

@@ -41,6 +41,7 @@ pub(super) const TABLE: &[Row] = &[
     row(Query, "admin", "admin { users { nodes { email } } auditLog { nodes { action } } }", ADMINISTRATORS),
     row(Query, "chat", "chat(id: \"<chat>\") { title messages { nodes { content } } }", SEEN_BY_OWNER),
     row(Query, "generation", "generation(id: \"<generation>\") { text }", SEEN_BY_OWNER),
+    row(Query, "generationPlan", "generationPlan(input: { chatId: \"<chat>\", content: \"Hello?\" }) { errors: refusals { code } }", TOUCHED_BY_OWNER),
     row(Query, "message", "message(id: \"<question>\") { content }", SEEN_BY_OWNER),
     row(Query, "node", "node(id: \"<key>\") { id }", SEEN_BY_OWNER),
     row(Query, "serverInfo", "serverInfo { version }", EVERYBODY),
@@ -83,6 +84,9 @@ pub(super) const TABLE: &[Row] = &[
 
     row(Mutation, "setModel", "setModel(input: { provider: OPENAI, model: \"of-the-house\", prices: { input: \"1\", output: \"2\" } }) { errors { code } }", ADMINISTRATORS),
     row(Mutation, "resetModel", "resetModel(input: { provider: OPENAI, model: \"of-the-house\" }) { errors { code } }", ADMINISTRATORS),
+
+    row(Mutation, "setUserBudget", "setUserBudget(input: { userId: \"<bystander>\", limitUsd: \"10\" }) { errors { code } }", ADMINISTRATORS),
+    row(Mutation, "setBudget", "setBudget(input: { limitUsd: \"100\", period: TOTAL }) { errors { code } }", SIGNED_IN),
 
     row(Mutation, "revokeSession", "revokeSession(input: { sessionId: \"<session>\" }) { errors { code } }", TOUCHED_BY_OWNER),
     row(Mutation, "changePassword", "changePassword(input: { currentPassword: \"<password>\", newPassword: \"<password>\" }) { errors { code } }", SIGNED_IN),

@@ -207,7 +207,7 @@ async fn obeyed(seed: u64) {
         }
         deeds.end(&laptop).await;
     };
-    let the_end = |event: &serde_json::Value| event["chat"]["title"] == "the end";
+    let the_end = |event: &Value| event["chat"]["title"] == "the end";
     let [one, other] = &mut devices;
     tokio::join!(acting, one.follow(the_end), other.follow(the_end));
     for device in &devices {

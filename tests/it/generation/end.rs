@@ -103,5 +103,9 @@ async fn what_it_used_is_recorded() {
     let silent = ada.chat("scripted:words=5,usage=off,first=0,delay=0").await;
     let silent = ada.send(&silent, "one two three").await;
     ended(&ada, &silent).await;
-    assert_eq!(state(&ada, &silent).await["usage"], Value::Null);
+    // Nobody told, so it was counted.
+    assert_eq!(
+        state(&ada, &silent).await["usage"],
+        json!({ "inputTokens": 3, "outputTokens": 6, "totalTokens": 9 })
+    );
 }

@@ -27,6 +27,11 @@ fn told(kind: FailureKind) -> (&'static str, bool, &'static str) {
             false,
             "ADD_CREDIT",
         ),
+        FailureKind::BudgetExceeded => (
+            "The budget for this is used up. What came before is kept; raise the budget, or use another key.",
+            false,
+            "RAISE_BUDGET",
+        ),
         FailureKind::Unavailable => (
             "AI service temporarily unavailable. Please try again later.",
             true,

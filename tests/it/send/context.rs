@@ -71,7 +71,7 @@ async fn the_model_sees_what_was_said_before() {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn only_the_newest_that_fit_are_shown() {
-    // 40 tokens are 120 bytes; every message costs 12 besides its text.
+    // Each message costs 4 tokens besides its text.
     let app = TestApp::with(&["--context-tokens=40"]).await;
     let ada = app.user("ada").await;
     let chat = ada.chat("scripted:echo,first=0,delay=0").await;

@@ -55,11 +55,12 @@ async fn what_is_called_for_meanwhile_is_done_once_more() {
     let (app, upstream) = with_upstream().await;
     let ada = app.user("ada").await;
     let chat = untitled(&ada).await;
-    let gate = Gate::new();
+    // Held apart: an event shows the chat as it is when it is told.
+    let (first, second) = (Gate::new(), Gate::new());
     upstream.script([
         Reply::says(&["Water."]),
-        Reply::stream().hold(&gate).word("Eggs").stop(),
-        Reply::says(&["Breakfast"]),
+        Reply::stream().hold(&first).word("Eggs").stop(),
+        Reply::stream().hold(&second).word("Breakfast").stop(),
     ]);
     answered(&ada, &chat, EGG).await;
     upstream.asked(2).await;
@@ -67,8 +68,9 @@ async fn what_is_called_for_meanwhile_is_done_once_more() {
         ada.mutate("regenerateTitle", json!({ "chatId": chat }), "").await;
     }
     let mut stream = watch(&ada, &chat).await;
-    gate.open();
+    first.open();
     assert_eq!(told(&mut stream).await, "Eggs");
+    second.open();
     assert_eq!(told(&mut stream).await, "Breakfast");
     until_jobs(&app, "count = 0").await;
     assert_eq!(upstream.requests().len(), 4 - 1, "three calls, one more time");

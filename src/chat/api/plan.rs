@@ -1,0 +1,162 @@
+//! What an answer would take, before it is asked for.
+
+use async_graphql::{Context, InputObject, Object, SimpleObject};
+
+use super::reply::ReplyOptions;
+use crate::chat::lane::Reply;
+use crate::chat::plan::Plan;
+use crate::chat::preview::{self, Preview, Wanted};
+use crate::chat::reply::generation::KeySource;
+use crate::context::RequestContext;
+use crate::error::{Error, Result, UserError};
+use crate::id::{ApiKeyId, AssistantId, ChatId, MessageId};
+use crate::scalar::{Decimal, Long};
+use crate::vault::api::ProviderName;
+
+/// What to plan: a question that would be sent, or an answer that would be made anew.
+#[derive(Debug, InputObject)]
+pub struct GenerationPlanInput {
+    /// Where the question would be sent.
+    chat_id: Option<ChatId>,
+    /// The question as `sendMessage` would get it; leave it away for `regenerate`.
+    content: Option<String>,
+    /// The answer that `regenerateMessage` would get.
+    regenerate: Option<MessageId>,
+    /// How it would be answered, as the mutation would get it.
+    reply: Option<ReplyOptions>,
+}
+
+/// What an answer would take. It is made by the planner that the mutations use, so that what it says is what they would
+/// do at this moment. Nothing is stored, and no provider is asked.
+#[derive(Debug, SimpleObject)]
+pub struct GenerationPlan {
+    /// What would be sent, once for each model that would be asked; empty when it would be refused.
+    lanes: Vec<LanePlan>,
+    /// What the mutation would refuse.
+    refusals: Vec<UserError>,
+}
+
+/// What would be sent to one model.
+#[derive(Debug)]
+pub struct LanePlan(Plan);
+
+/// An amount that is not known before.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, SimpleObject)]
+pub struct PriceRange {
+    /// With the whole prompt in the provider's cache and an answer of a word.
+    least_usd: Decimal,
+    /// With nothing in the cache and the longest answer that would be allowed.
+    most_usd: Decimal,
+}
+
+/// What would be sent to one model, and who would pay what for it.
+#[Object]
+impl LanePlan {
+    /// Whose model would answer.
+    async fn provider(&self) -> ProviderName {
+        self.0.lane.payer.endpoint.provider.into()
+    }
+
+    /// Which model would answer.
+    async fn model(&self) -> &str {
+        &self.0.lane.payer.model
+    }
+
+    /// The assistant that would answer.
+    async fn assistant_id(&self) -> Option<AssistantId> {
+        self.0.lane.assistant_id
+    }
+
+    /// Whose key would pay.
+    async fn key_source(&self) -> KeySource {
+        self.0.lane.payer.source
+    }
+
+    /// Which of the viewer's keys would pay; null when it is the server's, or none is needed.
+    async fn api_key_id(&self) -> Option<ApiKeyId> {
+        self.0.lane.payer.key.as_ref().map(|key| key.id)
+    }
+
+    /// The messages that the model would be shown besides the question, oldest first.
+    async fn message_ids(&self) -> &[MessageId] {
+        &self.0.messages
+    }
+
+    /// Whether older messages would be left out, because no more fit.
+    async fn older_left_out(&self) -> bool {
+        self.0.cut
+    }
+
+    /// How many memories the model would be told.
+    async fn memory_count(&self) -> i32 {
+        i32::try_from(self.0.memories).unwrap_or(i32::MAX)
+    }
+
+    /// The tokens of everything that would be sent, as this provider will probably count them.
+    async fn input_tokens(&self) -> Long {
+        Long(self.0.input_tokens.into())
+    }
+
+    /// The longest answer that would be asked for, in tokens; null where the provider decides.
+    async fn max_output_tokens(&self) -> Option<Long> {
+        self.0.request.max_output_tokens.map(|most| Long(most.into()))
+    }
+
+    /// The tokens that the model takes; null when nobody knows.
+    async fn context_window(&self) -> Option<Long> {
+        let window = self.0.info.as_ref()?.context_window?;
+        Some(Long(window.into()))
+    }
+
+    /// The part of the context window that would be used, from 0 to 1; null when nobody knows.
+    async fn window_use(&self) -> Option<f64> {
+        let window = self.0.info.as_ref()?.context_window?;
+        Some(f64::from(self.0.input_tokens) / f64::from(window.max(1)))
+    }
+
+    /// What it would cost; null when nobody knows the model's price, which is not the same as nothing.
+    async fn cost(&self) -> Option<PriceRange> {
+        let (least, most) = self.0.cost()?;
+        Some(PriceRange {
+            least_usd: Decimal(least),
+            most_usd: Decimal(most),
+        })
+    }
+}
+
+/// Questions about answers that are not asked for yet.
+#[derive(Debug, Default)]
+pub struct PlanQuery;
+
+#[Object]
+impl PlanQuery {
+    /// What an answer would take: which messages the model would be shown, how many tokens that is, what it would cost
+    /// and who would pay, and what would be refused.
+    async fn generation_plan(
+        &self,
+        context: &Context<'_>,
+        #[graphql(desc = "What to plan.")] input: GenerationPlanInput,
+    ) -> Result<GenerationPlan> {
+        let who = context.signed_in()?;
+        let GenerationPlanInput {
+            chat_id,
+            content,
+            regenerate,
+            reply,
+        } = input;
+        let wanted = match (chat_id, content, regenerate) {
+            (Some(chat_id), Some(content), None) => Wanted::Send { chat_id, content },
+            (_, None, Some(message_id)) => Wanted::Regenerate { message_id },
+            _ => {
+                let message = "Give `chatId` and `content` for a question, or `regenerate` for another answer.";
+                return Err(Error::BadInput(message.into()));
+            }
+        };
+        let reply = reply.map(Reply::from).unwrap_or_default();
+        let Preview { plans, refusals } = preview::preview(context.app(), who.user_id, wanted, reply).await?;
+        Ok(GenerationPlan {
+            lanes: plans.into_iter().map(LanePlan).collect(),
+            refusals,
+        })
+    }
+}

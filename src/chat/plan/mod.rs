@@ -1,0 +1,184 @@
+//! What will be sent to a model, found out before it is sent: by `sendMessage` to send it, by `generationPlan` to show
+//! it.
+//!
+//! [`Material`] is read once for a question. [`Material::plan`] then makes a [`Plan`] of it for each model that is
+//! asked, by arithmetic alone: what was shown is what is done.
+
+pub mod fit;
+pub mod history;
+pub mod persona;
+
+use std::sync::Arc;
+
+use self::history::{History, Line};
+use self::persona::Persona;
+use super::ask::Ask;
+use super::lane::Lane;
+use super::message::MessageRole;
+use crate::ai::{Request, Turn, tokens};
+use crate::app::App;
+use crate::db::Connection;
+use crate::error::Result;
+use crate::error::{ErrorCode, UserError};
+use crate::id::{ChatId, MessageId};
+use crate::model::fact::ModelInfo;
+use crate::model::price::Tokens;
+
+/// What goes with a question, whichever model is asked.
+#[derive(Debug)]
+pub struct Material {
+    history: History,
+    question: Option<String>,
+    persona: Persona,
+    chat_id: ChatId,
+    at_least: usize,
+    last_sequence: i64,
+}
+
+/// What is sent to one model.
+#[derive(Debug)]
+pub struct Plan {
+    /// Whom to ask, with whose key, in which manner.
+    pub lane: Lane,
+    /// What to ask.
+    pub request: Request,
+    /// The messages that the model is shown besides the question, oldest first.
+    pub messages: Vec<MessageId>,
+    /// The tokens of the question's text, by our own count; none where the question is a message already.
+    pub question_tokens: Option<u32>,
+    /// Whether older ones are left out.
+    pub cut: bool,
+    /// How many memories it is told.
+    pub memories: usize,
+    /// The tokens of everything, as the provider will probably count them.
+    pub input_tokens: u32,
+    /// The number of the chat's newest message when this was made: with another one it has to be made again.
+    pub last_sequence: i64,
+    /// What is known of the model.
+    pub info: Option<Arc<ModelInfo>>,
+    /// The newest message that a summary should cover by now: the window is filling.
+    pub summarise_through: Option<MessageId>,
+}
+
+impl Material {
+    /// Reads what goes with a question.
+    ///
+    /// # Errors
+    /// When Postgres fails.
+    pub async fn read(connection: &mut Connection, app: &App, ask: &Ask<'_>) -> Result<Self> {
+        let room = app.config().settings.context_tokens;
+        let history = history::read(connection, ask.chat_id, ask.tip, 0, room).await?;
+        Ok(Material {
+            history,
+            question: ask.question.map(str::to_owned),
+            persona: Persona::default(),
+            chat_id: ask.chat_id,
+            at_least: ask.at_least,
+            last_sequence: ask.last_sequence,
+        })
+    }
+
+    /// What is sent to the model of `lane`.
+    pub fn plan(&self, app: &App, lane: Lane) -> Plan {
+        let Lane { payer, manner, .. } = &lane;
+        let provider = payer.endpoint.provider;
+        let info = app.models().find(provider, &payer.model);
+        let window = info.as_ref().and_then(|info| info.context_window);
+        let longest = info.as_ref().and_then(|info| info.max_output_tokens);
+        let max_output_tokens = match (manner.max_output_tokens, longest) {
+            (Some(wanted), Some(longest)) => Some(wanted.min(longest)),
+            (wanted, _) => wanted,
+        };
+        let room = fit::room(
+            provider,
+            window,
+            max_output_tokens,
+            app.config().settings.context_tokens,
+        );
+        let persona = Persona {
+            instructions: Some(manner.instructions.clone()).filter(|text| !text.trim().is_empty()),
+            ..self.persona.clone()
+        };
+        let mut turns: Vec<Turn> = persona.words().map(Turn::System).into_iter().collect();
+        let question = self.question.clone().map(Turn::User);
+        let fixed: u32 = turns.iter().chain(&question).map(cost).sum();
+        let room = room.saturating_sub(fixed);
+        let costs: Vec<u32> = self.history.lines.iter().map(Line::tokens).collect();
+        let fitting = fit::newest_that_fit(costs.iter().copied(), room);
+        let fitting = fitting.max(self.at_least);
+        let shown = &self.history.lines[..fitting.min(costs.len())];
+        let used: u32 = costs[..shown.len()].iter().sum();
+        let lines = shown.iter().rev().filter(|line| !line.content.is_empty());
+        turns.extend(lines.clone().map(turn));
+        // The question changes; what came before it comes again in the next request.
+        let cache_through = turns.len().checked_sub(if question.is_some() { 1 } else { 2 });
+        turns.extend(question.clone());
+        let summarise = fit::keep_when_summarising(&costs, room);
+        Plan {
+            messages: lines.map(|line| line.id).collect(),
+            question_tokens: question.as_ref().map(|question| cost(question) - fit::TOKENS_PER_TURN),
+            cut: !self.history.complete || shown.len() < costs.len(),
+            memories: persona.memories.len(),
+            input_tokens: fit::stretched(provider, fixed + used),
+            info,
+            last_sequence: self.last_sequence,
+            summarise_through: summarise
+                .and_then(|kept| self.history.lines.get(kept))
+                .map(|line| line.id),
+            request: Request {
+                model: payer.model.clone(),
+                turns,
+                temperature: manner.temperature,
+                max_output_tokens,
+                cache_key: Some(self.chat_id.to_string()),
+                cache_through,
+                ..Request::default()
+            },
+            lane,
+        }
+    }
+}
+
+fn turn(line: &Line) -> Turn {
+    let text = line.content.clone();
+    match line.role {
+        MessageRole::User => Turn::User(text),
+        MessageRole::Assistant => Turn::assistant(text),
+        MessageRole::System | MessageRole::Tool => Turn::System(text),
+    }
+}
+
+fn cost(turn: &Turn) -> u32 {
+    tokens::count(turn.text()) + fit::TOKENS_PER_TURN
+}
+
+impl Plan {
+    /// The least and the most that this can cost, in micro-USD; none when nobody knows the price. The least is for a
+    /// prompt that the provider has in its cache and a word, the most for the longest answer.
+    pub fn cost(&self) -> Option<(i64, i64)> {
+        let info = self.info.as_ref()?;
+        let tariff = info.tariff?;
+        let input = i64::from(self.input_tokens);
+        let least = Tokens {
+            input,
+            cached_input: input,
+            output: 1,
+            ..Tokens::default()
+        };
+        let longest = self.request.max_output_tokens.or(info.max_output_tokens);
+        let output = longest.map_or(i64::from(fit::ANSWER_TOKENS), i64::from);
+        Some((tariff.cost(&least), tariff.most(input, output)))
+    }
+
+    /// Why the model could not take this, before it is asked: what has to be sent is more than it takes.
+    pub fn refusal(&self) -> Option<UserError> {
+        let window = self.info.as_ref()?.context_window?;
+        (self.input_tokens > window).then(|| {
+            let message = format!(
+                "This is about {} tokens and the model takes {window}. Write less, or choose a model with a larger context.",
+                self.input_tokens
+            );
+            UserError::new(ErrorCode::ContextTooLong, &["content"], message)
+        })
+    }
+}

@@ -1,0 +1,103 @@
+//! What an answer would take, before it is asked for: the way of the mutations, up to the point where they store.
+
+use super::ask::Ask;
+use super::lane::{Lanes, Reply};
+use super::member::Membership;
+use super::plan::Plan;
+use super::plan::history::Tip;
+use super::send::check_content;
+use super::{revise, turn};
+use crate::ai::FailureKind;
+use crate::app::App;
+use crate::db::Connection;
+use crate::error::{Error, ErrorCode, Result, UserError, payload};
+use crate::id::{ChatId, MessageId, UserId};
+use crate::vault::key;
+
+/// What would be asked for.
+#[derive(Debug)]
+pub enum Wanted {
+    /// A message would be sent.
+    Send {
+        /// Where to.
+        chat_id: ChatId,
+        /// Its text.
+        content: String,
+    },
+    /// An answer would be made anew.
+    Regenerate {
+        /// The answer that there is.
+        message_id: MessageId,
+    },
+}
+
+/// What would come of it.
+#[derive(Debug, Default)]
+pub struct Preview {
+    /// What would be sent; none when nobody could be asked.
+    pub plans: Vec<Plan>,
+    /// What would be refused.
+    pub refusals: Vec<UserError>,
+}
+
+/// Finds out what would be sent, and what would be refused.
+///
+/// # Errors
+/// When Postgres fails. What the mutation would refuse is no error here.
+pub async fn preview(app: &App, user_id: UserId, wanted: Wanted, reply: Reply) -> Result<Preview> {
+    let mut connection = app.connection().await?;
+    let mut preview = Preview::default();
+    let (plans, refusals) = payload(plan(&mut connection, app, user_id, wanted, reply).await)?;
+    preview.refusals.extend(refusals);
+    if let Some(plans) = plans {
+        for plan in &plans.lanes {
+            preview.refusals.extend(plan.refusal());
+            let refused = refused_key(&mut connection, user_id, plan).await?;
+            preview.refusals.extend(refused);
+        }
+        let (_, refusals) = payload(turn::check_running(&mut connection, user_id, plans.answers()).await)?;
+        preview.refusals.extend(refusals);
+        preview.plans = plans.lanes;
+    }
+    Ok(preview)
+}
+
+/// What is to be expected of a key that its provider refused last.
+async fn refused_key(connection: &mut Connection, user_id: UserId, plan: &Plan) -> Result<Option<UserError>> {
+    let payer = &plan.lane.payer;
+    let Some(used) = &payer.key else { return Ok(None) };
+    let key = key::find(connection, user_id, used.id).await?;
+    let refused = key.is_some_and(|key| key.last_error_code.as_deref() == Some(FailureKind::KeyInvalid.name()));
+    Ok(refused.then(|| {
+        let name = payer.endpoint.provider.title();
+        let message = format!("Invalid API key. Please check your {name} API key in profile settings.");
+        UserError::new(ErrorCode::KeyInvalid, &[], message)
+    }))
+}
+
+async fn plan(
+    connection: &mut Connection,
+    app: &App,
+    user_id: UserId,
+    wanted: Wanted,
+    reply: Reply,
+) -> Result<Lanes<Plan>> {
+    match wanted {
+        Wanted::Send { chat_id, content } => {
+            let content = check_content(app, &content)?;
+            let chat = Membership::of(connection, user_id, chat_id)
+                .await?
+                .ok_or_else(|| Error::not_found(&["chatId"], "chat"))?
+                .chat;
+            let lanes = Lanes::in_chat(connection, app, user_id, &chat, reply).await?;
+            let ask = Ask::new(user_id, &chat, Tip::Newest, Some(&content));
+            ask.look(connection, app, lanes).await
+        }
+        Wanted::Regenerate { message_id } => {
+            let (chat, message) = revise::answered(connection, user_id, message_id).await?;
+            let lanes = Lanes::in_chat(connection, app, user_id, &chat, reply).await?;
+            let ask = Ask::new(user_id, &chat, message.parent_id.into(), None);
+            ask.look(connection, app, lanes).await
+        }
+    }
+}

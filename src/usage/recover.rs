@@ -1,0 +1,163 @@
+//! Attempts that nobody settled: those of dead processes.
+
+use chrono::{DateTime, Utc};
+use diesel::prelude::*;
+use diesel_async::{AsyncConnection, RunQueryDsl};
+use uuid::Uuid;
+
+use super::ledger::{self, Settlement};
+use super::tab::Figures;
+use super::terms::{AttemptOutcome, CostState, KeySource, Terms};
+use crate::ai::{FailureKind, tokens};
+use crate::db::Connection;
+use crate::db::schema::{attempts, generations};
+use crate::error::Result;
+use crate::id::GenerationId;
+use crate::model::catalogue::Catalogue;
+use crate::model::price::Tokens;
+
+/// After how many hours an attempt without an answer counts as left by a dead process: no call lasts as long.
+const ORPHANED_HOURS: i64 = 2;
+
+#[derive(Queryable, Selectable)]
+#[diesel(table_name = attempts, check_for_backend(diesel::pg::Pg))]
+struct Row {
+    id: Uuid,
+    provider: String,
+    model: String,
+    key_source: KeySource,
+    first_token_at: Option<DateTime<Utc>>,
+    ended_at: Option<DateTime<Utc>>,
+    input_tokens: i64,
+    cached_input_tokens: i64,
+    cache_write_tokens: i64,
+    output_tokens: i64,
+    reasoning_tokens: i64,
+    cost_micro_usd: Option<i64>,
+    price_version: Option<String>,
+    state: CostState,
+}
+
+impl Row {
+    fn figures(&self) -> Figures {
+        Figures {
+            tokens: Tokens {
+                input: self.input_tokens,
+                cached_input: self.cached_input_tokens,
+                cache_write: self.cache_write_tokens,
+                output: self.output_tokens,
+                reasoning: self.reasoning_tokens,
+            },
+            cost: self.cost_micro_usd,
+            price_version: self.price_version.clone(),
+            state: Some(self.state),
+        }
+    }
+
+    /// What it came to when it wrote this much, as far as anybody knows.
+    fn counted(&self, models: &Catalogue, output: i64, reasoning: i64) -> Figures {
+        let mut tokens = Tokens::default();
+        if output > 0 {
+            tokens = Tokens {
+                input: self.input_tokens,
+                output,
+                reasoning: reasoning.min(output),
+                ..tokens
+            };
+        }
+        let Ok(provider) = self.provider.parse() else {
+            return Figures {
+                tokens,
+                state: Some(CostState::Estimated),
+                ..Figures::default()
+            };
+        };
+        let terms = Terms::new(models, provider, &self.model, self.key_source, None);
+        Figures::of(&terms, tokens, CostState::Estimated, None)
+    }
+
+    fn interrupted(&self, figures: Figures) -> Settlement {
+        Settlement {
+            id: self.id,
+            first_token_at: self.first_token_at,
+            ended_at: Utc::now(),
+            outcome: AttemptOutcome::Interrupted,
+            error_code: Some(FailureKind::Interrupted.name().to_uppercase()),
+            request_id: None,
+            raw_usage: None,
+            figures,
+        }
+    }
+}
+
+/// Settles the attempts at an answer whose process died, by what was stored of it, in the transaction that ends it.
+/// Returns what all its attempts came to.
+///
+/// # Errors
+/// When Postgres fails.
+pub async fn recover(
+    connection: &mut Connection,
+    models: &Catalogue,
+    generation_id: GenerationId,
+    text: &str,
+    reasoning: &str,
+) -> Result<Figures> {
+    let rows: Vec<Row> = attempts::table
+        .filter(attempts::generation_id.eq(generation_id))
+        .order(attempts::id.desc())
+        .select(Row::as_select())
+        .load(connection)
+        .await?;
+    let thought = i64::from(tokens::count(reasoning));
+    let wrote = i64::from(tokens::count(text)) + thought;
+    let known: Figures = Figures::sum(rows.iter().filter(|row| row.ended_at.is_some()).map(Row::figures));
+    // Only the newest can have written what none of the settled ones did.
+    let (mut output, mut thinking) = (
+        (wrote - known.tokens.output).max(0),
+        (thought - known.tokens.reasoning).max(0),
+    );
+    let mut all = Vec::new();
+    for row in &rows {
+        if row.ended_at.is_some() {
+            all.push(row.figures());
+            continue;
+        }
+        let figures = row.counted(models, output, thinking);
+        (output, thinking) = (0, 0);
+        all.push(figures.clone());
+        ledger::store(connection, row.interrupted(figures)).await?;
+    }
+    Ok(Figures::sum(all.into_iter()))
+}
+
+/// Settles attempts that are for no answer that anybody could recover. Returns how many.
+///
+/// # Errors
+/// When Postgres fails.
+pub async fn sweep(connection: &mut Connection, models: &Catalogue) -> Result<usize> {
+    let before = Utc::now() - chrono::TimeDelta::hours(ORPHANED_HOURS);
+    let running = generations::table
+        .filter(generations::finished_at.is_null())
+        .select(generations::id.nullable());
+    let rows: Vec<Row> = attempts::table
+        .filter(attempts::ended_at.is_null())
+        .filter(attempts::started_at.lt(before))
+        .filter(
+            attempts::generation_id
+                .is_null()
+                .or(attempts::generation_id.ne_all(running)),
+        )
+        .order(attempts::started_at)
+        .limit(100)
+        .select(Row::as_select())
+        .load(connection)
+        .await?;
+    connection
+        .transaction(async |connection| {
+            for row in &rows {
+                ledger::store(connection, row.interrupted(row.counted(models, 0, 0))).await?;
+            }
+            Ok(rows.len())
+        })
+        .await
+}
