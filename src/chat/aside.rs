@@ -33,6 +33,7 @@ impl Purpose {
     fn in_the_ledger(self) -> terms::Purpose {
         match self {
             Purpose::Title => terms::Purpose::Title,
+            Purpose::Summary => terms::Purpose::Summary,
         }
     }
 }
