@@ -21,6 +21,7 @@ use super::member::Membership;
 use super::plan::Plan;
 use super::plan::history::Tip;
 use super::reply::payer::Wish;
+use super::summary;
 use super::turn::{self, Place, Turn};
 use crate::app::App;
 use crate::db::Connection;
@@ -114,8 +115,12 @@ pub async fn begin(
             .ok_or_else(|| Error::internal("a claimed key without a result"));
     };
     app.log().wake();
+    let through = plan.summarise_through;
     if let Some(generation) = sent.generations.first() {
         app.engine().start(app, generation, sent.so_far.clone(), plan);
+        if let Some(through) = through {
+            summary::call_for(app, connection, generation, through).await;
+        }
     }
     Ok(sent)
 }
