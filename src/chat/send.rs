@@ -21,6 +21,7 @@ use super::lane::{Lanes, Mode, Reply};
 use super::member::Membership;
 use super::plan::Plan;
 use super::plan::history::Tip;
+use super::summary;
 use super::turn::{self, Place, Turn};
 use crate::app::App;
 use crate::db::Connection;
@@ -132,6 +133,7 @@ pub async fn begin(
             .ok_or_else(|| Error::internal("a claimed key without a result"));
     };
     app.log().wake();
+    let through = plans.lanes.first().and_then(|plan| plan.summarise_through);
     match plans.mode {
         Mode::Fallback => {
             if let Some(generation) = sent.generations.first() {
@@ -143,6 +145,9 @@ pub async fn begin(
                 app.engine().start(app, generation, sent.so_far.clone(), vec![plan]);
             }
         }
+    }
+    if let (Some(through), Some(generation)) = (through, sent.generations.first()) {
+        summary::call_for(app, connection, generation, through).await;
     }
     Ok(sent)
 }

@@ -7,6 +7,7 @@ use crate::chat::lane::Reply;
 use crate::chat::plan::Plan;
 use crate::chat::preview::{self, Preview, Wanted};
 use crate::chat::reply::generation::KeySource;
+use crate::chat::summary::{self, Summary};
 use crate::context::RequestContext;
 use crate::error::{Error, Result, UserError};
 use crate::id::{ApiKeyId, AssistantId, ChatId, MessageId};
@@ -96,6 +97,17 @@ impl LanePlan {
     /// Whether older messages would be left out, because no more fit.
     async fn older_left_out(&self) -> bool {
         self.0.cut
+    }
+
+    /// The summary that the model would be shown in the place of what came before those messages.
+    async fn summary(&self, context: &Context<'_>) -> Result<Option<Summary>> {
+        let Some(covering) = &self.0.summary else {
+            return Ok(None);
+        };
+        let (app, who) = (context.app(), context.signed_in()?);
+        let mut connection = app.connection().await?;
+        let mut found = summary::find_many_visible(&mut connection, who.user_id, &[covering.id]).await?;
+        Ok(found.remove(&covering.id))
     }
 
     /// How many memories the model would be told.

@@ -308,7 +308,8 @@ async fn end(
         }
     };
 
-    if let (Outcome::Completed(_), Some(replay)) = (outcome, progress.and_then(|progress| progress.replay.as_ref())) {
+    let replay = progress.and_then(|progress| progress.replay.as_ref());
+    if let Some(replay) = replay.filter(|_| completed) {
         replay::keep(connection, id, replay).await?;
     }
     diesel::update(chats::table.find(chat_id))
