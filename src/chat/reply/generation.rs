@@ -152,11 +152,6 @@ pub async fn insert(
         generations::status.eq(GenerationStatus::Queued),
         generations::lease_expires_at.eq(now.into_sql::<Timestamptz>() + LEASE_SECONDS.seconds()),
     );
-    let generation = diesel::insert_into(generations::table)
-        .values(row)
-        .returning(Generation::as_returning())
-        .get_result(connection)
-        .await?;
     let asker = Asker {
         user_id: new.user_id,
         chat_id: Some(new.chat_id),
@@ -164,7 +159,15 @@ pub async fn insert(
         purpose: Purpose::Answer,
     };
     tab.ask(asker, expected_input);
-    ledger::open(connection, tab).await?;
+    // On their way together: who waits for the first word waits for one statement less.
+    let mut shared: &Connection = connection;
+    let inserted = diesel::insert_into(generations::table)
+        .values(row)
+        .returning(Generation::as_returning())
+        .get_result::<Generation>(&mut shared);
+    let (generation, found) = tokio::join!(inserted, ledger::insert(connection, tab));
+    let generation = generation?;
+    ledger::hold(connection, tab, found?).await?;
     Ok(generation)
 }
 
