@@ -121,6 +121,7 @@ impl Outcome {
     /// How the attempt that it came from ended.
     pub(super) fn of_attempt(&self) -> AttemptOutcome {
         match self {
+            Outcome::Completed(FinishReason::ContentFilter) => AttemptOutcome::Failed,
             Outcome::Completed(_) => AttemptOutcome::Completed,
             Outcome::Stopped | Outcome::Lost => AttemptOutcome::Stopped,
             Outcome::Interrupted => AttemptOutcome::Interrupted,
@@ -132,6 +133,7 @@ impl Outcome {
     /// Why there is no complete answer.
     pub(super) fn error(&self) -> Option<FailureKind> {
         match self {
+            Outcome::Completed(FinishReason::ContentFilter) => Some(FailureKind::ContentFiltered),
             Outcome::Completed(_) | Outcome::Stopped | Outcome::Lost => None,
             Outcome::Interrupted => Some(FailureKind::Interrupted),
             Outcome::Failed(failure) => Some(failure.kind),
