@@ -20,6 +20,7 @@ use crate::error::Result;
 use crate::event::{self, Log};
 use crate::job::{self, Jobs};
 use crate::model::catalogue::Catalogue;
+use crate::tool;
 use crate::usage;
 use crate::vault::Vault;
 
@@ -49,6 +50,7 @@ struct Inner {
     vault: Vault,
     models: Catalogue,
     engine: Engine,
+    tools: tool::Pool,
     jobs: Jobs,
     tasks: TaskTracker,
     shutdown: CancellationToken,
@@ -131,6 +133,7 @@ impl App {
             vault,
             models,
             engine: Engine::default(),
+            tools: tool::Pool::closing_after(Duration::from_secs(config.settings.tool_idle_seconds)),
             jobs: Jobs::default(),
             tasks: TaskTracker::new(),
             shutdown: CancellationToken::new(),
@@ -158,6 +161,7 @@ impl App {
         tasks.spawn(self.log().clone().run(self.clone()));
         tasks.spawn(self.live_sessions().clone().watch(self.clone()));
         tasks.spawn(self.engine().clone().run(self.clone()));
+        tasks.spawn(self.tools().clone().run(self.clone()));
         tasks.spawn(self.jobs().clone().run(self.clone(), JOBS));
         tasks.spawn(self.models().clone().run(self.clone()));
         tasks.spawn(self.clone().tidy());
@@ -298,6 +302,11 @@ impl App {
     /// Runs answers.
     pub fn engine(&self) -> &Engine {
         &self.0.engine
+    }
+
+    /// Speaks to tool servers.
+    pub fn tools(&self) -> &tool::Pool {
+        &self.0.tools
     }
 
     /// Does what was called for in the background.

@@ -298,6 +298,14 @@ pub struct Settings {
     )]
     pub idle_seconds: u64,
 
+    /// Seconds that a tool may take for one call.
+    #[arg(long, env = "PARLOR_TOOL_SECONDS", default_value_t = 60, value_parser = clap::value_parser!(u64).range(1..=3600), global = true, help_heading = "AI")]
+    pub tool_seconds: u64,
+
+    /// Seconds after which an unused conversation with a tool server ends, and with it the process that the server is.
+    #[arg(long, env = "PARLOR_TOOL_IDLE_SECONDS", default_value_t = 300, value_parser = clap::value_parser!(u64).range(1..=86_400), global = true, help_heading = "AI")]
+    pub tool_idle_seconds: u64,
+
     /// What to log, in tracing's words, such as info or parlor=debug.
     #[arg(
         long,

@@ -231,6 +231,8 @@ pub enum ErrorCode {
     ContextTooLong,
     /// The base URL is not one that this server may call.
     BaseUrlNotAllowed,
+    /// The tool server does not answer as it should; the message says how.
+    ToolServerUnavailable,
     /// At least one administrator must remain.
     LastAdmin,
     /// A limit on how much of this the viewer may have or do at once.

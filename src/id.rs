@@ -124,6 +124,10 @@ typed_id!(
     ApiKeyId, "key"
 );
 typed_id!(
+    /// A server of tools.
+    ToolServerId, "tool"
+);
+typed_id!(
     /// An entry of the audit log.
     AuditId, "audit"
 );

@@ -12,6 +12,7 @@
 //! | [`viewer`], [`admin`] | what the signed-in person, and what administrators see: they gather from every feature |
 //! | [`account`] | people: passwords, sessions, tokens, roles, the audit log |
 //! | [`chat`] | rooms and messages; [`chat::branch`] is the tree they stand in, [`chat::reply`] the engine that writes answers |
+//! | [`tool`] | tools for models: MCP servers, and the conversations with them |
 //! | [`assistant`] | AIs with instructions and a model of their own, private or shared |
 //! | [`usage`] | what every attempt at a provider cost, reports of it, and budgets |
 //! | [`model`] | models: what they take, can and cost |
@@ -26,8 +27,8 @@
 //! Imports run one way:
 //!
 //! ```text
-//! command -> server -> graphql -> viewer | admin -> chat -> assistant | usage -> model -> vault -> account -> event | job | db | page | input -> id | error | scalar
-//!                                                    chat -> ai                          (app and context go everywhere)
+//! command -> server -> graphql -> viewer | admin -> chat -> assistant | usage | tool -> model -> vault -> account -> event | job | db | page | input -> id | error | scalar
+//!                                                    chat | tool | vault -> ai           (app and context go everywhere)
 //! ```
 //!
 //! # Invariants
@@ -41,7 +42,8 @@
 //! 6. Access is a value: functions that change a chat hold a [`chat::member::Membership`], which has two constructors. What
 //!    one may not see does not exist: the same null, the same NOT_FOUND.
 //! 7. Only `config.rs` reads the environment, only `error.rs` makes GraphQL errors, only `ai` (and the fetching of
-//!    Postgres) speaks HTTP outwards, only the doors, the app and the engine spawn tasks.
+//!    Postgres) makes connections outwards over HTTP, `tool` speaks through those of `ai`, whose guard it cannot leave
+//!    out, only the doors, the app and the engine spawn tasks.
 //! 8. Secrets live in types that print as redacted and are no GraphQL types.
 //! 9. Every queue is bounded, and beside it stands what happens when it is full: a slow watcher of tokens gets longer
 //!    pieces, a slow reader of events reads the log.
@@ -81,6 +83,7 @@ pub mod model;
 pub mod page;
 pub mod scalar;
 pub mod server;
+pub mod tool;
 pub mod usage;
 pub mod vault;
 pub mod viewer;

@@ -13,6 +13,8 @@ use crate::context::RequestContext;
 use crate::error::{Result, UserError, payload};
 use crate::id::{AuditId, ChatId, UserId};
 use crate::page::{Page, PageArguments, Window};
+use crate::tool::api::ToolServer;
+use crate::tool::server;
 use crate::usage::api::{self as usage, Budget, UsageReport};
 use crate::usage::report::{UsageGrouping, Wanted};
 
@@ -217,6 +219,13 @@ impl Admin {
     ) -> Result<UsageReport> {
         context.viewer().admin()?;
         UsageReport::read(context, Wanted::new(user_id, from, to, group_by)?).await
+    }
+
+    /// The tool servers that are shared with everybody, switched off ones too.
+    async fn tool_servers(&self, context: &Context<'_>) -> Result<Vec<ToolServer>> {
+        context.viewer().admin()?;
+        let servers = server::shared(&mut *context.app().connection().await?).await?;
+        Ok(servers.into_iter().map(ToolServer).collect())
     }
 
     /// Who did or read what, newest first.

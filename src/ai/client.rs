@@ -158,6 +158,23 @@ impl Client {
         call::get(&call, MODELS).await.map(drop)
     }
 
+    /// The connections to an address that belongs to no provider, for those who speak another protocol over HTTP:
+    /// guarded like those to providers, and following no redirect.
+    ///
+    /// # Errors
+    /// What the guard refuses, or no HTTP client.
+    pub fn connections(&self, url: &Url, reach: &Reach) -> Result<reqwest::Client, Failure> {
+        match reach {
+            Reach::Operator if is_this_machine(url) => self.inner.direct(),
+            Reach::Operator => self.inner.operator(),
+            Reach::User(allowed) => match allowed.check(url) {
+                Ok(Permit::Listed) => self.inner.direct(),
+                Ok(Permit::Public) => self.inner.guarded(),
+                Err(refusal) => Err(Failure::new(FailureKind::InvalidRequest, refusal.to_string())),
+            },
+        }
+    }
+
     fn question(&self, endpoint: &Endpoint, request: &Request) -> Result<(Call, Question), Failure> {
         let (mut call, format, base) = self.call(endpoint)?;
         let written = wire::write(endpoint, format, &base, request)?;
@@ -201,19 +218,11 @@ impl Client {
             (None, Some(Ok(home))) => (home, &Reach::Operator),
             (None, _) => return Err(refused("the provider needs an address and has none")),
         };
-        let http = match reach {
-            Reach::Operator if !matches!(url.scheme(), "http" | "https") => {
-                return Err(refused("the address is not an http URL"));
-            }
-            Reach::Operator if is_this_machine(&url) => self.inner.direct(),
-            Reach::Operator => self.inner.operator(),
-            Reach::User(allowed) => match allowed.check(&url) {
-                Ok(Permit::Listed) => self.inner.direct(),
-                Ok(Permit::Public) => self.inner.guarded(),
-                Err(refusal) => return Err(refused(&refusal.to_string())),
-            },
-        };
-        Ok((http?, url))
+        if !matches!(url.scheme(), "http" | "https") {
+            return Err(refused("the address is not an http URL"));
+        }
+        let http = self.connections(&url, reach)?;
+        Ok((http, url))
     }
 }
 

@@ -190,6 +190,18 @@ fn is_public_v6(ip: Ipv6Addr) -> bool {
     }
 }
 
+/// The guard's refusal, if it is what stands behind an error.
+pub fn refusal_behind(error: &(dyn std::error::Error + 'static)) -> Option<Refusal> {
+    let mut cause = Some(error);
+    while let Some(inner) = cause {
+        if let Some(refusal) = inner.downcast_ref::<Refusal>() {
+            return Some(*refusal);
+        }
+        cause = inner.source();
+    }
+    None
+}
+
 /// Resolves names and refuses those that lead to an address which is not public.
 pub(super) struct PublicOnly {
     pub(super) resolver: Arc<dyn Resolve>,

@@ -45,6 +45,8 @@ pub use delta::{Delta, FinishReason, Headroom, Usage};
 pub use failure::{Failure, FailureKind};
 pub use provider::{Format, Provider, UnknownName};
 pub use request::{Effort, Replay, Request, Tool, ToolCall, Turn};
+/// What goes wrong with [`Client::connections`].
+pub use reqwest::Error as HttpError;
 
 use std::{fmt, pin::Pin, sync::Arc};
 

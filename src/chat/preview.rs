@@ -12,6 +12,7 @@ use crate::app::App;
 use crate::db::Connection;
 use crate::error::{Error, ErrorCode, Result, UserError, payload};
 use crate::id::{ChatId, MessageId, UserId};
+use crate::usage::budget::{self, Budget};
 use crate::vault::key;
 
 /// What would be asked for.
@@ -35,9 +36,18 @@ pub enum Wanted {
 #[derive(Debug, Default)]
 pub struct Preview {
     /// What would be sent; none when nobody could be asked.
-    pub plans: Vec<Plan>,
+    pub lanes: Vec<PlannedLane>,
     /// What would be refused.
     pub refusals: Vec<UserError>,
+}
+
+/// What would be sent to one model.
+#[derive(Debug)]
+pub struct PlannedLane {
+    /// What would be sent.
+    pub plan: Plan,
+    /// The budget that would pay for it, as it is now.
+    pub budget: Option<Budget>,
 }
 
 /// Finds out what would be sent, and what would be refused.
@@ -57,7 +67,14 @@ pub async fn preview(app: &App, user_id: UserId, wanted: Wanted, reply: Reply) -
         }
         let (_, refusals) = payload(turn::check_running(&mut connection, user_id, plans.answers()).await)?;
         preview.refusals.extend(refusals);
-        preview.plans = plans.lanes;
+        for plan in plans.lanes {
+            let budget = budget_for(&mut connection, user_id, &plan).await?;
+            if let (Some(budget), Some(terms)) = (&budget, plan.lane.payer.tab.terms()) {
+                let (_, refusals) = payload(budget.first_hold(&terms, plan.input_tokens.into()))?;
+                preview.refusals.extend(refusals);
+            }
+            preview.lanes.push(PlannedLane { plan, budget });
+        }
     }
     Ok(preview)
 }
@@ -73,6 +90,14 @@ async fn refused_key(connection: &mut Connection, user_id: UserId, plan: &Plan) 
         let message = format!("Invalid API key. Please check your {name} API key in profile settings.");
         UserError::new(ErrorCode::KeyInvalid, &[], message)
     }))
+}
+
+async fn budget_for(connection: &mut Connection, user_id: UserId, plan: &Plan) -> Result<Option<Budget>> {
+    let Some(scope) = plan.lane.payer.source.scope() else {
+        return Ok(None);
+    };
+    let budgets = budget::of(connection, user_id).await?;
+    Ok(budgets.into_iter().find(|budget| budget.scope == scope))
 }
 
 async fn plan(

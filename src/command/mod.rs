@@ -35,6 +35,11 @@ fn prepare(settings: Settings, serving: bool) -> Result<Config, Box<dyn std::err
         "warn".to_owned()
     };
     let filter = EnvFilter::try_new(&wanted).map_err(|error| format!("RUST_LOG: {error}"))?;
+    // The SDK of tool servers logs what they say, which is not for a log that nobody asked for.
+    let filter = match wanted.contains("rmcp") {
+        true => filter,
+        false => filter.add_directive("rmcp=off".parse()?),
+    };
     let config = settings.resolve()?;
     let logs = tracing_subscriber::fmt()
         .with_env_filter(filter)

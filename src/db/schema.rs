@@ -537,6 +537,49 @@ diesel::table! {
 }
 
 diesel::table! {
+    /// The MCP servers whose tools models may use.
+    tool_servers (id) {
+        id -> Uuid,
+        /// Whose it is; null for one that administrators share with everybody.
+        owner_id -> Nullable<Uuid>,
+        /// What it is called, and what the names of its tools begin with.
+        name -> Text,
+        /// How it is spoken to: over HTTP, or as a process of this machine.
+        transport -> Text,
+        /// Where it is, if it is spoken to over HTTP.
+        url -> Nullable<Text>,
+        /// What to start, if it is a process.
+        command -> Nullable<Text>,
+        /// What to start it with.
+        arguments -> Array<Nullable<Text>>,
+        /// The names of its headers or environment variables, whose values are sealed.
+        secret_names -> Array<Nullable<Text>>,
+        /// Those headers or variables with their values, as JSON, in an envelope.
+        sealed -> Nullable<Bytea>,
+        /// Which master key the envelope was sealed under.
+        master_key_id -> Nullable<Text>,
+        /// Which calls of its tools wait for a person: all, those that may change something, or none.
+        approval -> Text,
+        /// Whether it is told the id of the person who asks.
+        tells_user -> Bool,
+        /// Whether its tools are offered.
+        enabled -> Bool,
+        /// Its tools, as it listed them last.
+        tools -> Jsonb,
+        /// When that was.
+        tools_listed_at -> Nullable<Timestamptz>,
+        /// Grows when the way to it changes: a connection that was made before is not used again.
+        revision -> Int4,
+        /// What was wrong with it last, in our own words; null since it last worked.
+        last_error -> Nullable<Text>,
+        /// When that was.
+        last_error_at -> Nullable<Timestamptz>,
+        created_at -> Timestamptz,
+        updated_at -> Timestamptz,
+    }
+}
+
+diesel::table! {
     /// People with an account.
     users (id) {
         id -> Uuid,
@@ -578,6 +621,7 @@ diesel::joinable!(messages -> users (author_id));
 diesel::joinable!(refresh_tokens -> sessions (session_id));
 diesel::joinable!(sends -> users (user_id));
 diesel::joinable!(sessions -> users (user_id));
+diesel::joinable!(tool_servers -> users (owner_id));
 
 diesel::allow_tables_to_appear_in_same_query!(
     api_keys,
@@ -599,5 +643,6 @@ diesel::allow_tables_to_appear_in_same_query!(
     refresh_tokens,
     sends,
     sessions,
+    tool_servers,
     users,
 );

@@ -21,6 +21,7 @@ use crate::chat::api::{BranchMutation, ChatLoader, ChatMutation, ChatQuery, Chat
 use crate::error::{Error, Result};
 use crate::event::{self, SyncCursor};
 use crate::model::api::ModelMutation;
+use crate::tool::api::ToolMutation;
 use crate::usage::api::UsageMutation;
 use crate::vault::api::VaultMutation;
 use crate::viewer::{SignInMutation, ViewerQuery};
@@ -47,6 +48,7 @@ pub struct Mutation(
     BranchMutation,
     AssistantMutation,
     VaultMutation,
+    ToolMutation,
     ModelMutation,
     UsageMutation,
     AdminMutation,

@@ -3,14 +3,16 @@
 use async_graphql::{Context, ID, Interface, Object};
 
 use crate::account::api::load_user;
-use crate::account::user::User;
+use crate::account::user::{Role, User};
 use crate::assistant::{Assistant, assistant};
 use crate::chat::api::{Answer, ChatQuery};
 use crate::chat::chat::Chat;
 use crate::chat::message::Message;
 use crate::context::RequestContext;
 use crate::error::Result;
-use crate::id::{ApiKeyId, AssistantId, ChatId, GenerationId, MessageId, UserId};
+use crate::id::{ApiKeyId, AssistantId, ChatId, GenerationId, MessageId, ToolServerId, UserId};
+use crate::tool::api::ToolServer;
+use crate::tool::server;
 use crate::vault::api::ApiKey;
 use crate::vault::key;
 
@@ -30,6 +32,8 @@ pub enum Node {
     Generation(Answer),
     /// A provider key.
     ApiKey(ApiKey),
+    /// A server of tools.
+    ToolServer(ToolServer),
 }
 
 /// The question for anything.
@@ -59,6 +63,12 @@ impl NodeQuery {
             ApiKeyId::PREFIX => {
                 let found = key::find(&mut *context.app().connection().await?, who.user_id, text.into()).await?;
                 found.map(|key| Node::ApiKey(ApiKey(key)))
+            }
+            ToolServerId::PREFIX => {
+                let is_admin = who.role == Role::Admin;
+                let mut connection = context.app().connection().await?;
+                let found = server::find(&mut connection, who.user_id, is_admin, text.into()).await?;
+                found.map(|server| Node::ToolServer(ToolServer(server)))
             }
             _ => None,
         })

@@ -112,6 +112,27 @@ impl Budget {
     pub fn left(&self) -> i64 {
         (self.limit_micro_usd - self.spent_micro_usd - self.reserved_micro_usd).max(0)
     }
+
+    /// What an attempt on these terms holds of it at first, when it reads `input` tokens; none when it is not counted.
+    ///
+    /// # Errors
+    /// BUDGET_EXCEEDED when not enough is left, PRICE_UNKNOWN where nothing but known prices is paid for.
+    pub fn first_hold(&self, terms: &Terms, input: i64) -> Result<Option<i64>> {
+        let Some(tariff) = terms.tariff() else {
+            if self.scope == BudgetScope::OwnKeys {
+                return Ok(None);
+            }
+            let message = "Nobody knows what this model costs, and your budget for the server's keys only pays for models \
+                whose prices are known. Choose another model, add a key of your own, or ask an administrator to set its \
+                prices.";
+            return Err(Error::rejected(ErrorCode::PriceUnknown, &[], message));
+        };
+        let left = self.left();
+        match first_hold(tariff, terms, input, left) {
+            Some(held) => Ok(Some(held)),
+            None => Err(Error::rejected(ErrorCode::BudgetExceeded, &[], used_up(self))),
+        }
+    }
 }
 
 /// What an attempt at these prices wants to hold at first of what is left; none when that is not worth it.
@@ -128,16 +149,11 @@ fn first_hold(tariff: &Tariff, terms: &Terms, input: i64, left: i64) -> Option<i
 pub(super) async fn hold(connection: &mut Connection, tab: &Tab, found: &Budget) -> Result<()> {
     let Some(entry) = tab.current() else { return Ok(()) };
     let budget = found.at(Utc::now());
-    let Some(tariff) = entry.terms.tariff() else {
-        if budget.scope == BudgetScope::OwnKeys {
-            return Ok(());
-        }
-        let message = "Nobody knows what this model costs, and your budget for the server's keys only pays for models whose \
-            prices are known. Choose another model, add a key of your own, or ask an administrator to set its prices.";
-        return Err(Error::rejected(ErrorCode::PriceUnknown, &[], message));
-    };
-    let Some(held) = first_hold(tariff, &entry.terms, entry.expected_input(), budget.left()) else {
-        return Err(Error::rejected(ErrorCode::BudgetExceeded, &[], used_up(&budget)));
+    let (Some(held), Some(tariff)) = (
+        budget.first_hold(&entry.terms, entry.expected_input())?,
+        entry.terms.tariff(),
+    ) else {
+        return Ok(());
     };
     let row = budgets::table.find((budget.user_id, budget.scope));
     diesel::update(row)

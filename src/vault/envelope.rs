@@ -23,6 +23,8 @@ use secrecy::{ExposeSecret, SecretString};
 use uuid::Uuid;
 use zeroize::Zeroizing;
 
+use crate::id::{ToolServerId, UserId};
+
 const VERSION: u8 = 1;
 const KEY: usize = 32;
 const ID: usize = 8;
@@ -45,6 +47,16 @@ pub struct Binding {
 }
 
 impl Binding {
+    /// What the secrets of a tool server belong to; nobody's, if it is shared.
+    pub fn of_tool_server(id: ToolServerId, owner: Option<UserId>) -> Self {
+        Binding {
+            table: "tool_servers",
+            row: id.0,
+            user: owner.map_or(Uuid::nil(), |owner| owner.0),
+            provider: "mcp".to_owned(),
+        }
+    }
+
     /// One spelling for each binding: every part is preceded by its length.
     fn bytes(&self, purpose: &str) -> Vec<u8> {
         let parts = [

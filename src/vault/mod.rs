@@ -20,7 +20,7 @@ use crate::ai::guard::Allowed;
 use crate::ai::{Endpoint, Reach};
 use crate::config::Config;
 use crate::db::Connection;
-use crate::db::schema::{api_keys, master_keys};
+use crate::db::schema::{api_keys, master_keys, tool_servers};
 use crate::error::{Error, Result};
 
 /// What the canary says; whoever can read it has the right key.
@@ -79,11 +79,14 @@ impl Vault {
             }
         }
         // A server that still ran with a former key may have sealed with it after the last rotation.
-        let sealed_with: Vec<String> = api_keys::table
+        let mut sealed_with: Vec<String> = api_keys::table
             .select(api_keys::master_key_id)
             .distinct()
             .load(connection)
             .await?;
+        let of_tools = tool_servers::table.select(tool_servers::master_key_id.assume_not_null());
+        let of_tools = of_tools.filter(tool_servers::master_key_id.is_not_null()).distinct();
+        sealed_with.extend(of_tools.load::<String>(connection).await?);
         if let Some(unknown) = sealed_with.into_iter().find(|id| !masters.knows(id)) {
             return Err(VaultError::WrongMaster(unknown));
         }
@@ -134,6 +137,25 @@ impl Vault {
             secret: (!secret.expose_secret().trim().is_empty()).then_some(secret),
             reach: Reach::User(self.allowed()),
         })
+    }
+
+    /// Seals something else than a provider key. Gives the name of the master key too, which belongs beside it.
+    ///
+    /// # Errors
+    /// When the machine has no randomness.
+    pub fn seal(&self, binding: &Binding, secret: &SecretString) -> Result<(Vec<u8>, String)> {
+        let sealed = self.masters.seal(binding, secret);
+        let sealed = sealed.map_err(|error| Error::internal(error.to_string()))?;
+        Ok((sealed, self.masters.current_id().to_owned()))
+    }
+
+    /// Opens what [`Vault::seal`] sealed.
+    ///
+    /// # Errors
+    /// When it was tampered with, or moved.
+    pub fn open_sealed(&self, binding: &Binding, sealed: &[u8]) -> Result<SecretString> {
+        let opened = self.masters.open(binding, sealed);
+        opened.map_err(|error| Error::internal(format!("row {} of {}: {error}", binding.row, binding.table)))
     }
 
     fn masters(&self) -> &MasterKeys {

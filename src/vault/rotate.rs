@@ -1,4 +1,4 @@
-//! Moving every provider key to a new master key while the server runs.
+//! Moving every provider key, and the secrets of tool servers, to a new master key while the server runs.
 //!
 //! Only the data keys are wrapped anew, row by row, each under its row lock; a server that has both masters opens
 //! old and new rows alike.
@@ -8,12 +8,13 @@ use diesel_async::{AsyncConnection, RunQueryDsl};
 use serde_json::json;
 
 use super::Vault;
+use super::envelope::Binding;
 use super::key::StoredKey;
 use crate::account::audit::{self, Actor};
 use crate::db::Connection;
-use crate::db::schema::{api_keys, master_keys};
+use crate::db::schema::{api_keys, master_keys, tool_servers};
 use crate::error::{Error, Result};
-use crate::id::ApiKeyId;
+use crate::id::{ApiKeyId, ToolServerId, UserId};
 
 /// How many rows one look fetches.
 const BATCH: i64 = 500;
@@ -42,6 +43,7 @@ pub async fn rotate(connection: &mut Connection, vault: &Vault) -> Result<usize>
             moved += 1;
         }
     }
+    moved += rotate_tool_servers(connection, vault, &current).await?;
     let detail = json!({ "to": current, "keys": moved });
     connection
         .transaction(async |connection| {
@@ -77,5 +79,55 @@ async fn rewrap(connection: &mut Connection, vault: &Vault, id: ApiKeyId, curren
         }
         None => row.set(master).execute(connection).await?,
     };
+    Ok(())
+}
+
+/// The row of a tool server as far as its secrets go.
+type Sealed = (ToolServerId, Option<UserId>, Option<Vec<u8>>);
+
+async fn rotate_tool_servers(connection: &mut Connection, vault: &Vault, current: &str) -> Result<usize> {
+    let mut moved = 0;
+    loop {
+        let left: Vec<ToolServerId> = tool_servers::table
+            .filter(tool_servers::master_key_id.ne(current))
+            .select(tool_servers::id)
+            .limit(BATCH)
+            .load(connection)
+            .await?;
+        if left.is_empty() {
+            return Ok(moved);
+        }
+        for id in left {
+            connection
+                .transaction(async |connection| rewrap_tool_server(connection, vault, id, current).await)
+                .await?;
+            moved += 1;
+        }
+    }
+}
+
+async fn rewrap_tool_server(connection: &mut Connection, vault: &Vault, id: ToolServerId, current: &str) -> Result<()> {
+    let row: Option<Sealed> = tool_servers::table
+        .find(id)
+        .select((tool_servers::id, tool_servers::owner_id, tool_servers::sealed))
+        .for_update()
+        .first(connection)
+        .await
+        .optional()?;
+    let Some((_, owner, Some(sealed))) = row else {
+        return Ok(());
+    };
+    let rewrapped = vault
+        .masters()
+        .rewrap(&Binding::of_tool_server(id, owner), &sealed)
+        .map_err(|error| Error::internal(format!("{id} cannot be opened: {error}")))?;
+    let change = (
+        tool_servers::master_key_id.eq(current),
+        tool_servers::sealed.eq(rewrapped.unwrap_or(sealed)),
+    );
+    diesel::update(tool_servers::table.find(id))
+        .set(change)
+        .execute(connection)
+        .await?;
     Ok(())
 }

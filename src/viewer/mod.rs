@@ -21,6 +21,8 @@ use crate::context::RequestContext;
 use crate::error::{Error, ErrorCode, Result, UserError, payload};
 use crate::event::{self, SyncCursor};
 use crate::page::PageArguments;
+use crate::tool::api::ToolServer;
+use crate::tool::server;
 use crate::usage::api::{self as usage, Budget, UsageReport};
 use crate::usage::report::{UsageGrouping, Wanted};
 use crate::vault::api::ApiKey;
@@ -98,6 +100,12 @@ impl Viewer {
     async fn api_keys(&self, context: &Context<'_>) -> Result<Vec<ApiKey>> {
         let keys = key::list(&mut *context.app().connection().await?, self.user.id).await?;
         Ok(keys.into_iter().map(ApiKey).collect())
+    }
+
+    /// The servers whose tools the person's chats may use: their own, and those that administrators share.
+    async fn tool_servers(&self, context: &Context<'_>) -> Result<Vec<ToolServer>> {
+        let servers = server::visible(&mut *context.app().connection().await?, self.user.id).await?;
+        Ok(servers.into_iter().map(ToolServer).collect())
     }
 
     /// The assistants that the person can use: the default one, then one's own and those that others share, oldest first.

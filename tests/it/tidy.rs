@@ -5,7 +5,7 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 /// Which rooms a room may import. `app` and `context` are handles that go everywhere.
-const MAY_IMPORT: [(&str, &[&str]); 23] = [
+const MAY_IMPORT: [(&str, &[&str]); 24] = [
     (
         "command",
         &[
@@ -27,6 +27,7 @@ const MAY_IMPORT: [(&str, &[&str]); 23] = [
             "id",
             "model",
             "page",
+            "tool",
             "usage",
             "vault",
             "viewer",
@@ -43,11 +44,12 @@ const MAY_IMPORT: [(&str, &[&str]); 23] = [
             "event",
             "id",
             "page",
+            "tool",
             "usage",
             "vault",
         ],
     ),
-    ("admin", &["account", "chat", "error", "id", "page", "usage"]),
+    ("admin", &["account", "chat", "error", "id", "page", "tool", "usage"]),
     (
         "chat",
         &[
@@ -63,6 +65,7 @@ const MAY_IMPORT: [(&str, &[&str]); 23] = [
             "model",
             "page",
             "scalar",
+            "tool",
             "usage",
             "vault",
         ],
@@ -80,6 +83,7 @@ const MAY_IMPORT: [(&str, &[&str]); 23] = [
         "model",
         &["account", "ai", "db", "error", "input", "page", "scalar", "vault"],
     ),
+    ("tool", &["account", "ai", "db", "error", "id", "vault"]),
     ("vault", &["account", "ai", "config", "db", "error", "id", "input"]),
     ("account", &["db", "error", "id", "input", "page"]),
     ("event", &["db", "error", "id"]),
@@ -94,7 +98,7 @@ const MAY_IMPORT: [(&str, &[&str]); 23] = [
     (
         "app",
         &[
-            "account", "ai", "chat", "config", "db", "error", "event", "job", "model", "usage", "vault",
+            "account", "ai", "chat", "config", "db", "error", "event", "job", "model", "tool", "usage", "vault",
         ],
     ),
     ("context", &["account", "error"]),
@@ -243,11 +247,27 @@ fn only_error_rs_makes_graphql_errors() {
 }
 
 #[test]
-fn only_ai_speaks_http_outwards() {
+fn only_ai_makes_connections_over_http() {
+    // The room of tools speaks HTTP outwards too, through connections that ai/ made and guards: to make any itself it
+    // would have to name the library.
     only_in(
-        "only ai/ speaks HTTP outwards",
+        "only ai/ makes connections outwards over HTTP",
         &["src/ai", "src/db/embedded/fetch.rs"],
-        &["reqwest"],
+        &["reqwest", "hyper::client", "hyper_util::client", "TcpStream::connect"],
+    );
+    only_in(
+        "only tool/ speaks MCP",
+        &["src/tool"],
+        &["rmcp::", "ai().connections(", ".connections(url"],
+    );
+}
+
+#[test]
+fn only_tools_and_postgres_are_processes_of_ours() {
+    only_in(
+        "only tool/child.rs and db/embedded start processes",
+        &["src/tool/child.rs", "src/db/embedded"],
+        &["process::Command", "Command::new("],
     );
 }
 

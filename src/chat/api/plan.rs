@@ -5,12 +5,13 @@ use async_graphql::{Context, InputObject, Object, SimpleObject};
 use super::reply::ReplyOptions;
 use crate::chat::lane::Reply;
 use crate::chat::plan::Plan;
-use crate::chat::preview::{self, Preview, Wanted};
+use crate::chat::preview::{self, PlannedLane, Preview, Wanted};
 use crate::chat::reply::generation::KeySource;
 use crate::context::RequestContext;
 use crate::error::{Error, Result, UserError};
 use crate::id::{ApiKeyId, AssistantId, ChatId, MessageId};
 use crate::scalar::{Decimal, Long};
+use crate::usage::budget::Budget;
 use crate::vault::api::ProviderName;
 
 /// What to plan: a question that would be sent, or an answer that would be made anew.
@@ -38,7 +39,10 @@ pub struct GenerationPlan {
 
 /// What would be sent to one model.
 #[derive(Debug)]
-pub struct LanePlan(Plan);
+pub struct LanePlan {
+    plan: Plan,
+    budget: Option<Budget>,
+}
 
 /// An amount that is not known before.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, SimpleObject)]
@@ -54,73 +58,86 @@ pub struct PriceRange {
 impl LanePlan {
     /// Whose model would answer.
     async fn provider(&self) -> ProviderName {
-        self.0.lane.payer.endpoint.provider.into()
+        self.plan.lane.payer.endpoint.provider.into()
     }
 
     /// Which model would answer.
     async fn model(&self) -> &str {
-        &self.0.lane.payer.model
+        &self.plan.lane.payer.model
     }
 
     /// The assistant that would answer.
     async fn assistant_id(&self) -> Option<AssistantId> {
-        self.0.lane.assistant_id
+        self.plan.lane.assistant_id
     }
 
     /// Whose key would pay.
     async fn key_source(&self) -> KeySource {
-        self.0.lane.payer.source
+        self.plan.lane.payer.source
     }
 
     /// Which of the viewer's keys would pay; null when it is the server's, or none is needed.
     async fn api_key_id(&self) -> Option<ApiKeyId> {
-        self.0.lane.payer.key.as_ref().map(|key| key.id)
+        self.plan.lane.payer.key.as_ref().map(|key| key.id)
     }
 
     /// The messages that the model would be shown besides the question, oldest first.
     async fn message_ids(&self) -> &[MessageId] {
-        &self.0.messages
+        &self.plan.messages
     }
 
     /// Whether older messages would be left out, because no more fit.
     async fn older_left_out(&self) -> bool {
-        self.0.cut
+        self.plan.cut
     }
 
     /// How many memories the model would be told.
     async fn memory_count(&self) -> i32 {
-        i32::try_from(self.0.memories).unwrap_or(i32::MAX)
+        i32::try_from(self.plan.memories).unwrap_or(i32::MAX)
     }
 
     /// The tokens of everything that would be sent, as this provider will probably count them.
     async fn input_tokens(&self) -> Long {
-        Long(self.0.input_tokens.into())
+        Long(self.plan.input_tokens.into())
     }
 
     /// The longest answer that would be asked for, in tokens; null where the provider decides.
     async fn max_output_tokens(&self) -> Option<Long> {
-        self.0.request.max_output_tokens.map(|most| Long(most.into()))
+        self.plan.request.max_output_tokens.map(|most| Long(most.into()))
     }
 
     /// The tokens that the model takes; null when nobody knows.
     async fn context_window(&self) -> Option<Long> {
-        let window = self.0.info.as_ref()?.context_window?;
+        let window = self.plan.info.as_ref()?.context_window?;
         Some(Long(window.into()))
     }
 
     /// The part of the context window that would be used, from 0 to 1; null when nobody knows.
     async fn window_use(&self) -> Option<f64> {
-        let window = self.0.info.as_ref()?.context_window?;
-        Some(f64::from(self.0.input_tokens) / f64::from(window.max(1)))
+        let window = self.plan.info.as_ref()?.context_window?;
+        Some(f64::from(self.plan.input_tokens) / f64::from(window.max(1)))
     }
 
     /// What it would cost; null when nobody knows the model's price, which is not the same as nothing.
     async fn cost(&self) -> Option<PriceRange> {
-        let (least, most) = self.0.cost()?;
+        let (least, most) = self.plan.cost()?;
         Some(PriceRange {
             least_usd: Decimal(least),
             most_usd: Decimal(most),
         })
+    }
+
+    /// What is left of the budget that would pay, before; null without a budget.
+    async fn budget_left_usd(&self) -> Option<Decimal> {
+        self.budget.as_ref().map(|budget| Decimal(budget.left()))
+    }
+
+    /// What would be left of it after the dearest answer, which is cut when the budget ends; null without a budget or a
+    /// known price.
+    async fn budget_after_usd(&self) -> Option<Decimal> {
+        let (_, most) = self.plan.cost()?;
+        let budget = self.budget.as_ref()?;
+        Some(Decimal((budget.left() - most).max(0)))
     }
 }
 
@@ -153,9 +170,12 @@ impl PlanQuery {
             }
         };
         let reply = reply.map(Reply::from).unwrap_or_default();
-        let Preview { plans, refusals } = preview::preview(context.app(), who.user_id, wanted, reply).await?;
+        let Preview { lanes, refusals } = preview::preview(context.app(), who.user_id, wanted, reply).await?;
         Ok(GenerationPlan {
-            lanes: plans.into_iter().map(LanePlan).collect(),
+            lanes: lanes
+                .into_iter()
+                .map(|PlannedLane { plan, budget }| LanePlan { plan, budget })
+                .collect(),
             refusals,
         })
     }

@@ -105,8 +105,20 @@ impl Material {
         let room = room.saturating_sub(fixed);
         let costs: Vec<u32> = self.history.lines.iter().map(Line::tokens).collect();
         let fitting = fit::newest_that_fit(costs.iter().copied(), room);
-        let fitting = fitting.max(self.at_least);
-        let shown = &self.history.lines[..fitting.min(costs.len())];
+        let fitting = fitting.max(self.at_least).min(costs.len());
+        // A conversation begins with a person; an answer without its question confuses models, and some refuse it.
+        let mut shown = &self.history.lines[..fitting];
+        while let [
+            rest @ ..,
+            Line {
+                role: MessageRole::Assistant,
+                ..
+            },
+        ] = shown
+            && rest.len() >= self.at_least
+        {
+            shown = rest;
+        }
         let used: u32 = costs[..shown.len()].iter().sum();
         let lines = shown.iter().rev().filter(|line| !line.content.is_empty());
         turns.extend(lines.clone().map(turn));

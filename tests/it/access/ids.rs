@@ -152,6 +152,11 @@ async fn they_get_the_answer_of_absent_ones() {
             "key",
             "deleteApiKey(input: { apiKeyId: \"<id>\" }) { deletedApiKeyId errors { code message field } }",
         ),
+        (
+            Mutation,
+            "tool",
+            "removeToolServer(input: { toolServerId: \"<id>\" }) { removedToolServerId errors { code message field } }",
+        ),
         (Subscription, "chat", "chatEvents(chatId: \"<id>\") { __typename }"),
         (
             Subscription,

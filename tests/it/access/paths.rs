@@ -55,6 +55,7 @@ fn nothing_private_hangs_on_what_everybody_may_see() {
             "Message",
             "Generation",
             "ApiKey",
+            "ToolServer",
             "Session",
             "Viewer",
             "AdminUser",
@@ -94,7 +95,7 @@ async fn no_nested_field_leads_to_anothers() {
                 json!({ "node": null })
             );
         }
-        let lists = "{ viewer { assistantChat { id } chats(filter: { archived: null }) { nodes { id } } apiKeys { id } sessions { id } } }";
+        let lists = "{ viewer { assistantChat { id } chats(filter: { archived: null }) { nodes { id } } apiKeys { id } toolServers { id } sessions { id } } }";
         let text = client.ok(lists, json!({})).await.to_string();
         assert!(!text.contains(&theirs.chat), "{text}");
     }

@@ -10,6 +10,7 @@ use serde_json::{Value, json};
 use super::table::TABLE;
 use super::{Kind, Outcome, ask, furnish, people};
 use crate::harness::app::{PASSWORD, TestApp};
+use crate::harness::mcp::McpServer;
 use crate::harness::upstream::{Reply, Upstream};
 
 fn outcome(field: &str, answer: &Value) -> Outcome {
@@ -32,11 +33,15 @@ async fn everybody_gets_what_the_table_says() {
     let upstream = Upstream::start().await;
     // The one request that comes here is the owner's, who has a key verified.
     upstream.script([Reply::status(200).json(&json!({ "data": [] }))]);
-    let app = TestApp::with(&[&format!("--base-urls=http://127.0.0.1:{}", upstream.port())]).await;
+    let mcp = McpServer::start().await;
+    let allowed = format!("{},http://127.0.0.1:{}", mcp.allowed(), upstream.port());
+    let app = TestApp::with(&[&allowed]).await;
     let [stranger, owner, admin] = people(&app).await;
     let (anonymous, bystander) = (app.anonymous(), app.user("bystander").await);
     let session = app.anonymous().sign_in("owner").await.session_id().await;
 
+    let tools = json!({ "name": "mine", "url": mcp.url() });
+    let tools = owner.mutate("addToolServer", tools, "toolServer { id }").await["toolServer"]["id"].take();
     for row in TABLE {
         // What an earlier row has changed or deleted is no business of this one.
         let room = furnish(&owner).await;
@@ -61,6 +66,8 @@ async fn everybody_gets_what_the_table_says() {
                 ("<answer>", &room.answer),
                 ("<generation>", &room.generation),
                 ("<key>", key.as_str().expect("an id")),
+                ("<mcp>", &mcp.url()),
+                ("<tools>", tools.as_str().expect("an id")),
                 ("<assistant>", assistant.as_str().expect("an id")),
                 ("<session>", &session),
                 ("<owner>", &owner.id),

@@ -79,6 +79,11 @@ pub(super) const TABLE: &[Row] = &[
     row(Mutation, "revealApiKey", "revealApiKey(input: { apiKeyId: \"<key>\", password: \"<password>\" }) { errors { code } }", TOUCHED_BY_OWNER),
     row(Mutation, "deleteApiKey", "deleteApiKey(input: { apiKeyId: \"<key>\" }) { errors { code } }", TOUCHED_BY_OWNER),
 
+    row(Mutation, "addToolServer", "addToolServer(input: { name: \"<who>\", url: \"<mcp>\" }) { errors { code } }", SIGNED_IN),
+    row(Mutation, "updateToolServer", "updateToolServer(input: { toolServerId: \"<tools>\", approval: ALWAYS }) { errors { code } }", TOUCHED_BY_OWNER),
+    row(Mutation, "refreshToolServer", "refreshToolServer(input: { toolServerId: \"<tools>\" }) { errors { code } }", TOUCHED_BY_OWNER),
+    row(Mutation, "removeToolServer", "removeToolServer(input: { toolServerId: \"<tools>\" }) { errors { code } }", TOUCHED_BY_OWNER),
+
     row(Mutation, "setUserRole", "setUserRole(input: { userId: \"<bystander>\", role: USER }) { errors { code } }", ADMINISTRATORS),
     row(Mutation, "setUserActive", "setUserActive(input: { userId: \"<bystander>\", active: true }) { errors { code } }", ADMINISTRATORS),
 

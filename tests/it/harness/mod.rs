@@ -4,6 +4,7 @@ pub mod app;
 pub mod cluster;
 pub mod database;
 pub mod law;
+pub mod mcp;
 pub mod people;
 pub mod process;
 pub mod stream;

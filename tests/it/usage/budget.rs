@@ -35,7 +35,7 @@ async fn a_part_is_held_while_an_answer_runs_and_spent_in_the_end() {
     house.upstream.script([Reply::stream().word("one").hold(&gate).stop()]);
     let generation = ada.send(&plain_chat(&ada).await, "Hello").await;
     // One token is asked, at most a hundred are answered.
-    let held = json!({ "scope": "SERVER_KEY", "limitUsd": "0.01", "period": "TOTAL", "spentUsd": "0", "reservedUsd": "0.001001", "leftUsd": "0.008999" });
+    let held = json!({ "scope": "SERVER_KEY", "limitUsd": "0.01", "period": "TOTAL", "spentUsd": "0", "reservedUsd": "0.001005", "leftUsd": "0.008995" });
     assert_eq!(budgets(&ada).await, json!([held]));
     gate.open();
     assert_eq!(spent(&ada, &generation).await["usage"]["costUsd"], "0.000011");

@@ -96,7 +96,7 @@ async fn what_nobody_tells_is_counted() {
             &usage["costUsd"],
             &usage["costState"]
         ),
-        (&json!(2), &json!(4), &json!(1), &json!("0.000042"), &json!("ESTIMATED"))
+        (&json!(6), &json!(4), &json!(1), &json!("0.000046"), &json!("ESTIMATED"))
     );
     agrees(&house.app, &answer).await;
 
@@ -181,7 +181,7 @@ async fn what_was_spent_outlives_the_chat_and_the_account() {
     let rows = tokio::time::timeout(std::time::Duration::from_secs(5), settled)
         .await
         .expect("soon");
-    assert_eq!(rows, ["STOPPED - 2/1 cost 12 ESTIMATED held 0"]);
+    assert_eq!(rows, ["STOPPED - 6/1 cost 16 ESTIMATED held 0"]);
     let sql = house.app.sql().await;
     sql.execute("DELETE FROM users WHERE username = 'ada'", &[])
         .await
@@ -189,10 +189,10 @@ async fn what_was_spent_outlives_the_chat_and_the_account() {
     assert_eq!(house.rows().await.len(), 1);
     let query = "{ admin { usage(groupBy: USER) { total { costUsd attempts } groups { user { username } userId sums { costUsd } } } } }";
     let report = house.admin.ok(query, json!({})).await["admin"]["usage"].take();
-    assert_eq!(report["total"], json!({ "costUsd": "0.000012", "attempts": 1 }));
+    assert_eq!(report["total"], json!({ "costUsd": "0.000016", "attempts": 1 }));
     assert_eq!(
         report["groups"],
-        json!([{ "user": null, "userId": ada.id, "sums": { "costUsd": "0.000012" } }])
+        json!([{ "user": null, "userId": ada.id, "sums": { "costUsd": "0.000016" } }])
     );
 }
 

@@ -20,7 +20,7 @@ impl Gate {
         self.0.send_replace(true);
     }
 
-    pub(super) async fn pass(&self) {
+    pub(in crate::harness) async fn pass(&self) {
         let mut open = self.0.subscribe();
         open.wait_for(|open| *open).await.expect("the sender is ours");
     }
