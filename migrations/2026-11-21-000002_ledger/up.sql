@@ -1,6 +1,6 @@
 CREATE TABLE attempts (
     id uuid PRIMARY KEY,
-    generation_id uuid REFERENCES generations ON DELETE SET NULL,
+    generation_id uuid REFERENCES generations ON DELETE SET NULL DEFERRABLE INITIALLY DEFERRED,
     user_id uuid NOT NULL,
     payer_id uuid NOT NULL,
     chat_id uuid,

@@ -68,6 +68,27 @@ impl Opened {
 /// BUDGET_EXCEEDED when the budget does not pay for an answer worth having, PRICE_UNKNOWN when nobody knows whether it
 /// does, or when Postgres fails. Then the transaction has to be given up.
 pub async fn open(connection: &mut Connection, tab: &Tab) -> Result<()> {
+    let found = insert(connection, tab).await?;
+    hold(connection, tab, found).await
+}
+
+/// The second half of [`open`]: holds a part of the budget that the first one has found.
+///
+/// # Errors
+/// As [`open`].
+pub async fn hold(connection: &mut Connection, tab: &Tab, found: Option<Budget>) -> Result<()> {
+    match found {
+        Some(found) => budget::hold(connection, tab, &found).await,
+        None => Ok(()),
+    }
+}
+
+/// The first half of [`open`]: stores the row, and locks the payer's budget if there is one. It needs no connection of
+/// its own, so it can travel together with the statement that stores the answer.
+///
+/// # Errors
+/// When Postgres fails.
+pub async fn insert(mut connection: &Connection, tab: &Tab) -> Result<Option<Budget>> {
     let (Some(asker), Some(entry)) = (tab.asker(), tab.current()) else {
         return Err(Error::internal("a tab without an attempt"));
     };
@@ -75,10 +96,10 @@ pub async fn open(connection: &mut Connection, tab: &Tab) -> Result<()> {
     let Some(scope) = entry.terms.source.scope() else {
         diesel::insert_into(attempts::table)
             .values(row)
-            .execute(connection)
+            .execute(&mut connection)
             .await?;
         tab.opened();
-        return Ok(());
+        return Ok(None);
     };
     // The row, and the budget if there is one, locked and as it is now.
     let query = "WITH opened AS (INSERT INTO attempts (id, generation_id, user_id, payer_id, chat_id, provider, model, key_source, \
@@ -102,12 +123,9 @@ pub async fn open(connection: &mut Connection, tab: &Tab) -> Result<()> {
         .bind::<Nullable<BigInt>, _>(row.cost_micro_usd)
         .bind::<Nullable<Text>, _>(row.price_version)
         .bind::<Text, _>(scope);
-    let found: Vec<Budget> = prepared(statement).load(connection).await?;
+    let found: Vec<Budget> = prepared(statement).load(&mut connection).await?;
     tab.opened();
-    match found.as_slice().first() {
-        Some(found) => budget::hold(connection, tab, found).await,
-        None => Ok(()),
-    }
+    Ok(found.into_iter().next())
 }
 
 /// Stores the ends of a tab's attempts that have ended, in the transaction that stores what came of them, and settles

@@ -2,11 +2,12 @@
 
 use async_graphql::{Context, InputObject, Object, SimpleObject};
 
-use super::mutation::ReplyOptions;
+use super::reply::ReplyOptions;
+use crate::chat::lane::Reply;
 use crate::chat::plan::Plan;
 use crate::chat::preview::{self, Preview, Wanted};
 use crate::chat::reply::generation::KeySource;
-use crate::chat::reply::payer::Wish;
+use crate::chat::summary::{self, Summary};
 use crate::context::RequestContext;
 use crate::error::{Error, Result, UserError};
 use crate::id::{ApiKeyId, AssistantId, ChatId, MessageId};
@@ -98,6 +99,17 @@ impl LanePlan {
         self.0.cut
     }
 
+    /// The summary that the model would be shown in the place of what came before those messages.
+    async fn summary(&self, context: &Context<'_>) -> Result<Option<Summary>> {
+        let Some(covering) = &self.0.summary else {
+            return Ok(None);
+        };
+        let (app, who) = (context.app(), context.signed_in()?);
+        let mut connection = app.connection().await?;
+        let mut found = summary::find_many_visible(&mut connection, who.user_id, &[covering.id]).await?;
+        Ok(found.remove(&covering.id))
+    }
+
     /// How many memories the model would be told.
     async fn memory_count(&self) -> i32 {
         i32::try_from(self.0.memories).unwrap_or(i32::MAX)
@@ -178,7 +190,7 @@ impl PlanQuery {
                 return Err(Error::BadInput(message.into()));
             }
         };
-        let reply = reply.map_or_else(Wish::default, Wish::from);
+        let reply = reply.map(Reply::from).unwrap_or_default();
         let Preview { plans, refusals } = preview::preview(context.app(), who.user_id, wanted, reply).await?;
         Ok(GenerationPlan {
             lanes: plans.into_iter().map(|(plan, budget)| LanePlan(plan, budget)).collect(),

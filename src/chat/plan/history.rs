@@ -6,6 +6,7 @@ use diesel_async::RunQueryDsl;
 
 use super::fit::TOKENS_PER_TURN;
 use crate::chat::message::MessageRole;
+use crate::chat::recall::Covering;
 use crate::db::{Connection, prepared};
 use crate::id::{ChatId, MessageId};
 
@@ -66,6 +67,21 @@ pub struct History {
     pub lines: Vec<Line>,
     /// Whether they reach back as far as was asked.
     pub complete: bool,
+}
+
+impl History {
+    /// Leaves out what a summary covers, if it is of this branch; says whether it is.
+    pub fn begin_behind(&mut self, summary: &Covering, tip: Tip) -> bool {
+        match self.lines.iter().position(|line| line.id == summary.through) {
+            Some(covered) => {
+                self.lines.truncate(covered);
+                self.complete = true;
+                true
+            }
+            // Further back than was read: known to be of the active branch, and of no other.
+            None => tip == Tip::Newest,
+        }
+    }
 }
 
 /// The newest messages up to `tip` and behind the one numbered `floor`, until their texts have `room` tokens or more.

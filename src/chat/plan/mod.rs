@@ -11,16 +11,18 @@ pub mod persona;
 use std::sync::Arc;
 
 use self::history::{History, Line};
-use self::persona::Persona;
+use self::persona::{Persona, summary_words};
 use super::ask::Ask;
 use super::lane::Lane;
 use super::message::MessageRole;
+use super::recall::{Covering, recall};
 use crate::ai::{Request, Turn, tokens};
 use crate::app::App;
 use crate::db::Connection;
 use crate::error::Result;
 use crate::error::{ErrorCode, UserError};
 use crate::id::{ChatId, MessageId};
+use crate::memory::Preferences;
 use crate::model::fact::ModelInfo;
 use crate::model::price::Tokens;
 
@@ -28,6 +30,7 @@ use crate::model::price::Tokens;
 #[derive(Debug)]
 pub struct Material {
     history: History,
+    summary: Option<Covering>,
     question: Option<String>,
     persona: Persona,
     chat_id: ChatId,
@@ -48,6 +51,8 @@ pub struct Plan {
     pub question_tokens: Option<u32>,
     /// Whether older ones are left out.
     pub cut: bool,
+    /// The summary that it is shown in the place of what came before them.
+    pub summary: Option<Covering>,
     /// How many memories it is told.
     pub memories: usize,
     /// The tokens of everything, as the provider will probably count them.
@@ -67,11 +72,29 @@ impl Material {
     /// When Postgres fails.
     pub async fn read(connection: &mut Connection, app: &App, ask: &Ask<'_>) -> Result<Self> {
         let room = app.config().settings.context_tokens;
-        let history = history::read(connection, ask.chat_id, ask.tip, 0, room).await?;
+        let mut history = history::read(connection, ask.chat_id, ask.tip, 0, room).await?;
+        // A summary stands for nothing that is to be shown in any case.
+        let oldest = ask.at_least.checked_sub(1).and_then(|index| history.lines.get(index));
+        let before = oldest.map_or(i64::MAX, |line| line.sequence);
+        let known = recall(connection, ask.chat_id, ask.user_id, before).await?;
+        let summary = known.summary.filter(|summary| history.begin_behind(summary, ask.tip));
+        let Preferences {
+            about_me,
+            response_style,
+            language,
+            ..
+        } = known.preferences;
         Ok(Material {
             history,
+            summary,
             question: ask.question.map(str::to_owned),
-            persona: Persona::default(),
+            persona: Persona {
+                instructions: None,
+                about: about_me,
+                style: response_style,
+                language,
+                memories: known.memories,
+            },
             chat_id: ask.chat_id,
             at_least: ask.at_least,
             last_sequence: ask.last_sequence,
@@ -99,7 +122,11 @@ impl Material {
             instructions: Some(manner.instructions.clone()).filter(|text| !text.trim().is_empty()),
             ..self.persona.clone()
         };
-        let mut turns: Vec<Turn> = persona.words().map(Turn::System).into_iter().collect();
+        // What is told first changes least, so that providers find it in their caches.
+        let summarised = self.summary.as_ref().map(|summary| summary_words(&summary.content));
+        let told: Vec<String> = persona.words().into_iter().chain(summarised).collect();
+        let told = (!told.is_empty()).then(|| told.join("\n\n"));
+        let mut turns: Vec<Turn> = told.map(Turn::System).into_iter().collect();
         let question = self.question.clone().map(Turn::User);
         let fixed: u32 = turns.iter().chain(&question).map(cost).sum();
         let room = room.saturating_sub(fixed);
@@ -130,6 +157,7 @@ impl Material {
             messages: lines.map(|line| line.id).collect(),
             question_tokens: question.as_ref().map(|question| cost(question) - fit::TOKENS_PER_TURN),
             cut: !self.history.complete || shown.len() < costs.len(),
+            summary: self.summary.clone(),
             memories: persona.memories.len(),
             input_tokens: fit::stretched(provider, fixed + used),
             info,

@@ -19,6 +19,7 @@ use crate::chat::chat::Chat;
 use crate::chat::event;
 use crate::chat::member::Membership;
 use crate::chat::message::MessageRole;
+use crate::chat::reply::generation::Generation;
 use crate::chat::reply::payer::{self, Wish};
 use crate::db::Connection;
 use crate::db::schema::{chat_summaries, chats, generations, messages};
@@ -101,6 +102,15 @@ pub async fn request(
     };
     enqueue(connection, &task).await?;
     Ok(true)
+}
+
+/// The same, after a question was stored: nothing of the answer depends on it.
+pub async fn call_for(app: &App, connection: &mut Connection, generation: &Generation, through: MessageId) {
+    match request(connection, generation.chat_id, generation.user_id, through).await {
+        Ok(true) => app.jobs().wake(),
+        Ok(false) => {}
+        Err(error) => tracing::warn!(%error, chat = %generation.chat_id, "cannot call for a summary"),
+    }
 }
 
 async fn enqueue(connection: &mut Connection, task: &Task) -> QueryResult<()> {

@@ -13,7 +13,7 @@ use diesel::prelude::*;
 use diesel::sql_types::{Array, BigInt, Uuid as SqlUuid};
 use diesel_async::{AsyncConnection, RunQueryDsl};
 
-pub use make::{KIND, request, summarize};
+pub use make::{KIND, call_for, request, summarize};
 
 use super::event;
 use crate::app::App;

@@ -124,3 +124,29 @@ async fn a_plan_is_for_one_thing() {
         assert_eq!(answer["errors"][0]["extensions"]["code"], "BAD_USER_INPUT");
     }
 }
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn every_lane_is_told_of() {
+    let app = TestApp::start().await;
+    let ada = app.user("ada").await;
+    let chat = ada.chat("scripted").await;
+    let lanes = json!([{ "model": "scripted:words=1" }, { "model": "scripted:words=2" }]);
+    let input = json!({ "chatId": chat, "content": "Hello", "reply": { "mode": "RACE", "lanes": lanes } });
+    let told = plan(&ada, input).await;
+    let models = told["lanes"]
+        .as_array()
+        .expect("lanes")
+        .iter()
+        .map(|lane| &lane["model"]);
+    assert_eq!(models.collect::<Vec<_>>(), ["scripted:words=1", "scripted:words=2"]);
+    let lanes = json!([{ "model": "scripted" }, { "provider": "OPENAI" }]);
+    let told = plan(
+        &ada,
+        json!({ "chatId": chat, "content": "Hello", "reply": { "lanes": lanes } }),
+    )
+    .await;
+    assert_eq!(
+        told["refusals"][0]["field"],
+        json!(["input", "reply", "lanes", "1", "provider"])
+    );
+}

@@ -1,6 +1,7 @@
 //! Summaries of long conversations: made in the background, put aside and brought back, gone with what they cover.
 
 mod making;
+mod planned;
 
 use serde_json::{Value, json};
 

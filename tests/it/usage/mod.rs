@@ -2,6 +2,7 @@
 
 mod budget;
 mod cut;
+mod lanes;
 mod ledger;
 mod race;
 mod report;
