@@ -47,6 +47,16 @@ impl Error {
         Error::Rejected(vec![UserError::new(code, field, message)])
     }
 
+    /// The same refusal, of the input field at `field`.
+    pub fn at(self, field: &[&str]) -> Self {
+        let Error::Rejected(errors) = self else { return self };
+        let moved = errors.into_iter().map(|error| UserError {
+            retry_after_seconds: error.retry_after_seconds,
+            ..UserError::new(error.code, field, error.message)
+        });
+        Error::Rejected(moved.collect())
+    }
+
     /// The answer for what does not exist and for what the viewer may not see: the two are never told apart.
     pub fn not_found(field: &[&str], what: &str) -> Self {
         Self::rejected(

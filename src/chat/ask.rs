@@ -2,7 +2,7 @@
 //! conversation. Nothing is stored here, and what a model could not take is refused here.
 
 use super::chat::Chat;
-use super::lane::Lane;
+use super::lane::Lanes;
 use super::plan::history::Tip;
 use super::plan::{Material, Plan};
 use crate::app::App;
@@ -52,23 +52,24 @@ impl<'a> Ask<'a> {
         }
     }
 
-    /// What would be sent to the model of `lane`, though it may be too much.
+    /// What would be sent to the models of `lanes`, though it may be too much.
     ///
     /// # Errors
     /// When Postgres fails.
-    pub async fn look(&self, connection: &mut Connection, app: &App, lane: Lane) -> Result<Plan> {
-        Ok(Material::read(connection, app, self).await?.plan(app, lane))
+    pub async fn look(&self, connection: &mut Connection, app: &App, lanes: Lanes) -> Result<Lanes<Plan>> {
+        let material = Material::read(connection, app, self).await?;
+        Ok(lanes.map(|lane| material.plan(app, lane)))
     }
 
-    /// What will be sent to the model of `lane`.
+    /// What will be sent to the models of `lanes`.
     ///
     /// # Errors
     /// CONTEXT_TOO_LONG, or when Postgres fails.
-    pub async fn plan(&self, connection: &mut Connection, app: &App, lane: Lane) -> Result<Plan> {
-        let plan = self.look(connection, app, lane).await?;
-        match plan.refusal() {
+    pub async fn plan(&self, connection: &mut Connection, app: &App, lanes: Lanes) -> Result<Lanes<Plan>> {
+        let plans = self.look(connection, app, lanes).await?;
+        match plans.lanes.iter().find_map(Plan::refusal) {
             Some(refusal) => Err(Error::Rejected(vec![refusal])),
-            None => Ok(plan),
+            None => Ok(plans),
         }
     }
 }

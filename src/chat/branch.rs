@@ -50,11 +50,17 @@ pub async fn lock_running(connection: &mut Connection, chat_id: ChatId) -> Query
         .await
 }
 
-/// Makes the active branch end at `parent`, or be empty, so that what is added next begins a branch of its own.
+/// Makes the active branch end at `parent`, or be empty, so that the `versions` that are added next begin branches of
+/// their own.
 ///
 /// # Errors
 /// LIMIT_REACHED for `messageId` when there are too many versions already, or when Postgres fails.
-pub async fn fork(connection: &mut Connection, chat_id: ChatId, parent: Option<MessageId>) -> Result<Fork> {
+pub async fn fork(
+    connection: &mut Connection,
+    chat_id: ChatId,
+    parent: Option<MessageId>,
+    versions: usize,
+) -> Result<Fork> {
     lock_running(connection, chat_id).await?;
     let children = messages::table.filter(messages::chat_id.eq(chat_id)).into_boxed();
     let children = match parent {
@@ -67,8 +73,8 @@ pub async fn fork(connection: &mut Connection, chat_id: ChatId, parent: Option<M
         .load(connection)
         .await?;
     let siblings: Vec<MessageId> = found.iter().filter(|(_, lives)| *lives).map(|(id, _)| *id).collect();
-    if siblings.len() >= MOST_SIBLINGS {
-        let message = format!("There are {MOST_SIBLINGS} versions of this already. Send a new message instead.");
+    if siblings.len() + versions > MOST_SIBLINGS {
+        let message = format!("There may be {MOST_SIBLINGS} versions of this and no more. Send a new message instead.");
         return Err(Error::rejected(ErrorCode::LimitReached, &["messageId"], message));
     }
     let path = path_to_active(connection, chat_id, parent).await?;
@@ -204,7 +210,10 @@ async fn choose(connection: &mut Connection, ids: &[MessageId]) -> QueryResult<(
 }
 
 /// Marks these as active, and what is chosen below `from`.
-async fn activate(connection: &mut Connection, ids: &[MessageId], from: Option<MessageId>) -> QueryResult<()> {
+///
+/// # Errors
+/// When Postgres fails.
+pub async fn activate(connection: &mut Connection, ids: &[MessageId], from: Option<MessageId>) -> QueryResult<()> {
     let query = "WITH RECURSIVE down AS (SELECT id FROM messages WHERE id = $2 \
           UNION ALL SELECT m.id FROM down JOIN messages AS m ON m.parent_id = down.id AND m.chosen) \
         UPDATE messages SET active = true, version = version + 1 \

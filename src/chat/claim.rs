@@ -74,13 +74,13 @@ impl Claim {
                 "This message was sent before and has been removed since. Use a new idempotency key to send it again.";
             return Err(Error::rejected(ErrorCode::Conflict, &["idempotencyKey"], message));
         };
-        let generation = match generation_id {
-            Some(id) => generation::find(connection, self.user_id, id).await?,
-            None => None,
+        let generations = match generation_id {
+            Some(id) => generation::find_lanes(connection, self.user_id, id).await?,
+            None => Vec::new(),
         };
         Ok(Some(Sent {
             message,
-            generations: generation.into_iter().collect(),
+            generations,
             so_far: String::new(),
         }))
     }

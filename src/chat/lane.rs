@@ -1,15 +1,71 @@
 //! Who is to answer, found before anything is stored.
 
+use serde_json::{Value, json};
+
 use super::answering::{Answering, Manner};
 use super::chat::Chat;
 use super::create::checked_model;
 use super::reply::generation::Generation;
 use super::reply::payer::{self, Payer, Wish};
 use crate::app::App;
-use crate::assistant::assistant;
+use crate::assistant::{Assistant, assistant};
 use crate::db::Connection;
-use crate::error::{Error, Result};
+use crate::error::{Error, ErrorCode, Result};
 use crate::id::{AssistantId, UserId};
+
+/// The most lanes that one question may have.
+pub const MOST_LANES: usize = 4;
+
+/// What becomes of the answers of several lanes.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, async_graphql::Enum)]
+#[graphql(name = "ReplyMode")]
+pub enum Mode {
+    /// Every lane answers, and all answers stay, as siblings; the first lane's is the one that is shown.
+    #[default]
+    Compare,
+    /// Every lane answers; the first answer that is complete stays and is shown, the others are stopped and removed. Who
+    /// stops one of them ends the race with it. If all fail, the first lane's failure is shown.
+    Race,
+    /// One answer: each lane is asked only when the one before it failed without a word.
+    Fallback,
+}
+
+/// Who is wished for as one of several.
+#[derive(Debug, Clone)]
+pub struct LaneWish {
+    /// Whose model, and which.
+    pub wish: Wish,
+    /// In whose name.
+    pub assistant_id: Option<AssistantId>,
+}
+
+/// How something is to be answered, this once.
+#[derive(Debug, Clone, Default)]
+pub struct Reply {
+    /// Whose model, and which, when there is one answer.
+    pub wish: Wish,
+    /// Who, when there are several or substitutes.
+    pub lanes: Option<Vec<LaneWish>>,
+    /// What becomes of the lanes' answers.
+    pub mode: Mode,
+}
+
+impl Reply {
+    /// What tells it from another under the same idempotency key.
+    pub fn asked(&self) -> Value {
+        let lanes = self.lanes.as_ref().map(|lanes| {
+            let lanes = lanes.iter();
+            lanes
+                .map(|lane| json!([wished(&lane.wish), lane.assistant_id.map(|id| id.0)]))
+                .collect::<Vec<_>>()
+        });
+        json!([wished(&self.wish), lanes, format!("{:?}", self.mode)])
+    }
+}
+
+fn wished(wish: &Wish) -> Value {
+    json!([wish.provider.map(|provider| provider.name()), wish.model])
+}
 
 /// An assistant, its model, and the key that pays for it.
 #[derive(Debug)]
@@ -22,35 +78,116 @@ pub struct Lane {
     pub manner: Manner,
 }
 
-impl Lane {
+/// Everybody who is to answer, or what is sent to each of them: at least one.
+#[derive(Debug)]
+pub struct Lanes<T = Lane> {
+    /// In the order in which they were named.
+    pub lanes: Vec<T>,
+    /// What becomes of their answers.
+    pub mode: Mode,
+}
+
+impl<T> Lanes<T> {
+    /// One lane alone.
+    pub fn one(lane: T) -> Self {
+        Lanes {
+            lanes: vec![lane],
+            mode: Mode::Compare,
+        }
+    }
+
+    /// How many answers they write.
+    pub fn answers(&self) -> usize {
+        match self.mode {
+            Mode::Compare | Mode::Race => self.lanes.len(),
+            Mode::Fallback => 1,
+        }
+    }
+
+    /// The same with something else for each lane.
+    pub fn map<U>(self, change: impl FnMut(T) -> U) -> Lanes<U> {
+        Lanes {
+            lanes: self.lanes.into_iter().map(change).collect(),
+            mode: self.mode,
+        }
+    }
+}
+
+impl Lanes {
     /// Who answers `user_id` in this chat; where nothing is wished, as the chat and its assistant say.
     ///
     /// # Errors
-    /// INVALID for a model that cannot be one, KEY_MISSING.
+    /// INVALID for lanes or models that cannot be, NOT_FOUND for an assistant, KEY_MISSING.
     pub async fn in_chat(
         connection: &mut Connection,
         app: &App,
         user_id: UserId,
         chat: &Chat,
-        wish: Wish,
+        reply: Reply,
     ) -> Result<Self> {
-        let model = checked_model(app, &["reply", "model"], wish.model)?;
         let assistants = assistant::of_chat(connection, chat.id, user_id).await?;
-        let assistant = assistants.into_iter().next();
-        let assistant = assistant.ok_or_else(|| Error::internal("there is no default assistant"))?;
+        let first = assistants.into_iter().next();
+        let first = first.ok_or_else(|| Error::internal("there is no default assistant"))?;
+        let who = Who { app, user_id, chat };
+        let Some(wishes) = reply.lanes else {
+            let model = checked_model(app, &["reply", "model"], reply.wish.model)?;
+            let wish = Wish { model, ..reply.wish };
+            return Ok(Lanes::one(who.lane(connection, &first, wish).await?));
+        };
+        let refuse = |message: String| Err(Error::rejected(ErrorCode::Invalid, &["reply", "lanes"], message));
+        if reply.wish.provider.is_some() || reply.wish.model.is_some() {
+            return refuse("Name models either in the lanes or beside them, not both.".into());
+        }
+        if wishes.is_empty() || wishes.len() > MOST_LANES {
+            return refuse(format!("Name at least one lane and at most {MOST_LANES}."));
+        }
+        let ids: Vec<AssistantId> = wishes.iter().filter_map(|lane| lane.assistant_id).collect();
+        let named = assistant::find_open(connection, user_id, &ids).await?;
+        let mut lanes = Vec::with_capacity(wishes.len());
+        for (index, LaneWish { wish, assistant_id }) in wishes.into_iter().enumerate() {
+            let index = index.to_string();
+            let path = |field: &'static str| ["reply", "lanes", index.as_str(), field];
+            let assistant = match assistant_id {
+                Some(id) => named
+                    .get(&id)
+                    .ok_or_else(|| Error::not_found(&path("assistantId"), "assistant"))?,
+                None => &first,
+            };
+            let model = checked_model(app, &path("model"), wish.model)?;
+            let lane = who.lane(connection, assistant, Wish { model, ..wish }).await;
+            lanes.push(lane.map_err(|error| error.at(&path("provider")))?);
+        }
+        Ok(Lanes {
+            lanes,
+            mode: reply.mode,
+        })
+    }
+}
+
+/// For whom a lane is found, and where.
+struct Who<'a> {
+    app: &'a App,
+    user_id: UserId,
+    chat: &'a Chat,
+}
+
+impl Who<'_> {
+    async fn lane(&self, connection: &mut Connection, assistant: &Assistant, wish: Wish) -> Result<Lane> {
         let Answering {
             assistant_id,
             wish,
             manner,
-        } = Answering::new(&assistant, chat, Wish { model, ..wish });
-        let payer = payer::resolve(connection, app, user_id, wish).await?;
+        } = Answering::new(assistant, self.chat, wish);
+        let payer = payer::resolve(connection, self.app, self.user_id, wish).await?;
         Ok(Lane {
             assistant_id: Some(assistant_id),
             payer,
             manner,
         })
     }
+}
 
+impl Lane {
     /// The same model and, as far as `user_id` can still use it, the same assistant as before.
     ///
     /// # Errors

@@ -1,11 +1,10 @@
 //! What an answer would take, before it is asked for: the way of the mutations, up to the point where they store.
 
 use super::ask::Ask;
-use super::lane::Lane;
+use super::lane::{Lanes, Reply};
 use super::member::Membership;
 use super::plan::Plan;
 use super::plan::history::Tip;
-use super::reply::payer::Wish;
 use super::send::check_content;
 use super::{revise, turn};
 use crate::ai::FailureKind;
@@ -46,26 +45,28 @@ pub struct Preview {
 ///
 /// # Errors
 /// When Postgres fails. What the mutation would refuse is no error here.
-pub async fn preview(app: &App, user_id: UserId, wanted: Wanted, reply: Wish) -> Result<Preview> {
+pub async fn preview(app: &App, user_id: UserId, wanted: Wanted, reply: Reply) -> Result<Preview> {
     let mut connection = app.connection().await?;
     let mut preview = Preview::default();
-    let (plan, refusals) = payload(plan(&mut connection, app, user_id, wanted, reply).await)?;
+    let (plans, refusals) = payload(plan(&mut connection, app, user_id, wanted, reply).await)?;
     preview.refusals.extend(refusals);
-    if let Some(plan) = plan {
-        preview.refusals.extend(plan.refusal());
-        preview
-            .refusals
-            .extend(refused_key(&mut connection, user_id, &plan).await?);
-        let (_, refusals) = payload(turn::check_running(&mut connection, user_id, 1).await)?;
+    if let Some(plans) = plans {
+        for plan in &plans.lanes {
+            preview.refusals.extend(plan.refusal());
+            let refused = refused_key(&mut connection, user_id, plan).await?;
+            preview.refusals.extend(refused);
+        }
+        let (_, refusals) = payload(turn::check_running(&mut connection, user_id, plans.answers()).await)?;
         preview.refusals.extend(refusals);
-        let foreseen = match plan.lane.payer.tab.terms() {
-            Some(terms) => budget::foresee(&mut connection, user_id, &terms, plan.input_tokens).await?,
-            None => None,
-        };
-        preview
-            .refusals
-            .extend(foreseen.iter().filter_map(|foreseen| foreseen.refusal.clone()));
-        preview.plans.push((plan, foreseen.map(|foreseen| foreseen.budget)));
+        for plan in plans.lanes {
+            let foreseen = match plan.lane.payer.tab.terms() {
+                Some(terms) => budget::foresee(&mut connection, user_id, &terms, plan.input_tokens).await?,
+                None => None,
+            };
+            let refusal = foreseen.as_ref().and_then(|foreseen| foreseen.refusal.clone());
+            preview.refusals.extend(refusal);
+            preview.plans.push((plan, foreseen.map(|foreseen| foreseen.budget)));
+        }
     }
     Ok(preview)
 }
@@ -83,7 +84,13 @@ async fn refused_key(connection: &mut Connection, user_id: UserId, plan: &Plan) 
     }))
 }
 
-async fn plan(connection: &mut Connection, app: &App, user_id: UserId, wanted: Wanted, reply: Wish) -> Result<Plan> {
+async fn plan(
+    connection: &mut Connection,
+    app: &App,
+    user_id: UserId,
+    wanted: Wanted,
+    reply: Reply,
+) -> Result<Lanes<Plan>> {
     match wanted {
         Wanted::Send { chat_id, content } => {
             let content = check_content(app, &content)?;
@@ -91,15 +98,15 @@ async fn plan(connection: &mut Connection, app: &App, user_id: UserId, wanted: W
                 .await?
                 .ok_or_else(|| Error::not_found(&["chatId"], "chat"))?
                 .chat;
-            let lane = Lane::in_chat(connection, app, user_id, &chat, reply).await?;
+            let lanes = Lanes::in_chat(connection, app, user_id, &chat, reply).await?;
             let ask = Ask::new(user_id, &chat, Tip::Newest, Some(&content));
-            ask.look(connection, app, lane).await
+            ask.look(connection, app, lanes).await
         }
         Wanted::Regenerate { message_id } => {
             let (chat, message) = revise::answered(connection, user_id, message_id).await?;
-            let lane = Lane::in_chat(connection, app, user_id, &chat, reply).await?;
+            let lanes = Lanes::in_chat(connection, app, user_id, &chat, reply).await?;
             let ask = Ask::new(user_id, &chat, message.parent_id.into(), None);
-            ask.look(connection, app, lane).await
+            ask.look(connection, app, lanes).await
         }
     }
 }

@@ -7,7 +7,7 @@ use diesel_async::{AsyncConnection, RunQueryDsl};
 use super::ask::Ask;
 use super::claim::{Claim, Sent};
 use super::event;
-use super::lane::Lane;
+use super::lane::{Lane, Lanes};
 use super::member::Membership;
 use super::message::{self, Message};
 use super::plan::Plan;
@@ -41,11 +41,11 @@ pub async fn go_on(app: &App, user_id: UserId, id: GenerationId, idempotency_key
         .ok_or_else(not_found)?
         .chat;
     let ask = Ask::going_on(user_id, &chat, old.message_id);
-    let plan = ask.plan(&mut connection, app, lane).await?;
+    let plans = ask.plan(&mut connection, app, Lanes::one(lane)).await?;
     let stored = connection
-        .transaction(async |connection| store(connection, app, &claim, &old, &plan).await)
+        .transaction(async |connection| store(connection, app, &claim, &old, &plans).await)
         .await?;
-    begin(app, &mut connection, &claim, stored, plan).await
+    begin(app, &mut connection, &claim, stored, plans).await
 }
 
 async fn find(connection: &mut Connection, user_id: UserId, id: GenerationId) -> Result<Generation> {
@@ -98,7 +98,7 @@ async fn store(
     app: &App,
     claim: &Claim,
     old: &Generation,
-    plan: &Plan,
+    plans: &Lanes<Plan>,
 ) -> Result<Option<Sent>> {
     let hidden = |error| match error {
         Error::Rejected(_) => not_found(),
@@ -107,6 +107,9 @@ async fn store(
     let Membership { chat, .. } = Membership::lock(connection, claim.user_id, old.chat_id)
         .await
         .map_err(hidden)?;
+    let [plan] = plans.lanes.as_slice() else {
+        return Err(Error::internal("an answer goes on in one lane"));
+    };
     let payer = &plan.lane.payer;
     let new_id = GenerationId::new();
     if !claim.take(connection, chat.id, old.message_id, new_id).await? {
@@ -141,6 +144,8 @@ async fn store(
         model: payer.model.clone(),
         key_source: payer.source,
         leased_by: app.engine().node(),
+        lanes_of: None,
+        race: false,
     };
     let generation = generation::insert(connection, new, &payer.tab, plan.input_tokens).await?;
     diesel::update(chats::table.find(chat.id))

@@ -6,10 +6,9 @@ use diesel_async::{AsyncConnection, RunQueryDsl};
 use super::ask::Ask;
 use super::chat::Chat;
 use super::claim::{Claim, Sent};
-use super::lane::Lane;
+use super::lane::{Lanes, Reply};
 use super::member::Membership;
 use super::message::{self, Message, MessageRole};
-use super::reply::payer::Wish;
 use super::send::{admit, begin, check_content};
 use super::turn::{self, Place, Turn};
 use crate::app::App;
@@ -26,7 +25,7 @@ pub struct Regeneration {
     /// The asker's key for this.
     pub idempotency_key: String,
     /// Who is to answer this once.
-    pub reply: Wish,
+    pub reply: Reply,
 }
 
 /// A question in other words.
@@ -39,7 +38,7 @@ pub struct Edit {
     /// The asker's key for this.
     pub idempotency_key: String,
     /// Who is to answer this once.
-    pub reply: Wish,
+    pub reply: Reply,
 }
 
 /// Has a question answered once more, beside the answer that there is.
@@ -47,8 +46,7 @@ pub struct Edit {
 /// # Errors
 /// NOT_FOUND, INVALID_STATE for what is no answer, LIMIT_REACHED, KEY_MISSING, CONFLICT.
 pub async fn regenerate(app: &App, user_id: UserId, new: Regeneration) -> Result<Sent> {
-    let provider = new.reply.provider.map(|provider| provider.name());
-    let asked = serde_json::json!(["regenerate", new.message_id.0, provider, new.reply.model]);
+    let asked = serde_json::json!(["regenerate", new.message_id.0, new.reply.asked()]);
     let claim = Claim::new(user_id, &new.idempotency_key, &asked)?;
     revise(app, claim, new.message_id, None, new.reply, is_answer).await
 }
@@ -79,8 +77,7 @@ pub async fn answered(connection: &mut Connection, user_id: UserId, id: MessageI
 /// Refused content, NOT_FOUND, INVALID_STATE for another's message, LIMIT_REACHED, KEY_MISSING, CONFLICT.
 pub async fn edit(app: &App, user_id: UserId, new: Edit) -> Result<Sent> {
     let content = check_content(app, &new.content)?;
-    let provider = new.reply.provider.map(|provider| provider.name());
-    let asked = serde_json::json!(["edit", new.message_id.0, new.content, provider, new.reply.model]);
+    let asked = serde_json::json!(["edit", new.message_id.0, new.content, new.reply.asked()]);
     let claim = Claim::new(user_id, &new.idempotency_key, &asked)?;
     let check = |message: &Message| {
         if message.role == MessageRole::User && message.author_id == Some(user_id) {
@@ -98,7 +95,7 @@ async fn revise(
     claim: Claim,
     id: MessageId,
     question: Option<String>,
-    reply: Wish,
+    reply: Reply,
     check: impl Fn(&Message) -> Result<()>,
 ) -> Result<Sent> {
     let user_id = claim.user_id;
@@ -113,9 +110,9 @@ async fn revise(
         .await?
         .ok_or_else(not_found)?
         .chat;
-    let lane = Lane::in_chat(&mut connection, app, user_id, &chat, reply).await?;
+    let lanes = Lanes::in_chat(&mut connection, app, user_id, &chat, reply).await?;
     let ask = Ask::new(user_id, &chat, message.parent_id.into(), question.as_deref());
-    let plan = ask.plan(&mut connection, app, lane).await?;
+    let plans = ask.plan(&mut connection, app, lanes).await?;
     let stored = connection
         .transaction(async |connection| {
             let membership = Membership::lock(connection, user_id, message.chat_id)
@@ -126,12 +123,12 @@ async fn revise(
                 claim: &claim,
                 question: question.as_deref(),
                 place: Place::Fork(parent_id),
-                plan: &plan,
+                plans: &plans,
             };
             turn::store(connection, app, &membership, turn).await
         })
         .await?;
-    begin(app, &mut connection, &claim, stored, plan).await
+    begin(app, &mut connection, &claim, stored, plans).await
 }
 
 /// The message with this id as `user_id` may see it.

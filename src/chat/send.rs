@@ -13,14 +13,14 @@
 //! ```
 
 use diesel_async::AsyncConnection;
+use serde_json::json;
 
 use super::ask::Ask;
 use super::claim::{Claim, Sent};
-use super::lane::Lane;
+use super::lane::{Lanes, Mode, Reply};
 use super::member::Membership;
 use super::plan::Plan;
 use super::plan::history::Tip;
-use super::reply::payer::Wish;
 use super::summary;
 use super::turn::{self, Place, Turn};
 use crate::app::App;
@@ -39,7 +39,7 @@ pub struct NewMessage {
     /// The sender's key: a retry with the same one gets the same result.
     pub idempotency_key: String,
     /// Who is to answer this once.
-    pub reply: Wish,
+    pub reply: Reply,
 }
 
 /// Sends a message and starts the answer.
@@ -48,9 +48,7 @@ pub struct NewMessage {
 /// Refused content, NOT_FOUND, KEY_MISSING, CONTEXT_TOO_LONG, CONFLICT for a key that was used for something else, LIMIT_REACHED.
 pub async fn send(app: &App, user_id: UserId, new: NewMessage) -> Result<Sent> {
     let content = check_content(app, &new.content)?;
-    let provider = new.reply.provider.map_or("", |provider| provider.name());
-    let asked = serde_json::json!([new.chat_id.0, new.content, provider, new.reply.model]);
-    let claim = Claim::new(user_id, &new.idempotency_key, &asked)?;
+    let claim = Claim::new(user_id, &new.idempotency_key, &asked(&new))?;
     let mut connection = app.connection().await?;
     if let Some(first) = claim.first_result(&mut connection).await? {
         return Ok(first);
@@ -60,28 +58,48 @@ pub async fn send(app: &App, user_id: UserId, new: NewMessage) -> Result<Sent> {
         .await?
         .ok_or_else(|| Error::not_found(&["chatId"], "chat"))?
         .chat;
-    let lane = Lane::in_chat(&mut connection, app, user_id, &chat, new.reply).await?;
+    let lanes = Lanes::in_chat(&mut connection, app, user_id, &chat, new.reply).await?;
     let ask = Ask::new(user_id, &chat, Tip::Newest, Some(&content));
-    let plan = ask.plan(&mut connection, app, lane).await?;
-    let (stored, plan) = connection
+    let plans = ask.plan(&mut connection, app, lanes).await?;
+    let (stored, plans) = connection
         .transaction(async |connection| {
             let membership = Membership::lock(connection, user_id, new.chat_id).await?;
-            let mut plan = plan;
-            if plan.last_sequence != membership.chat.last_sequence {
+            let mut plans = plans;
+            if plans
+                .lanes
+                .iter()
+                .any(|plan| plan.last_sequence != membership.chat.last_sequence)
+            {
                 // Somebody wrote meanwhile, and the model has to be shown it.
                 let ask = Ask::new(user_id, &membership.chat, Tip::Newest, Some(&content));
-                plan = ask.plan(connection, app, plan.lane).await?;
+                let lanes = plans.map(|plan| plan.lane);
+                plans = ask.plan(connection, app, lanes).await?;
             }
             let turn = Turn {
                 claim: &claim,
                 question: Some(&content),
                 place: Place::End,
-                plan: &plan,
+                plans: &plans,
             };
-            Ok::<_, Error>((turn::store(connection, app, &membership, turn).await?, plan))
+            Ok::<_, Error>((turn::store(connection, app, &membership, turn).await?, plans))
         })
         .await?;
-    begin(app, &mut connection, &claim, stored, plan).await
+    begin(app, &mut connection, &claim, stored, plans).await
+}
+
+/// What tells a repeat from another message under the same key.
+fn asked(new: &NewMessage) -> serde_json::Value {
+    let wish = &new.reply.wish;
+    let provider = wish.provider.map_or("", |provider| provider.name());
+    let mut asked = vec![
+        json!(new.chat_id.0),
+        json!(new.content),
+        json!(provider),
+        json!(wish.model),
+    ];
+    // Left out where there are none, so that repeats of messages from before there were lanes are known.
+    asked.extend(new.reply.lanes.as_ref().map(|_| new.reply.asked()));
+    asked.into()
 }
 
 /// Refuses what would make a model work for somebody who asks too often, or while the server stops.
@@ -105,7 +123,7 @@ pub async fn begin(
     connection: &mut Connection,
     claim: &Claim,
     stored: Option<Sent>,
-    plan: Plan,
+    plans: Lanes<Plan>,
 ) -> Result<Sent> {
     let Some(sent) = stored else {
         // Another request with the same key was faster by a moment.
@@ -115,12 +133,21 @@ pub async fn begin(
             .ok_or_else(|| Error::internal("a claimed key without a result"));
     };
     app.log().wake();
-    let through = plan.summarise_through;
-    if let Some(generation) = sent.generations.first() {
-        app.engine().start(app, generation, sent.so_far.clone(), plan);
-        if let Some(through) = through {
-            summary::call_for(app, connection, generation, through).await;
+    let through = plans.lanes.iter().find_map(|plan| plan.summarise_through);
+    match plans.mode {
+        Mode::Fallback => {
+            if let Some(generation) = sent.generations.first() {
+                app.engine().start(app, generation, sent.so_far.clone(), plans.lanes);
+            }
         }
+        Mode::Compare | Mode::Race => {
+            for (generation, plan) in sent.generations.iter().zip(plans.lanes) {
+                app.engine().start(app, generation, sent.so_far.clone(), vec![plan]);
+            }
+        }
+    }
+    if let (Some(through), Some(generation)) = (through, sent.generations.first()) {
+        summary::call_for(app, connection, generation, through).await;
     }
     Ok(sent)
 }

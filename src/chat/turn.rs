@@ -4,10 +4,11 @@ use diesel::dsl::now;
 use diesel::prelude::*;
 use diesel_async::RunQueryDsl;
 
-use super::branch::{self, Fork};
+use super::branch;
 use super::chat::{Chat, TitleSource};
 use super::claim::{Claim, Sent};
 use super::event;
+use super::lane::{Lanes, Mode};
 use super::member::Membership;
 use super::message::{Message, MessageRole, NewRow, coalesce};
 use super::plan::Plan;
@@ -41,8 +42,8 @@ pub struct Turn<'a> {
     pub question: Option<&'a str>,
     /// Where it is put.
     pub place: Place,
-    /// What the model is sent that answers it.
-    pub plan: &'a Plan,
+    /// What the models are sent that answer it.
+    pub plans: &'a Lanes<Plan>,
 }
 
 /// A title of the message's own making; none leaves the chat's as it is.
@@ -56,7 +57,7 @@ struct Titled {
 /// Stores a turn in the chat of `membership`, which is locked; none when its key was claimed meanwhile.
 ///
 /// # Errors
-/// LIMIT_REACHED for too many running answers or versions, or when Postgres fails.
+/// LIMIT_REACHED for too many running answers or versions, BUDGET_EXCEEDED, or when Postgres fails.
 pub async fn store(
     connection: &mut Connection,
     app: &App,
@@ -65,22 +66,31 @@ pub async fn store(
 ) -> Result<Option<Sent>> {
     let Membership { chat, user_id, .. } = membership;
     let user_id = *user_id;
-    let (question_id, answer_id, generation_id) = (MessageId::new(), MessageId::new(), GenerationId::new());
+    let question_id = MessageId::new();
+    let answers: Vec<(MessageId, GenerationId)> = (0..turn.plans.answers())
+        .map(|_| (MessageId::new(), GenerationId::new()))
+        .collect();
+    let &[(answer_id, first_id), ..] = answers.as_slice() else {
+        return Err(Error::internal("a turn without an answer"));
+    };
     let message_id = if turn.question.is_some() {
         question_id
     } else {
         answer_id
     };
-    if !turn.claim.take(connection, chat.id, message_id, generation_id).await? {
+    if !turn.claim.take(connection, chat.id, message_id, first_id).await? {
         return Ok(None);
     }
-    check_running(connection, user_id, 1).await?;
+    check_running(connection, user_id, answers.len()).await?;
     let fork = match turn.place {
         Place::End => None,
-        Place::Fork(parent) => Some(branch::fork(connection, chat.id, parent).await?),
+        Place::Fork(parent) => {
+            let versions = if turn.question.is_some() { 1 } else { answers.len() };
+            Some(branch::fork(connection, chat.id, parent, versions).await?)
+        }
     };
     let first = chat.last_sequence + 1;
-    let last = first + i64::from(turn.question.is_some());
+    let question_tokens = turn.plans.lanes.iter().find_map(|plan| plan.question_tokens);
     let question = turn.question.map(|content| NewRow {
         id: question_id,
         chat_id: chat.id,
@@ -92,36 +102,45 @@ pub async fn store(
         assistant_id: None,
         active: true,
         chosen: true,
-        tokens: turn.plan.question_tokens.and_then(|tokens| tokens.try_into().ok()),
+        tokens: question_tokens.and_then(|tokens| tokens.try_into().ok()),
     });
-    let answer = NewRow {
-        id: answer_id,
+    let sequences = first + i64::from(turn.question.is_some())..;
+    let rows = answers.iter().zip(&turn.plans.lanes).zip(sequences);
+    let rows = rows.map(|(((id, _), plan), sequence)| NewRow {
+        id: *id,
         chat_id: chat.id,
-        sequence: last,
+        sequence,
         role: MessageRole::Assistant,
         author_id: None,
         content: String::new(),
         idempotency_key: None,
-        assistant_id: turn.plan.lane.assistant_id,
-        active: true,
-        chosen: true,
+        assistant_id: plan.lane.assistant_id,
+        active: *id == answer_id,
+        chosen: *id == answer_id,
         tokens: None,
-    };
-    let message = insert(connection, question, answer).await?;
-    let new = NewGeneration {
-        id: generation_id,
-        message_id: answer_id,
-        chat_id: chat.id,
-        user_id,
-        provider: turn.plan.lane.payer.endpoint.provider.name().to_owned(),
-        model: turn.plan.lane.payer.model.clone(),
-        key_source: turn.plan.lane.payer.source,
-        leased_by: app.engine().node(),
-    };
-    let generation = generation::insert(connection, new, &turn.plan.lane.payer.tab, turn.plan.input_tokens).await?;
-    count(connection, chat, user_id, (first, last), turn.question).await?;
-    match fork {
-        None => {
+    });
+    let message = insert(connection, question, rows.collect()).await?;
+    let alone = answers.len() == 1;
+    let mut generations = Vec::with_capacity(answers.len());
+    for ((message_id, id), plan) in answers.iter().zip(&turn.plans.lanes) {
+        let payer = &plan.lane.payer;
+        let new = NewGeneration {
+            id: *id,
+            message_id: *message_id,
+            chat_id: chat.id,
+            user_id,
+            provider: payer.endpoint.provider.name().to_owned(),
+            model: payer.model.clone(),
+            key_source: payer.source,
+            leased_by: app.engine().node(),
+            lanes_of: (!alone).then_some(first_id),
+            race: !alone && turn.plans.mode == Mode::Race,
+        };
+        generations.push(generation::insert(connection, new, &payer.tab, plan.input_tokens).await?);
+    }
+    count(connection, chat, user_id, answers.len(), turn.question).await?;
+    match (fork, alone) {
+        (None, true) => {
             let events = [
                 event::message_created(chat.id, question_id),
                 event::message_created(chat.id, answer_id),
@@ -129,18 +148,20 @@ pub async fn store(
             ];
             append(connection, events).await?;
         }
-        Some(Fork { after, siblings }) => {
-            let mut events = vec![event::branch_changed(chat.id, after)];
+        (fork, _) => {
+            let mut events = Vec::new();
+            events.extend(fork.as_ref().map(|fork| event::branch_changed(chat.id, fork.after)));
             events.extend(turn.question.map(|_| event::message_created(chat.id, question_id)));
-            events.push(event::message_created(chat.id, answer_id));
+            events.extend(answers.iter().map(|(id, _)| event::message_created(chat.id, *id)));
             events.push(event::chat_upserted(chat.id));
             append_all(connection, events).await?;
+            let siblings = fork.map(|fork| fork.siblings).unwrap_or_default();
             branch::tell_siblings(connection, chat.id, &siblings).await?;
         }
     }
     Ok(Some(Sent {
         message,
-        generations: vec![generation],
+        generations,
         so_far: String::new(),
     }))
 }
@@ -149,7 +170,8 @@ pub async fn store(
 ///
 /// # Errors
 /// LIMIT_REACHED, or when Postgres fails.
-pub async fn check_running(connection: &mut Connection, user_id: UserId, more: i64) -> Result<()> {
+pub async fn check_running(connection: &mut Connection, user_id: UserId, more: usize) -> Result<()> {
+    let more = i64::try_from(more).unwrap_or(i64::MAX);
     // Sends to other chats of the same person are counted one after the other.
     users::table
         .find(user_id)
@@ -157,7 +179,11 @@ pub async fn check_running(connection: &mut Connection, user_id: UserId, more: i
         .for_no_key_update()
         .first::<UserId>(connection)
         .await?;
-    if generation::count_running(connection, user_id).await? + more > MOST_RUNNING {
+    if generation::count_running(connection, user_id)
+        .await?
+        .saturating_add(more)
+        > MOST_RUNNING
+    {
         let message =
             format!("{MOST_RUNNING} answers are being written for you already. Wait for one to finish, or stop one.");
         return Err(Error::rejected(ErrorCode::LimitReached, &[], message));
@@ -165,10 +191,14 @@ pub async fn check_running(connection: &mut Connection, user_id: UserId, more: i
     Ok(())
 }
 
-/// Inserts the messages at the end of the active branch; gives the question, or else the answer.
-async fn insert(connection: &mut Connection, question: Option<NewRow>, answer: NewRow) -> Result<Message> {
-    let chat_id = answer.chat_id;
-    let wanted = question.as_ref().map_or(answer.id, |question| question.id);
+/// Inserts the messages at the end of the active branch; gives the question, or else the first answer.
+async fn insert(connection: &mut Connection, question: Option<NewRow>, answers: Vec<NewRow>) -> Result<Message> {
+    let mut answers = answers.into_iter();
+    let first = answers
+        .next()
+        .ok_or_else(|| Error::internal("a turn without an answer"))?;
+    let chat_id = first.chat_id;
+    let wanted = question.as_ref().map_or(first.id, |question| question.id);
     // Found by the statement that inserts, which saves the most frequent action a round trip.
     let row = |row: NewRow, parent: Option<MessageId>| {
         let end = messages::table
@@ -184,19 +214,30 @@ async fn insert(connection: &mut Connection, question: Option<NewRow>, answer: N
         Some(question) => {
             let parent = Some(question.id);
             diesel::insert_into(messages::table)
-                .values([row(question, None), row(answer, parent)])
+                .values([row(question, None), row(first, parent)])
                 .returning(Message::as_returning())
                 .get_results(connection)
                 .await?
         }
         None => {
             diesel::insert_into(messages::table)
-                .values([row(answer, None)])
+                .values([row(first, None)])
                 .returning(Message::as_returning())
                 .get_results(connection)
                 .await?
         }
     };
+    let parent = inserted
+        .iter()
+        .find(|message| message.role == MessageRole::Assistant)
+        .and_then(|answer| answer.parent_id);
+    let rest: Vec<_> = answers.map(|answer| row(answer, parent)).collect();
+    if !rest.is_empty() {
+        diesel::insert_into(messages::table)
+            .values(rest)
+            .execute(connection)
+            .await?;
+    }
     let message = inserted.into_iter().find(|message| message.id == wanted);
     message.ok_or_else(|| Error::internal("an inserted message did not come back"))
 }
@@ -206,7 +247,7 @@ async fn count(
     connection: &mut Connection,
     chat: &Chat,
     user_id: UserId,
-    (first, last): (i64, i64),
+    answers: usize,
     question: Option<&str>,
 ) -> Result<()> {
     let is_new = chat.title.is_none() && chat.last_sequence == chat.cleared_sequence && !chat.is_default;
@@ -215,8 +256,9 @@ async fn count(
         title_source: title.as_ref().map(|_| TitleSource::Heuristic),
         title,
     };
+    let read = chat.last_sequence + i64::from(question.is_some());
     let counted = (
-        chats::last_sequence.eq(last),
+        chats::last_sequence.eq(read + i64::try_from(answers).unwrap_or(i64::MAX)),
         chats::version.eq(chats::version + 1),
         chats::updated_at.eq(now),
         chats::last_activity_at.eq(now),
@@ -226,7 +268,6 @@ async fn count(
         .execute(connection)
         .await?;
     // Whoever writes has read what came before.
-    let read = if question.is_some() { first } else { first - 1 };
     diesel::update(chat_members::table.find((chat.id, user_id)))
         .set(chat_members::last_read_sequence.eq(read))
         .execute(connection)

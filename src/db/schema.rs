@@ -383,6 +383,10 @@ diesel::table! {
         price_version -> Nullable<Text>,
         /// How many bytes of its message's text were there when another generation went on with it; null for the newest, whose text is all of it.
         text_octets -> Nullable<Int4>,
+        /// The first of the answers that were asked for together with it, its own id on that one; null when it was asked for alone. Not a reference.
+        lanes_of -> Nullable<Uuid>,
+        /// Whether the first of them to be done is kept, and the others are removed.
+        race -> Bool,
     }
 }
 

@@ -139,6 +139,14 @@ impl Tab {
         self.lock().entries.push(entry);
     }
 
+    /// The attempt that was begun last is not made after all, if it has not ended.
+    pub fn withdraw(&self) {
+        let mut state = self.lock();
+        if state.entries.last().is_some_and(|entry| entry.end.is_none()) {
+            state.entries.pop();
+        }
+    }
+
     /// Who asks.
     pub fn asker(&self) -> Option<Asker> {
         self.lock().asker

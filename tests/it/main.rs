@@ -17,6 +17,7 @@ mod generation;
 mod harness;
 mod history;
 mod keys;
+mod lanes;
 mod memories;
 mod models;
 mod plan;

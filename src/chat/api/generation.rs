@@ -211,6 +211,22 @@ impl Answer {
         self.row.first_token_at
     }
 
+    /// How long the model's first word took, in milliseconds from the question; null until it came.
+    async fn first_token_ms(&self) -> Option<i32> {
+        let took = self.row.first_token_at? - self.row.queued_at;
+        // Two clocks: the database's and the server's.
+        Some(took.num_milliseconds().max(0).try_into().unwrap_or(i32::MAX))
+    }
+
+    /// How fast it was written, from its first word to its end; null while it is, and when nobody knows how many tokens it
+    /// has.
+    async fn tokens_per_second(&self) -> Option<f64> {
+        let took = self.row.finished_at? - self.row.first_token_at?;
+        let seconds = took.to_std().ok()?.as_secs_f64();
+        let tokens = u32::try_from(self.row.output_tokens?).ok()?;
+        (seconds > 0.0).then(|| f64::from(tokens) / seconds)
+    }
+
     /// When it ended.
     async fn finished_at(&self) -> Option<DateTime<Utc>> {
         self.row.finished_at

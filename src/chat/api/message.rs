@@ -68,7 +68,8 @@ impl Message {
     /// The text, byte for byte as it was written. While an answer is being written this is what has been stored of it;
     /// `generationEvents` shows it as it comes.
     async fn content(&self) -> &str {
-        &self.content
+        // A lane that has lost its race is a tombstone before the last of it is counted and removed.
+        if self.deleted_at.is_some() { "" } else { &self.content }
     }
 
     /// Whether it is on the branch that is shown: the one that `chat.messages` reads.

@@ -10,6 +10,7 @@ mod mutation;
 mod own;
 mod plan;
 mod query;
+mod reply;
 mod subscription;
 mod summary;
 mod tree;

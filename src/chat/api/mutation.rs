@@ -4,11 +4,12 @@ use async_graphql::{ComplexObject, Context, Enum, InputObject, MaybeUndefined, O
 
 use super::chat::MarkReadInput;
 use super::generation::Answer;
+use super::reply::{ReplyOptions, started};
 use crate::chat::change::{self, ChatChange};
 use crate::chat::chat::Chat;
 use crate::chat::create::{self, NewChat};
+use crate::chat::lane::Reply;
 use crate::chat::message::Message;
-use crate::chat::reply::payer::Wish;
 use crate::chat::send::{self, NewMessage};
 use crate::chat::{read, title};
 use crate::context::RequestContext;
@@ -115,24 +116,6 @@ pub struct ClearHistoryPayload {
     errors: Vec<UserError>,
 }
 
-/// How a message is to be answered, this once.
-#[derive(Debug, InputObject)]
-pub struct ReplyOptions {
-    /// Whose model.
-    provider: Option<ProviderName>,
-    /// Which model.
-    model: Option<String>,
-}
-
-impl From<ReplyOptions> for Wish {
-    fn from(reply: ReplyOptions) -> Self {
-        Wish {
-            provider: reply.provider.map(Into::into),
-            model: reply.model,
-        }
-    }
-}
-
 /// A message to send.
 #[derive(Debug, InputObject)]
 pub struct SendMessageInput {
@@ -152,8 +135,10 @@ pub struct SendMessageInput {
 pub struct SendMessagePayload {
     /// The message.
     message: Option<Message>,
-    /// The answer that it started; follow it with `generationEvents`.
+    /// The answer that it started, the first where there are several; follow it with `generationEvents`.
     generation: Option<Answer>,
+    /// All answers that it started, in the order of their lanes.
+    generations: Vec<Answer>,
     /// What was refused; nothing is stored then.
     errors: Vec<UserError>,
 }
@@ -303,19 +288,14 @@ impl ChatMutation {
             chat_id: input.chat_id,
             content: input.content,
             idempotency_key: input.idempotency_key,
-            reply: input.reply.map(Wish::from).unwrap_or_default(),
+            reply: input.reply.map(Reply::from).unwrap_or_default(),
         };
         let (sent, errors) = payload(send::send(context.app(), who.user_id, new).await)?;
-        let Some(sent) = sent else {
-            return Ok(SendMessagePayload {
-                message: None,
-                generation: None,
-                errors,
-            });
-        };
+        let (message, generations) = started(sent);
         Ok(SendMessagePayload {
-            message: Some(sent.message),
-            generation: sent.generations.into_iter().next().map(Answer::from),
+            message,
+            generation: generations.first().cloned(),
+            generations,
             errors,
         })
     }

@@ -2,11 +2,11 @@
 
 use async_graphql::{Context, InputObject, Object, SimpleObject};
 
-use super::mutation::ReplyOptions;
+use super::reply::ReplyOptions;
+use crate::chat::lane::Reply;
 use crate::chat::plan::Plan;
 use crate::chat::preview::{self, Preview, Wanted};
 use crate::chat::reply::generation::KeySource;
-use crate::chat::reply::payer::Wish;
 use crate::chat::summary::{self, Summary};
 use crate::context::RequestContext;
 use crate::error::{Error, Result, UserError};
@@ -190,7 +190,7 @@ impl PlanQuery {
                 return Err(Error::BadInput(message.into()));
             }
         };
-        let reply = reply.map_or_else(Wish::default, Wish::from);
+        let reply = reply.map(Reply::from).unwrap_or_default();
         let Preview { plans, refusals } = preview::preview(context.app(), who.user_id, wanted, reply).await?;
         Ok(GenerationPlan {
             lanes: plans.into_iter().map(|(plan, budget)| LanePlan(plan, budget)).collect(),

@@ -3,11 +3,11 @@
 use async_graphql::{ComplexObject, Context, InputObject, Object, SimpleObject};
 
 use super::generation::Answer;
-use super::mutation::{ReplyOptions, cursor_behind};
+use super::mutation::cursor_behind;
+use super::reply::{ReplyOptions, started};
 use crate::chat::chat::Chat;
-use crate::chat::claim::Sent;
+use crate::chat::lane::Reply;
 use crate::chat::message::Message;
-use crate::chat::reply::payer::Wish;
 use crate::chat::revise::{self, Edit, Regeneration};
 use crate::chat::{resume, select};
 use crate::context::RequestContext;
@@ -29,10 +29,12 @@ pub struct RegenerateMessageInput {
 #[derive(Debug, SimpleObject)]
 #[graphql(complex)]
 pub struct RegenerateMessagePayload {
-    /// The new answer's message, on the active branch.
+    /// The new answer's message, on the active branch; the first where there are several.
     message: Option<Message>,
-    /// The new answer; follow it with `generationEvents`.
+    /// The new answer, the first where there are several; follow it with `generationEvents`.
     generation: Option<Answer>,
+    /// All new answers, in the order of their lanes.
+    generations: Vec<Answer>,
     /// What was refused; nothing is stored then.
     errors: Vec<UserError>,
 }
@@ -64,8 +66,10 @@ pub struct EditMessageInput {
 pub struct EditMessagePayload {
     /// The new version, a message of its own on the active branch.
     message: Option<Message>,
-    /// The answer to it; follow it with `generationEvents`.
+    /// The answer to it, the first where there are several; follow it with `generationEvents`.
     generation: Option<Answer>,
+    /// All answers to it, in the order of their lanes.
+    generations: Vec<Answer>,
     /// What was refused; nothing is stored then.
     errors: Vec<UserError>,
 }
@@ -141,13 +145,14 @@ impl BranchMutation {
         let new = Regeneration {
             message_id: input.message_id,
             idempotency_key: input.idempotency_key,
-            reply: input.reply.map(Wish::from).unwrap_or_default(),
+            reply: input.reply.map(Reply::from).unwrap_or_default(),
         };
         let (sent, errors) = payload(revise::regenerate(context.app(), who.user_id, new).await)?;
-        let (message, generation) = parts(sent);
+        let (message, generations) = started(sent);
         Ok(RegenerateMessagePayload {
             message,
-            generation,
+            generation: generations.first().cloned(),
+            generations,
             errors,
         })
     }
@@ -164,13 +169,14 @@ impl BranchMutation {
             message_id: input.message_id,
             content: input.content,
             idempotency_key: input.idempotency_key,
-            reply: input.reply.map(Wish::from).unwrap_or_default(),
+            reply: input.reply.map(Reply::from).unwrap_or_default(),
         };
         let (sent, errors) = payload(revise::edit(context.app(), who.user_id, new).await)?;
-        let (message, generation) = parts(sent);
+        let (message, generations) = started(sent);
         Ok(EditMessagePayload {
             message,
-            generation,
+            generation: generations.first().cloned(),
+            generations,
             errors,
         })
     }
@@ -197,17 +203,11 @@ impl BranchMutation {
         let who = context.signed_in()?;
         let gone_on = resume::go_on(context.app(), who.user_id, input.generation_id, &input.idempotency_key);
         let (sent, errors) = payload(gone_on.await)?;
-        let (message, generation) = parts(sent);
+        let (message, generations) = started(sent);
         Ok(ContinueGenerationPayload {
             message,
-            generation,
+            generation: generations.into_iter().next(),
             errors,
         })
     }
-}
-
-fn parts(sent: Option<Sent>) -> (Option<Message>, Option<Answer>) {
-    let Some(sent) = sent else { return (None, None) };
-    let generation = sent.generations.into_iter().next();
-    (Some(sent.message), generation.map(Answer::from))
 }

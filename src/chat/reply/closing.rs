@@ -6,6 +6,7 @@ use diesel::prelude::*;
 use diesel_async::{AsyncConnection, RunQueryDsl};
 
 use super::generation::{self, GenerationStatus};
+use super::race;
 use super::replay;
 use crate::ai::{Failure, FailureKind, FinishReason, Replay, tokens};
 use crate::chat::{event, title};
@@ -33,6 +34,8 @@ pub enum Outcome {
     Stopped,
     /// The process that ran it ended.
     Interrupted,
+    /// Another lane of its race was faster.
+    Lost,
 }
 
 /// What an answer has come to.
@@ -101,11 +104,25 @@ impl From<Figures> for Spent {
 }
 
 impl Outcome {
+    /// Whether it decides a race: the answer is complete, or somebody wants no more of it.
+    pub(super) fn decides(&self) -> bool {
+        match self {
+            Outcome::Completed(reason) => *reason != FinishReason::ContentFilter,
+            Outcome::Stopped => true,
+            Outcome::Failed(_) | Outcome::Interrupted | Outcome::Lost => false,
+        }
+    }
+
+    /// What it counts as when another lane has won already: who was complete a moment later was stopped, too.
+    fn after_losing(&self) -> &Self {
+        if self.decides() { &Outcome::Lost } else { self }
+    }
+
     /// How the attempt that it came from ended.
     pub(super) fn of_attempt(&self) -> AttemptOutcome {
         match self {
             Outcome::Completed(_) => AttemptOutcome::Completed,
-            Outcome::Stopped => AttemptOutcome::Stopped,
+            Outcome::Stopped | Outcome::Lost => AttemptOutcome::Stopped,
             Outcome::Interrupted => AttemptOutcome::Interrupted,
             Outcome::Failed(failure) if failure.broke_off() => AttemptOutcome::Interrupted,
             Outcome::Failed(_) => AttemptOutcome::Failed,
@@ -115,7 +132,7 @@ impl Outcome {
     /// Why there is no complete answer.
     pub(super) fn error(&self) -> Option<FailureKind> {
         match self {
-            Outcome::Completed(_) | Outcome::Stopped => None,
+            Outcome::Completed(_) | Outcome::Stopped | Outcome::Lost => None,
             Outcome::Interrupted => Some(FailureKind::Interrupted),
             Outcome::Failed(failure) => Some(failure.kind),
         }
@@ -133,7 +150,7 @@ impl Final {
                 None,
             ),
             Outcome::Completed(reason) => (GenerationStatus::Completed, Some(reason.name()), None, None),
-            Outcome::Stopped => (GenerationStatus::Stopped, None, None, None),
+            Outcome::Stopped | Outcome::Lost => (GenerationStatus::Stopped, None, None, None),
             Outcome::Interrupted => (
                 GenerationStatus::Interrupted,
                 None,
@@ -171,8 +188,10 @@ impl Final {
 }
 
 /// What the end of an answer has led to.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Closed {
+    /// The answers that have lost the race against it and are to be stopped.
+    pub lost: Vec<GenerationId>,
     /// Whether jobs were called for: the worker is to be woken.
     pub calls_for_work: bool,
 }
@@ -191,14 +210,13 @@ pub async fn finish(
     progress: Option<&Progress>,
 ) -> Result<Option<Closed>> {
     // Counted before anything is locked.
-    let changes = Final::new(outcome, progress);
     let tokens = match progress {
         Some(progress) => Some(count_tokens(&progress.text).await?),
         None => None,
     };
     connection
         .transaction(async |connection| {
-            let ended = end(connection, models, id, (changes, tokens), progress).await?;
+            let ended = end(connection, models, id, (outcome, tokens), progress).await?;
             // Also when the answer is gone: what it cost is not.
             if let Some(progress) = progress {
                 ledger::settle(connection, &progress.tab).await?;
@@ -212,17 +230,20 @@ async fn end(
     connection: &mut Connection,
     models: &Catalogue,
     id: GenerationId,
-    (changes, tokens): (Final, Option<i32>),
+    (outcome, tokens): (&Outcome, Option<i32>),
     progress: Option<&Progress>,
 ) -> Result<Option<Closed>> {
-    let completed = changes.status == GenerationStatus::Completed;
-    let chat: Option<ChatId> = generations::table
+    type Begun = (ChatId, Option<GenerationId>, bool);
+    let begun: Option<Begun> = generations::table
         .find(id)
-        .select(generations::chat_id)
+        .select((generations::chat_id, generations::lanes_of, generations::race))
         .first(connection)
         .await
         .optional()?;
-    let Some(chat_id) = chat else { return Ok(None) };
+    let Some((chat_id, lanes_of, race)) = begun else {
+        return Ok(None);
+    };
+    let race = lanes_of.filter(|_| race);
     // The chat's lock first: it orders the event.
     let titled: Option<title::Titled> = chats::table
         .find(chat_id)
@@ -232,6 +253,10 @@ async fn end(
         .await
         .optional()?;
     let Some(titled) = titled else { return Ok(None) };
+    let has_lost = race.is_some() && race::is_lost(connection, chat_id, id).await?;
+    let outcome = if has_lost { outcome.after_losing() } else { outcome };
+    let changes = Final::new(outcome, progress);
+    let completed = changes.status == GenerationStatus::Completed;
     let mut open = diesel::update(generations::table)
         .filter(generations::id.eq(id))
         .filter(generations::finished_at.is_null())
@@ -254,12 +279,21 @@ async fn end(
     let Some((message_id, user_id, provider, model)) = ended else {
         return Ok(None);
     };
+    if progress.is_none() {
+        recover(connection, models, id).await?;
+    }
+    // The text of a tombstone is gone.
+    let text = match progress {
+        _ if has_lost => Some(("", None)),
+        Some(progress) => Some((progress.text.as_str(), tokens)),
+        None => None,
+    };
     let message = diesel::update(messages::table.find(message_id));
-    match progress {
-        Some(progress) => {
+    match text {
+        Some((text, tokens)) => {
             message
                 .set((
-                    messages::content.eq(&progress.text),
+                    messages::content.eq(text),
                     messages::tokens.eq(tokens),
                     messages::version.eq(messages::version + 1),
                 ))
@@ -287,11 +321,12 @@ async fn end(
         event::chat_upserted(chat_id),
     ];
     append(connection, events).await?;
-    if progress.is_none() {
-        recover(connection, models, id).await?;
-    }
+    let lost = match race.filter(|_| !has_lost) {
+        Some(race) => race::ended(connection, chat_id, race, id, outcome.decides()).await?,
+        None => Vec::new(),
+    };
     let calls_for_work = completed && title::wanted(connection, chat_id, &titled, (user_id, provider, model)).await?;
-    Ok(Some(Closed { calls_for_work }))
+    Ok(Some(Closed { calls_for_work, lost }))
 }
 
 /// Settles what a dead process has left open.

@@ -93,6 +93,10 @@ pub struct Generation {
     pub finished_at: Option<DateTime<Utc>>,
     /// How much of its message's text is its own, once another one went on with it.
     pub text_octets: Option<i32>,
+    /// The first of the answers that were asked for together with it.
+    pub lanes_of: Option<GenerationId>,
+    /// Whether only the first of them to be done is kept.
+    pub race: bool,
 }
 
 /// A generation to be.
@@ -115,6 +119,10 @@ pub struct NewGeneration {
     pub key_source: KeySource,
     /// The process that will run it.
     pub leased_by: Uuid,
+    /// The first of the answers that are asked for together with it.
+    pub lanes_of: Option<GenerationId>,
+    /// Whether only the first of them to be done is kept.
+    pub race: bool,
 }
 
 /// The stored text of an answer and the number of its last delta, read together.
@@ -175,6 +183,28 @@ pub async fn find(connection: &mut Connection, user_id: UserId, id: GenerationId
         .first(connection)
         .await
         .optional()
+}
+
+/// The generations that were asked for together, which began with `first`, in the order of their lanes.
+///
+/// # Errors
+/// When Postgres fails.
+pub async fn find_lanes(
+    connection: &mut Connection,
+    user_id: UserId,
+    first: GenerationId,
+) -> QueryResult<Vec<Generation>> {
+    let mine = chat_members::table
+        .filter(chat_members::user_id.eq(user_id))
+        .select(chat_members::chat_id);
+    generations::table
+        .inner_join(messages::table)
+        .filter(generations::id.eq(first).or(generations::lanes_of.eq(first)))
+        .filter(generations::chat_id.eq_any(mine))
+        .order(messages::sequence)
+        .select(Generation::as_select())
+        .load(connection)
+        .await
 }
 
 /// A generation in a chat of `user_id` and its stored text, read together.

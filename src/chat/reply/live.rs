@@ -35,6 +35,8 @@ pub enum Ending {
     Stopped,
     /// The server stops.
     Interrupted,
+    /// Another lane of its race was faster.
+    Lost,
 }
 
 /// A running answer.
@@ -48,6 +50,8 @@ pub struct Live {
     pub chat_id: ChatId,
     /// Who asked.
     pub user_id: UserId,
+    /// The race that it is in, by its first lane.
+    pub race: Option<GenerationId>,
     state: Mutex<State>,
     sequence: watch::Sender<i32>,
     ending: CancellationToken,
@@ -145,6 +149,7 @@ impl Live {
             message_id: generation.message_id,
             chat_id: generation.chat_id,
             user_id: generation.user_id,
+            race: generation.lanes_of.filter(|_| generation.race),
             state: Mutex::new(state),
             sequence: watch::Sender::new(0),
             ending: CancellationToken::new(),
@@ -182,6 +187,11 @@ impl Live {
         let sequence = state.progress.sequence;
         drop(state);
         self.sequence.send_replace(sequence);
+    }
+
+    /// Whether no word has come yet.
+    pub fn is_silent(&self) -> bool {
+        self.lock().progress.first_token_at.is_none()
     }
 
     /// Notes the provider's id for the call.

@@ -12,7 +12,9 @@ pub mod payer;
 pub mod replay;
 pub mod watch;
 
+mod fallback;
 mod keeper;
+mod race;
 mod run;
 
 use std::collections::HashMap;
@@ -70,11 +72,13 @@ impl Engine {
         self.inner.node
     }
 
-    /// Begins an answer, or goes on with the one that has come as far as `so_far`; it is watchable when this returns.
-    pub fn start(&self, app: &App, generation: &Generation, so_far: String, plan: Plan) {
-        let live = Arc::new(Live::new(generation, so_far).on(plan.lane.payer.tab.clone()));
+    /// Begins an answer, or goes on with the one that has come as far as `so_far`; it is watchable when this returns. The
+    /// first of `plans` is asked, and each further one if those before it fail without a word.
+    pub fn start(&self, app: &App, generation: &Generation, so_far: String, plans: Vec<Plan>) {
+        let tab = plans.first().map(|plan| plan.lane.payer.tab.clone());
+        let live = Arc::new(Live::new(generation, so_far).on(tab.unwrap_or_default()));
         self.lock().insert(generation.id, Arc::clone(&live));
-        self.inner.answers.spawn(run::run(app.clone(), live, plan));
+        self.inner.answers.spawn(run::run(app.clone(), live, plans));
     }
 
     /// The answer with this id, if it is being written by this process.
@@ -115,6 +119,25 @@ impl Engine {
         for id in ids {
             if let Some(live) = self.live(*id) {
                 live.end(Ending::Stopped);
+            }
+        }
+    }
+
+    /// Ends the others of a race that `live` has decided.
+    fn outrun(&self, live: &Live) {
+        let Some(race) = live.race else { return };
+        let others = self
+            .all()
+            .into_iter()
+            .filter(|other| other.race == Some(race) && other.id != live.id);
+        others.for_each(|other| other.end(Ending::Lost));
+    }
+
+    /// Ends answers that have lost their race, as far as they are written here.
+    fn lose(&self, ids: &[GenerationId]) {
+        for id in ids {
+            if let Some(live) = self.live(*id) {
+                live.end(Ending::Lost);
             }
         }
     }

@@ -8,6 +8,7 @@ use chrono::Utc;
 use futures_util::{FutureExt, StreamExt};
 
 use super::closing::{self, Outcome};
+use super::fallback;
 use super::live::{Channel, Ending, Live, Notice};
 use super::payer::Payer;
 use super::replay;
@@ -23,8 +24,8 @@ use crate::vault::key::UsedKey;
 const LONGEST_PAUSE: Duration = Duration::from_secs(5);
 
 /// Makes an answer, and stores its end whatever happens.
-pub(super) async fn run(app: App, live: Arc<Live>, plan: Plan) {
-    let made = AssertUnwindSafe(make(app.clone(), Arc::clone(&live), plan))
+pub(super) async fn run(app: App, live: Arc<Live>, plans: Vec<Plan>) {
+    let made = AssertUnwindSafe(make(app.clone(), Arc::clone(&live), plans))
         .catch_unwind()
         .await;
     if made.is_err() {
@@ -34,12 +35,46 @@ pub(super) async fn run(app: App, live: Arc<Live>, plan: Plan) {
     }
 }
 
-async fn make(app: App, live: Arc<Live>, mut plan: Plan) {
+/// What came of asking one model.
+struct Asked {
+    outcome: Outcome,
+    key: Option<UsedKey>,
+    headroom: Option<Headroom>,
+}
+
+/// Asks one model after the other, as long as none has said a word.
+async fn make(app: App, live: Arc<Live>, plans: Vec<Plan>) {
+    let mut plans = plans.into_iter();
+    let mut next = plans.next();
+    while let Some(plan) = next.take() {
+        let asked = attempt(&app, &live, plan).await;
+        if let Outcome::Failed(failure) = &asked.outcome {
+            tracing::warn!(generation = %live.id, kind = failure.kind.name(), status = failure.http_status, request = failure.provider_request_id, detail = failure.detail, "an answer failed");
+            if let Some(substitute) = plans.next().filter(|_| live.is_silent()) {
+                note(&app, &asked).await;
+                match fallback::fall_back(&app, &live, &substitute, failure.kind).await {
+                    Ok(true) => {
+                        next = Some(substitute);
+                        continue;
+                    }
+                    // Stored as it is: the failure, of the one who was asked.
+                    Ok(false) => {}
+                    Err(error) => tracing::error!(%error, generation = %live.id, "cannot go over to another model"),
+                }
+            }
+        }
+        end(&app, &live, asked).await;
+    }
+}
+
+/// Asks one model.
+async fn attempt(app: &App, live: &Live, mut plan: Plan) -> Asked {
     if plan.lane.payer.endpoint.format().is_some_and(Format::replays) {
-        restore(&app, &live, &mut plan).await;
+        restore(app, live, &mut plan).await;
     }
     let Plan { lane, mut request, .. } = plan;
-    let Payer { endpoint, key, tab, .. } = lane.payer;
+    let Payer { endpoint, key, .. } = lane.payer;
+    let tab = live.tab();
     let wanted = request.max_output_tokens;
     request.max_output_tokens = tab.cap(wanted);
     let mut headroom = None;
@@ -48,37 +83,31 @@ async fn make(app: App, live: Arc<Live>, mut plan: Plan) {
         ending = live.ending() => match ending {
             Ending::Stopped => Outcome::Stopped,
             Ending::Interrupted => Outcome::Interrupted,
+            Ending::Lost => Outcome::Lost,
         },
-        outcome = ask(&app, &live, endpoint, request, &mut headroom) => outcome,
+        outcome = ask(app, live, endpoint, request, &mut headroom) => outcome,
     };
     // Leaving the select has dropped the provider's stream, and with it the connection.
     let outcome = match outcome {
         Outcome::Completed(FinishReason::Length) if tab.is_capped(wanted) => spent(),
         outcome => outcome,
     };
-    if let Outcome::Failed(failure) = &outcome {
-        tracing::warn!(generation = %live.id, kind = failure.kind.name(), status = failure.http_status, request = failure.provider_request_id, detail = failure.detail, "an answer failed");
+    Asked { outcome, key, headroom }
+}
+
+/// Stores the end, and what it says about the key.
+async fn end(app: &App, live: &Live, asked: Asked) {
+    if asked.outcome.decides() {
+        // At once, not only when the end is stored: every further word of the others is paid for in vain.
+        app.engine().outrun(live);
     }
-    let verdict = match &outcome {
-        Outcome::Failed(failure) => Verdict::Refused(failure.kind),
-        Outcome::Completed(_) => Verdict::Accepted,
-        Outcome::Stopped | Outcome::Interrupted => Verdict::Unknown,
-    };
-    let report = Report {
-        verdict,
-        wait: match &outcome {
-            Outcome::Failed(failure) => failure.retry_after,
-            _ => None,
-        },
-        headroom,
-    };
     // Who hears that a key was refused looks at the key next; a good answer waits for nothing.
-    if matches!(verdict, Verdict::Refused(_)) {
-        note(&app, key.as_ref(), report).await;
-        close(&app, &live, &outcome).await;
+    if matches!(asked.outcome, Outcome::Failed(_)) {
+        note(app, &asked).await;
+        close(app, live, &asked.outcome).await;
     } else {
-        close(&app, &live, &outcome).await;
-        note(&app, key.as_ref(), report).await;
+        close(app, live, &asked.outcome).await;
+        note(app, &asked).await;
     }
 }
 
@@ -176,8 +205,11 @@ async fn close(app: &App, live: &Live, outcome: &Outcome) {
         };
         match stored.await {
             Ok(closed) => {
-                if closed.is_some_and(|closed| closed.calls_for_work) {
-                    app.jobs().wake();
+                if let Some(closed) = closed {
+                    app.engine().lose(&closed.lost);
+                    if closed.calls_for_work {
+                        app.jobs().wake();
+                    }
                 }
                 break;
             }
@@ -193,8 +225,17 @@ async fn close(app: &App, live: &Live, outcome: &Outcome) {
     live.finish();
 }
 
-async fn note(app: &App, key: Option<&UsedKey>, report: Report) {
-    if let Some(key) = key {
-        health::report(app, key, report).await;
-    }
+async fn note(app: &App, asked: &Asked) {
+    let Some(key) = &asked.key else { return };
+    let (verdict, wait) = match &asked.outcome {
+        Outcome::Failed(failure) => (Verdict::Refused(failure.kind), failure.retry_after),
+        Outcome::Completed(_) => (Verdict::Accepted, None),
+        Outcome::Stopped | Outcome::Interrupted | Outcome::Lost => (Verdict::Unknown, None),
+    };
+    let report = Report {
+        verdict,
+        wait,
+        headroom: asked.headroom,
+    };
+    health::report(app, key, report).await;
 }

@@ -1,6 +1,6 @@
 //! Two devices do things at random, over connections that break, and hold what is true in the end.
 
-use serde_json::json;
+use serde_json::{Value, json};
 
 use super::rename;
 use crate::harness::app::{Client, TestApp, new_key};
@@ -16,7 +16,7 @@ const MODELS: [&str; 6] = [
     "scripted:words=4,finish=length,first=0,delay=0",
 ];
 
-const FIELDS: &str = "message { id } generation { id }";
+const FIELDS: &str = "message { id } generations { id }";
 
 /// What the random actions have come to.
 #[derive(Default)]
@@ -83,16 +83,29 @@ impl Deeds {
                 }
             }
             23..=26 => self.shape(client, dice, &chat).await,
-            27..=29 => self.remember(client, dice).await,
+            27..=29 => self.memorise(client, dice).await,
             30..=32 => self.digest(client, dice, &chat).await,
             _ => {
-                let input = json!({ "chatId": chat, "content": format!("word {}", dice.below(1000)), "idempotencyKey": new_key() });
+                let mut input = json!({ "chatId": chat, "content": format!("word {}", dice.below(1000)), "idempotencyKey": new_key() });
+                if dice.below(3) == 0 {
+                    let lanes = [(); 3].map(|()| json!({ "model": dice.pick(&MODELS) }));
+                    input["reply"] = json!({ "lanes": lanes, "mode": dice.pick(&["COMPARE", "RACE", "FALLBACK"]) });
+                }
                 // Some are refused, because too many answers are running: that is an action, too.
-                let payload = client.mutate("sendMessage", input, "generation { id }").await;
-                self.generations
-                    .extend(payload["generation"]["id"].as_str().map(str::to_owned));
+                let payload = client
+                    .mutate("sendMessage", input, "message { id } generations { id }")
+                    .await;
+                self.remember(&payload);
             }
         }
+    }
+
+    fn remember(&mut self, payload: &Value) {
+        self.messages
+            .extend(payload["message"]["id"].as_str().map(str::to_owned));
+        let generations = payload["generations"].as_array().into_iter().flatten();
+        self.generations
+            .extend(generations.filter_map(|one| one["id"].as_str().map(str::to_owned)));
     }
 
     /// Does something to the branches. Much is refused: questions cannot be made anew, nor answers edited, and some are
@@ -115,7 +128,12 @@ impl Deeds {
             return;
         }
         let input = json!({ "messageId": message, "idempotencyKey": new_key() });
-        let payload = client.mutate("regenerateMessage", input.clone(), FIELDS).await;
+        let mut anew = input.clone();
+        if dice.below(3) == 0 {
+            let lanes = [(); 2].map(|()| json!({ "model": dice.pick(&MODELS) }));
+            anew["reply"] = json!({ "lanes": lanes, "mode": dice.pick(&["COMPARE", "RACE"]) });
+        }
+        let payload = client.mutate("regenerateMessage", anew, FIELDS).await;
         let payload = if payload["message"].is_null() {
             let mut input = input;
             input["content"] = format!("other words {}", dice.below(1000)).into();
@@ -123,10 +141,7 @@ impl Deeds {
         } else {
             payload
         };
-        self.messages
-            .extend(payload["message"]["id"].as_str().map(str::to_owned));
-        self.generations
-            .extend(payload["generation"]["id"].as_str().map(str::to_owned));
+        self.remember(&payload);
     }
 
     /// Makes, changes, chooses or deletes an assistant.
@@ -158,7 +173,7 @@ impl Deeds {
     }
 
     /// Adds, changes or removes a memory, or changes a preference.
-    async fn remember(&mut self, client: &Client, dice: &mut Dice) {
+    async fn memorise(&mut self, client: &Client, dice: &mut Dice) {
         let content = format!("thing {}", dice.below(100));
         let known = dice.pick(&self.memories).cloned();
         match (dice.below(5), known) {
@@ -243,7 +258,7 @@ async fn obeyed(seed: u64) {
         }
         deeds.end(&app, &laptop).await;
     };
-    let the_end = |event: &serde_json::Value| event["chat"]["title"] == "the end";
+    let the_end = |event: &Value| event["chat"]["title"] == "the end";
     let [one, other] = &mut devices;
     tokio::join!(acting, one.follow(the_end), other.follow(the_end));
     for device in &devices {

@@ -20,7 +20,7 @@ const CHAT: &str = "id title titleSource model provider isDefault version create
     activeGenerations { id } assistants { id } viewerState { unreadCount lastReadSequence pinned archived }";
 /// What a client keeps of a message.
 const MESSAGE: &str = "id sequence active siblings { id } role content version createdAt idempotencyKey chat { id } parent { id } author { ... on User { id } ... on Assistant { id } } \
-    generation { id status text sequence finishReason finishedAt usage { totalTokens } error { code } }";
+    deletedAt generation { id provider model status text sequence finishReason finishedAt usage { totalTokens } error { code } }";
 
 /// What a client keeps of an assistant.
 const ASSISTANT: &str =
