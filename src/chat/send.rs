@@ -133,7 +133,7 @@ pub async fn begin(
             .ok_or_else(|| Error::internal("a claimed key without a result"));
     };
     app.log().wake();
-    let through = plans.lanes.first().and_then(|plan| plan.summarise_through);
+    let through = plans.lanes.iter().find_map(|plan| plan.summarise_through);
     match plans.mode {
         Mode::Fallback => {
             if let Some(generation) = sent.generations.first() {

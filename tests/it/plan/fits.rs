@@ -42,6 +42,8 @@ async fn what_does_not_fit_into_the_window_is_left_out() {
     let (app, upstream) = with_upstream().await;
     small_window(&app, 100).await;
     let ada = app.user("ada").await;
+    ada.mutate("updatePreferences", json!({ "summariesEnabled": false }), "")
+        .await;
     let chat = plain_chat(&ada).await;
     // 24 tokens each, of the 75 that are left for what is sent.
     let story = |number: usize| format!("{number}: {}", "wave ".repeat(18).trim_end());

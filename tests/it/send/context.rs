@@ -74,6 +74,8 @@ async fn only_the_newest_that_fit_are_shown() {
     // Each message costs 4 tokens besides its text.
     let app = TestApp::with(&["--context-tokens=40"]).await;
     let ada = app.user("ada").await;
+    ada.mutate("updatePreferences", json!({ "summariesEnabled": false }), "")
+        .await;
     let chat = ada.chat("scripted:echo,first=0,delay=0").await;
     for question in ["aaaaaaaaaaaaaaaaaa", "bbbbbbbbbbbbbbbbbb", "cccccccccccccccccc"] {
         ask(&ada, &chat, question, "scripted:echo,first=0,delay=0").await;
