@@ -231,7 +231,7 @@ fn differing<'a>(
 async fn read(client: &Client) -> (Held, String) {
     let query = format!(
         "{{ viewer {{ syncCursor apiKeys {{ {KEY} }} assistants(first: 100) {{ nodes {{ {ASSISTANT} }} }} \
-         memories(first: 100) {{ nodes {{ {MEMORY} }} }} preferences {{ {PREFERENCES} }} chats(filter: {{ archived: null }}, first: 30) {{ pageInfo {{ hasNextPage }} \
+         memories(first: 100) {{ nodes {{ {MEMORY} }} }} preferences {{ {PREFERENCES} }} chats(filter: {{ archived: null }}, first: 25) {{ pageInfo {{ hasNextPage }} \
          nodes {{ {CHAT} summaries {{ {SUMMARY} }} messages(last: 50) {{ pageInfo {{ hasPreviousPage }} nodes {{ {MESSAGE} }} }} }} }} }} }}"
     );
     let mut answer = client.ok(&query, json!({})).await;

@@ -81,7 +81,6 @@ async fn only_the_newest_that_fit_are_shown() {
         ask(&ada, &chat, question, "scripted:echo,first=0,delay=0").await;
     }
     let expected = turns(&[
-        ("assistant", "bbbbbbbbbbbbbbbbbb"),
         ("user", "cccccccccccccccccc"),
         ("assistant", "cccccccccccccccccc"),
         ("user", "dddddddddddddddddd"),
