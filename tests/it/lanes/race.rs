@@ -201,7 +201,7 @@ async fn what_is_said_meanwhile_goes_on_below_the_winner() {
     assert_eq!(shown(&ada, &chat).await, path);
     let parent = message(&ada, &next, "parent { id } siblings { id }").await;
     assert_eq!(parent["parent"]["id"], json!(started.answers[1]));
-    assert_eq!(list(&parent["siblings"]), [third_question.clone()]);
+    assert_eq!(list(&parent["siblings"]), std::slice::from_ref(&third_question));
     assert_eq!(
         selected(&ada, &third_question).await[2..],
         [third_question, third_answer],

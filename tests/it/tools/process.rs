@@ -15,9 +15,9 @@ use crate::harness::mcp::Workshop;
 async fn is_a_tool_server_if_asked_to() {
     let Ok(note) = std::env::var("SERVE_TOOLS") else { return };
     // A process of its own beside it, which has to end with it.
-    let mut beside = std::process::Command::new("/bin/sleep");
+    let mut beside = tokio::process::Command::new("/bin/sleep");
     let beside = beside.arg("1000").spawn().expect("a process");
-    let pids = format!("{} {}", std::process::id(), beside.id());
+    let pids = format!("{} {}", std::process::id(), beside.id().expect("it runs"));
     std::fs::write(note, pids).expect("a note of who it is");
     let served = Workshop::new().serve((tokio::io::stdin(), tokio::io::stdout())).await;
     served.expect("a client").waiting().await.expect("an end");
