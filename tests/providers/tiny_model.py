@@ -47,7 +47,7 @@ def write(path):
         return (dice.standard_normal(shape) * 0.2).astype(numpy.float32)
 
     ones = numpy.ones(EMBEDDING, dtype=numpy.float32)
-    output = weights(len(tokens), EMBEDDING)
+    output = 3 * weights(len(tokens), EMBEDDING)
     # Nothing but words is likely: neither an early end nor bytes that are no text.
     output[: len(tokens) - 25] = 0.0
     writer.add_tensor("token_embd.weight", weights(len(tokens), EMBEDDING))
