@@ -5,6 +5,7 @@ pub mod api;
 pub mod aside;
 pub mod ask;
 pub mod branch;
+pub mod builtin;
 pub mod change;
 #[expect(
     clippy::module_inception,

@@ -130,6 +130,21 @@ pub async fn recover(
     Ok(Figures::sum(all.into_iter()))
 }
 
+/// What the attempts at an answer that are settled came to.
+///
+/// # Errors
+/// When Postgres fails.
+pub async fn settled(connection: &mut Connection, generation_id: GenerationId) -> Result<Figures> {
+    let rows: Vec<Row> = attempts::table
+        .filter(attempts::generation_id.eq(generation_id))
+        .filter(attempts::ended_at.is_not_null())
+        .order(attempts::id)
+        .select(Row::as_select())
+        .load(connection)
+        .await?;
+    Ok(Figures::sum(rows.iter().map(Row::figures)))
+}
+
 /// Settles attempts that are for no answer that anybody could recover. Returns how many.
 ///
 /// # Errors
