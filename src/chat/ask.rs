@@ -62,6 +62,8 @@ pub struct Ask<'a> {
     pub tools: Tools<'a>,
     /// How many of the newest messages the model is shown in any case.
     pub at_least: usize,
+    /// How many bytes of the message at `tip` are shown; none for all of them.
+    pub tip_octets: Option<usize>,
 }
 
 impl<'a> Ask<'a> {
@@ -75,6 +77,7 @@ impl<'a> Ask<'a> {
             question,
             tools: Tools::of(chat),
             at_least: usize::from(question.is_none()),
+            tip_octets: None,
         }
     }
 

@@ -62,12 +62,10 @@ impl Reply {
                 .map(|lane| json!([wished(&lane.wish), lane.assistant_id.map(|id| id.0)]))
                 .collect::<Vec<_>>()
         });
-        json!([
-            wished(&self.wish),
-            lanes,
-            format!("{:?}", self.mode),
-            self.without_tools
-        ])
+        let mut asked = vec![wished(&self.wish), json!(lanes), json!(format!("{:?}", self.mode))];
+        // Left out where it is not said, so that repeats from before there were tools are known.
+        asked.extend(self.without_tools.then(|| json!("without tools")));
+        asked.into()
     }
 }
 

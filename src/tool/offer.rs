@@ -1,9 +1,10 @@
 //! The tools that one answer may use, under the names that the model knows them by.
 
 use std::collections::HashSet;
+use std::time::Duration;
 
 use super::Outcome;
-use super::builtin::{Builtin, Caller};
+use super::builtin::{Builtin, BuiltinTool, Caller};
 use super::grant;
 use super::pool::read_arguments;
 use super::server::{self, StoredServer, ToolApproval};
@@ -62,7 +63,12 @@ impl Target {
         match self {
             Target::Server { server, name } => app.tools().call(app, server, caller.user_id, name, arguments).await,
             Target::Builtin(builtin) => match read_arguments(arguments) {
-                Ok(arguments) => builtin.run(app, caller, arguments).await,
+                Ok(arguments) => {
+                    let patience = Duration::from_secs(app.config().settings.tool_seconds);
+                    let run = tokio::time::timeout(patience, builtin.run(app, caller, arguments));
+                    let late = |_| Outcome::failed("The tool does not answer in time.");
+                    run.await.unwrap_or_else(late)
+                }
                 Err(complaint) => Outcome::failed(complaint),
             },
         }
@@ -96,6 +102,9 @@ impl Offer {
         let ids: Vec<ToolServerId> = servers.iter().map(|server| server.id).collect();
         let granted = grant::of_chat(connection, caller.user_id, caller.chat_id, &ids).await?;
         let granted: HashSet<(ToolServerId, String)> = granted.into_iter().collect();
+        if !servers.is_empty() {
+            offer.be_careful();
+        }
         for server in servers {
             let server = std::sync::Arc::new(server);
             for known in server.tools() {
@@ -135,6 +144,15 @@ impl Offer {
         self.tools.iter().find(|offered| offered.tool.name == name)
     }
 
+    /// Asks before what was said by others can be remembered for good.
+    fn be_careful(&mut self) {
+        let writes =
+            |target: &Target| matches!(target, Target::Builtin(builtin) if builtin.which() == BuiltinTool::SaveMemory);
+        for offered in self.tools.iter_mut().filter(|offered| writes(&offered.target)) {
+            offered.asks = true;
+        }
+    }
+
     fn add(&mut self, tool: Tool, target: Target, asks: bool) {
         if self.tools.len() < MOST_OFFERED {
             self.tools.push(Offered { tool, target, asks });
@@ -143,18 +161,7 @@ impl Offer {
 
     /// `server__tool` in the characters that providers take, and nobody else's in this offer.
     fn free_name(&self, server: &str, tool: &str) -> String {
-        let plain = |c: char| {
-            if c.is_ascii_alphanumeric() || matches!(c, '_' | '-') {
-                c
-            } else {
-                '_'
-            }
-        };
-        let name: String = format!("{server}__{tool}")
-            .chars()
-            .map(plain)
-            .take(NAME_CHARACTERS)
-            .collect();
+        let name = plain_name(&format!("{server}__{tool}"));
         let numbered = (2..).map(|number| {
             let end = format!("_{number}");
             let start: String = name.chars().take(NAME_CHARACTERS - end.len()).collect();
@@ -163,4 +170,17 @@ impl Offer {
         let mut names = std::iter::once(name.clone()).chain(numbered);
         names.find(|name| self.find(name).is_none()).unwrap_or(name)
     }
+}
+
+/// A name in the characters, and of the length, that every provider takes.
+pub fn plain_name(name: &str) -> String {
+    let plain = |c: char| {
+        if c.is_ascii_alphanumeric() || matches!(c, '_' | '-') {
+            c
+        } else {
+            '_'
+        }
+    };
+    let name: String = name.chars().map(plain).take(NAME_CHARACTERS).collect();
+    if name.is_empty() { "unknown".to_owned() } else { name }
 }

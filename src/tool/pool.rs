@@ -111,7 +111,9 @@ impl Pool {
         let called = async {
             let slot = self.slot(server, user_id)?;
             let in_use = InUse::new(slot);
-            let connection = connect(app, &in_use.0, server, user_id).await?;
+            // Who waits for others that try to reach it in vain does not try again after all of them.
+            let reached = tokio::time::timeout(patience, connect(app, &in_use.0, server, user_id)).await;
+            let connection = reached.map_err(|_| Trouble::Slow)??;
             connection.call(name, arguments, patience).await
         };
         match called.await {

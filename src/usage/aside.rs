@@ -121,7 +121,8 @@ pub async fn settle_now(app: &App, tab: &Tab) -> Result<()> {
 /// its own.
 ///
 /// # Errors
-/// BUDGET_EXCEEDED, PRICE_UNKNOWN, or when Postgres fails; then the tab's new attempt has ended too.
+/// BUDGET_EXCEEDED, PRICE_UNKNOWN, or when Postgres fails; then the tab's new attempt has ended, or is gone while
+/// Postgres is away.
 pub async fn open_next(app: &App, tab: &Tab, terms: Terms, expected_input: u32) -> Result<()> {
     tab.begin(terms, expected_input);
     let opened = async {
@@ -131,8 +132,11 @@ pub async fn open_next(app: &App, tab: &Tab, terms: Terms, expected_input: u32) 
             .await
     };
     let opened = opened.await;
-    if opened.is_err() {
-        tab.ended(AttemptOutcome::Failed, Some(FailureKind::BudgetExceeded));
+    match &opened {
+        // It may be tried again.
+        Err(Error::Unavailable(_)) => tab.withdraw(),
+        Err(_) => tab.ended(AttemptOutcome::Failed, Some(FailureKind::BudgetExceeded)),
+        Ok(()) => {}
     }
     opened
 }

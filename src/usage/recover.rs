@@ -91,6 +91,7 @@ impl Row {
 }
 
 /// Settles the attempts at an answer whose process died, by what was stored of it, in the transaction that ends it.
+/// Of its text this many tokens are of turns that ended, whose attempts are settled.
 /// Returns what all its attempts came to.
 ///
 /// # Errors
@@ -99,7 +100,7 @@ pub async fn recover(
     connection: &mut Connection,
     models: &Catalogue,
     generation_id: GenerationId,
-    text: &str,
+    (text, settled): (&str, u32),
     reasoning: &str,
 ) -> Result<Figures> {
     let rows: Vec<Row> = attempts::table
@@ -109,13 +110,12 @@ pub async fn recover(
         .load(connection)
         .await?;
     let thought = i64::from(tokens::count(reasoning));
-    let wrote = i64::from(tokens::count(text)) + thought;
+    let wrote = i64::from(tokens::count(text).saturating_sub(settled));
     let known: Figures = Figures::sum(rows.iter().filter(|row| row.ended_at.is_some()).map(Row::figures));
-    // Only the newest can have written what none of the settled ones did.
-    let (mut output, mut thinking) = (
-        (wrote - known.tokens.output).max(0),
-        (thought - known.tokens.reasoning).max(0),
-    );
+    // Only the newest can have written what none of the settled ones did. What those say that they wrote is more than
+    // is seen of it: calls of tools, and thoughts that are not shown.
+    let mut thinking = (thought - known.tokens.reasoning).max(0);
+    let mut output = wrote + thinking;
     let mut all = Vec::new();
     for row in &rows {
         if row.ended_at.is_some() {

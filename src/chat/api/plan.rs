@@ -57,7 +57,8 @@ pub struct BudgetAfter {
 pub struct PriceRange {
     /// With the whole prompt in the provider's cache and an answer of a word.
     least_usd: Decimal,
-    /// With nothing in the cache and the longest answer that would be allowed.
+    /// With nothing in the cache and the longest answer that would be allowed. Each use of a tool makes a further turn,
+    /// which comes on top.
     most_usd: Decimal,
 }
 

@@ -35,7 +35,7 @@ pub struct ReplyOptions {
     /// What becomes of the lanes' answers.
     #[graphql(default)]
     mode: Mode,
-    /// Which tools the answer may use. Answers that race use none.
+    /// Which tools the answer may use. Answers that race use none; of those that are compared, each uses them by itself.
     #[graphql(default_with = "ReplyTools::Auto")]
     tools: ReplyTools,
 }

@@ -105,7 +105,8 @@ impl ToolCall {
 pub struct ApproveToolCallInput {
     /// A call that waits for an approval.
     tool_call_id: ToolCallId,
-    /// For how long not to be asked again about this tool; without it, for this call only.
+    /// For how long not to be asked again about this tool; without it, for this call only. Parlor's own tools ask each
+    /// time.
     remember: Option<ToolGrantScope>,
 }
 

@@ -35,12 +35,20 @@ pub fn stretched(provider: Provider, tokens: u32) -> u32 {
 /// The tokens that everything that is sent may have, by our count.
 pub fn room(provider: Provider, window: Option<u32>, max_output: Option<u32>, most: u32) -> u32 {
     let Some(window) = window else { return most };
-    let answer = max_output
-        .unwrap_or_else(|| ANSWER_TOKENS.min(window / ANSWER_SHARE))
-        .min(window / 2);
-    let theirs = u64::from(window - answer);
+    let theirs = u64::from(left(window, max_output));
     let ours = u32::try_from(theirs * 100 / stretch_percent(provider)).unwrap_or(u32::MAX);
     ours.min(most)
+}
+
+/// What a window leaves for what is sent when an answer is kept free.
+pub fn left(window: u32, max_output: Option<u32>) -> u32 {
+    let answer = max_output.unwrap_or_else(|| ANSWER_TOKENS.min(window / ANSWER_SHARE));
+    window - answer.min(window / 2)
+}
+
+/// What is left of a window when a part is kept free for what tools will say.
+pub fn without_results(window: u32) -> u32 {
+    window - ANSWER_TOKENS.min(window / ANSWER_SHARE)
 }
 
 /// How many of `tokens`, the newest first, fit into `room` one after the other.

@@ -5,6 +5,7 @@ use diesel::sql_types::{BigInt, Integer, Text, Uuid as SqlUuid};
 use diesel_async::RunQueryDsl;
 
 use super::fit::TOKENS_PER_TURN;
+use crate::ai::tokens;
 use crate::chat::message::MessageRole;
 use crate::chat::recall::Covering;
 use crate::db::{Connection, prepared};
@@ -51,6 +52,12 @@ pub struct Line {
 }
 
 impl Line {
+    /// Shows no more than the first bytes of its text.
+    pub fn cut(&mut self, octets: usize) {
+        self.content.truncate(self.content.floor_char_boundary(octets));
+        self.tokens = i32::try_from(tokens::count(&self.content)).unwrap_or(i32::MAX);
+    }
+
     /// The tokens that it costs; none when it is not shown at all.
     pub fn tokens(&self) -> u32 {
         if self.content.is_empty() {

@@ -92,6 +92,9 @@ impl Material {
                 (history, known(oldest.unwrap_or(i64::MAX)).await?)
             }
         };
+        if let (Some(octets), Some(tip)) = (ask.tip_octets, history.lines.first_mut()) {
+            tip.cut(octets);
+        }
         let summary = known.summary.filter(|summary| history.begin_behind(summary, ask.tip));
         let Preferences {
             about_me,
@@ -128,9 +131,10 @@ impl Material {
             (Some(wanted), Some(longest)) => Some(wanted.min(longest)),
             (wanted, _) => wanted,
         };
+        let for_results = window.filter(|_| !self.offer.is_empty()).map(fit::without_results);
         let room = fit::room(
             provider,
-            window,
+            for_results.or(window),
             max_output_tokens,
             app.config().settings.context_tokens,
         );

@@ -355,7 +355,9 @@ async fn recover(connection: &mut Connection, models: &Catalogue, id: Generation
     let so_far = generation::octets_before(connection, id).await?;
     let text = stored.text.get(so_far..).unwrap_or_default();
     let reasoning = stored.reasoning.as_deref().unwrap_or_default();
-    let figures = usage::recover::recover(connection, models, id, text, reasoning).await?;
+    let steps = row::of(connection, id).await?;
+    let settled = steps.iter().map(|step| tokens::count(&step.row.text)).sum();
+    let figures = usage::recover::recover(connection, models, id, (text, settled), reasoning).await?;
     diesel::update(generations::table.find(id))
         .set(Spent::from(figures))
         .execute(connection)

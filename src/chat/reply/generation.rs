@@ -190,6 +190,27 @@ pub async fn find(connection: &mut Connection, user_id: UserId, id: GenerationId
         .optional()
 }
 
+/// How far a generation in a chat of `user_id` has come, and when it ended.
+///
+/// # Errors
+/// When Postgres fails.
+pub async fn find_state(
+    connection: &mut Connection,
+    user_id: UserId,
+    id: GenerationId,
+) -> QueryResult<Option<(i32, Option<DateTime<Utc>>)>> {
+    let mine = chat_members::table
+        .filter(chat_members::user_id.eq(user_id))
+        .select(chat_members::chat_id);
+    generations::table
+        .find(id)
+        .filter(generations::chat_id.eq_any(mine))
+        .select((generations::sequence, generations::finished_at))
+        .first(connection)
+        .await
+        .optional()
+}
+
 /// Those of the generations with these ids whose chats `user_id` is in.
 ///
 /// # Errors
@@ -362,6 +383,7 @@ pub async fn count_running(mut connection: &Connection, user_id: UserId) -> Quer
     generations::table
         .filter(generations::user_id.eq(user_id))
         .filter(generations::finished_at.is_null())
+        .filter(generations::lease_expires_at.is_not_null())
         .count()
         .get_result(&mut connection)
         .await

@@ -14,6 +14,7 @@ use super::Engine;
 use super::closing::{self, Outcome, Progress};
 use super::generation::{self, LEASE_SECONDS};
 use super::live::{Ending, Live};
+use super::steps::approve;
 use crate::app::App;
 use crate::db::prepared;
 use crate::error::Result;
@@ -119,7 +120,7 @@ async fn store_batch(engine: &Engine, app: &App, batch: Vec<Unstored>) -> Result
     // fails the condition and keeps its end; one that waits for a person has no lease, and is nobody's to write.
     let query = "WITH progress AS (SELECT * FROM unnest($1, $2, $3, $4, $5) AS p (id, text, reasoning, sequence, first_token_at)), \
         mine AS (SELECT id FROM generations WHERE id = ANY ($1) AND finished_at IS NULL AND leased_by = $7 AND lease_expires_at IS NOT NULL ORDER BY id FOR NO KEY UPDATE), \
-        stored AS (UPDATE generations SET status = CASE WHEN progress.first_token_at IS NULL THEN 'QUEUED' ELSE 'STREAMING' END, sequence = progress.sequence, reasoning = nullif(progress.reasoning, ''), \
+        stored AS (UPDATE generations SET status = CASE WHEN progress.first_token_at IS NULL THEN generations.status ELSE 'STREAMING' END, sequence = progress.sequence, reasoning = nullif(progress.reasoning, ''), \
             first_token_at = progress.first_token_at, lease_expires_at = now() + make_interval(secs => $6) \
           FROM progress JOIN mine USING (id) WHERE generations.id = progress.id AND generations.finished_at IS NULL \
           RETURNING generations.message_id, progress.text) \
@@ -186,10 +187,15 @@ async fn recover_all(engine: &Engine, app: &App) -> Result<()> {
     let mut connection = app.upkeep_connection().await?;
     for id in generation::abandoned(&mut connection).await? {
         // Our own are late, not dead: Postgres was away.
-        if engine.live(id).is_none()
-            && closing::finish(&mut connection, app.models(), id, &Outcome::Interrupted, None)
-                .await?
-                .is_some()
+        if engine.live(id).is_some() {
+            continue;
+        }
+        if let Some(generation) = approve::take_over(&mut connection, engine.node(), id).await? {
+            tracing::warn!(generation = %id, "going on with what was approved: the process that was to do it is gone");
+            engine.go_on(app, &generation);
+        } else if closing::finish(&mut connection, app.models(), id, &Outcome::Interrupted, None)
+            .await?
+            .is_some()
         {
             tracing::warn!(generation = %id, "an answer was interrupted: the process that wrote it is gone");
             app.log().wake();

@@ -333,7 +333,10 @@ impl Live {
     pub fn beginning(&self) -> Progress {
         let state = self.lock();
         match state.progress.text.is_empty() && state.progress.reasoning.is_empty() {
-            true => Progress::default(),
+            true => Progress {
+                sequence: state.number,
+                ..Progress::default()
+            },
             false => state.progress.clone(),
         }
     }

@@ -27,7 +27,7 @@ use tokio_util::task::TaskTracker;
 use uuid::Uuid;
 
 use self::closing::Outcome;
-use self::generation::{Generation, GenerationStatus};
+use self::generation::Generation;
 use self::live::{Ending, Live};
 use crate::app::App;
 use crate::chat::plan::Plan;
@@ -106,21 +106,17 @@ impl Engine {
         if found.finished_at.is_some() {
             return Ok(found);
         }
-        match self.live(id) {
-            // Nobody runs it.
-            None if found.status == GenerationStatus::WaitingForApproval => {
-                closing::finish(&mut connection, app.models(), id, &Outcome::Stopped, None).await?;
-                app.log().wake();
-            }
-            Some(live) => {
-                drop(connection);
-                live.end(Ending::Stopped);
-                // Should Postgres be away the answer is closed later; what is known now is returned.
-                drop(tokio::time::timeout(STOP_WAIT, live.finished()).await);
-                connection = app.connection().await?;
-            }
-            None => generation::request_stop(&mut connection, id).await?,
+        // Whoever runs it, or is about to park it, is to see this; and should nobody run it any more, it ends here.
+        generation::request_stop(&mut connection, id).await?;
+        if let Some(live) = self.live(id) {
+            drop(connection);
+            live.end(Ending::Stopped);
+            // Should Postgres be away the answer is closed later; what is known now is returned.
+            drop(tokio::time::timeout(STOP_WAIT, live.finished()).await);
+            connection = app.connection().await?;
         }
+        closing::finish(&mut connection, app.models(), id, &Outcome::Stopped, None).await?;
+        app.log().wake();
         generation::find(&mut connection, user_id, id)
             .await?
             .ok_or_else(not_found)

@@ -207,7 +207,13 @@ async fn read(
             }
             Ok(Delta::Replay(replay)) => said.replay = Some(replay),
             Ok(Delta::Headroom(told)) => *headroom = Some(told),
-            Ok(Delta::ToolCall(call)) => said.calls.push(call),
+            Ok(Delta::ToolCall(call)) => {
+                let fits = tab.wrote(&call.arguments);
+                said.calls.push(call);
+                if !fits && !covered(app, &tab).await {
+                    return spent();
+                }
+            }
             Ok(Delta::Finished { reason, .. }) => return Outcome::Completed(reason),
             Err(failure) => return Outcome::Failed(failure),
         }

@@ -7,6 +7,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use async_stream::try_stream;
+use chrono::{DateTime, Utc};
 use futures_util::Stream;
 
 use super::generation::{self, Generation};
@@ -74,7 +75,14 @@ pub async fn watch(
                 };
                 loop {
                     let mut paced = false;
-                    for step in live.since(sequence).unwrap_or_default() {
+                    let Some(steps) = live.since(sequence) else {
+                        // Not a number of this stream: whoever holds it is told everything anew.
+                        let (snapshot, number) = snapshot_of(&live);
+                        sequence = number;
+                        yield snapshot;
+                        continue;
+                    };
+                    for step in steps {
                         sequence = step.sequence();
                         paced = true;
                         yield match step {
@@ -104,7 +112,14 @@ pub async fn watch(
                 yield Watched::Finished { generation: Box::new(row.0), text: row.1 };
                 return;
             }
-            tokio::time::sleep(LOOK_EVERY).await;
+            // One that waits for a person may be looked at for days: its text is read only when there is more.
+            loop {
+                tokio::time::sleep(LOOK_EVERY).await;
+                let seen = (row.0.sequence, row.0.finished_at);
+                if app.engine().live(id).is_some() || app.patiently(|| look(&app, user_id, id)).await? != seen {
+                    break;
+                }
+            }
             row = app.patiently(|| load(&app, user_id, id)).await?;
         }
     })
@@ -121,6 +136,13 @@ fn snapshot_of(live: &Arc<Live>) -> (Watched, i32) {
         },
         progress.sequence,
     )
+}
+
+/// How far an answer has come, and when it ended.
+async fn look(app: &App, user_id: UserId, id: GenerationId) -> Result<(i32, Option<DateTime<Utc>>)> {
+    let mut connection = app.connection().await?;
+    let found = generation::find_state(&mut connection, user_id, id).await?;
+    found.ok_or_else(|| Error::not_found(&[], "generation"))
 }
 
 /// The answer and its stored text, read together.

@@ -11,10 +11,10 @@ use crate::harness::process::Process;
 use crate::harness::stream::shown;
 use crate::harness::upstream::{Gate, Reply, Upstream};
 
-const WRITE: (&str, &str, &str) = ("call_1", "notes__write_note", r#"{"text":"milk"}"#);
+pub(super) const WRITE: (&str, &str, &str) = ("call_1", "notes__write_note", r#"{"text":"milk"}"#);
 
 /// The calls of an answer that wait, once it waits.
-async fn waiting(client: &Client, id: &str) -> Vec<String> {
+pub(super) async fn waiting(client: &Client, id: &str) -> Vec<String> {
     let query = "query ($id: ID!) { generation(id: $id) { status toolCalls { id status result } } }";
     loop {
         let seen = client.ok(query, json!({ "id": id })).await["generation"].take();
@@ -32,7 +32,7 @@ async fn waiting(client: &Client, id: &str) -> Vec<String> {
     }
 }
 
-async fn say(client: &Client, mutation: &str, call: &str, remember: Option<&str>) -> Value {
+pub(super) async fn say(client: &Client, mutation: &str, call: &str, remember: Option<&str>) -> Value {
     let mut input = json!({ "toolCallId": call });
     if let Some(scope) = remember {
         input["remember"] = json!(scope);
@@ -116,7 +116,9 @@ async fn a_call_waits_until_it_is_approved() {
     let fresh = ada.generation_events(&id, None).await.rest().await;
     assert_eq!(shown(&fresh), text);
     let again = say(&ada, "approveToolCall", &calls[0], None).await;
-    assert_eq!(again["errors"][0]["code"], "INVALID_STATE");
+    assert_eq!(again["errors"], json!([]), "a repeat is told the same");
+    let other = say(&ada, "denyToolCall", &calls[0], None).await;
+    assert_eq!(other["errors"][0]["code"], "INVALID_STATE");
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
@@ -378,4 +380,29 @@ async fn a_waiting_answer_outlives_the_server() {
     );
     let tools: Vec<String> = mcp.workshop.called().into_iter().map(|call| call.tool).collect();
     assert_eq!(tools, ["echo", "write_note"], "nothing ran twice");
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn what_was_approved_is_done_though_the_process_died() {
+    let Room {
+        app,
+        ada,
+        mcp,
+        upstream,
+        chat,
+        ..
+    } = room(&[]).await;
+    upstream.script([asks("I will.", &[WRITE]), Reply::says(&["Written."])]);
+    let id = ada.send(&chat, "Note: milk").await;
+    waiting(&ada, &id).await;
+    // As a process leaves it that dies right behind the approval.
+    let approved = format!(
+        "UPDATE tool_calls SET status = 'QUEUED', decided_at = now(); \
+         UPDATE generations SET status = 'STREAMING', leased_by = gen_random_uuid(), lease_expires_at = now() - interval '1 second' \
+           WHERE id = '{}'",
+        crate::harness::app::uuid(&id)
+    );
+    app.sql().await.batch_execute(&approved).await.expect("rows");
+    assert_eq!(ended(&ada, &id).await["text"], "I will.\n\nWritten.");
+    assert_eq!(mcp.workshop.called().len(), 1);
 }

@@ -5,6 +5,7 @@ mod approval;
 mod custody;
 mod hostile;
 mod keeping;
+mod limits;
 mod process;
 
 use parlor::id::{ToolServerId, UserId};

@@ -18,7 +18,7 @@ use crate::chat::plan::Plan;
 use crate::chat::plan::history::Tip;
 use crate::chat::reply::closing::Outcome;
 use crate::chat::reply::generation::Generation;
-use crate::chat::reply::live::{Ending, Live};
+use crate::chat::reply::live::Live;
 use crate::chat::reply::run::{close, do_work, end, restore};
 use crate::db::Connection;
 use crate::db::schema::{generations, messages};
@@ -78,14 +78,20 @@ async fn read(app: &App, generation: &Generation) -> Result<(Live, Made)> {
     let own = own.and_then(|own| usize::try_from(own).ok()).unwrap_or_default();
     let live = Live::again(generation, text, own);
     let used = recover::settled(&mut connection, generation.id).await?;
-    if app.shutdown().is_cancelled() {
-        live.end(Ending::Interrupted);
-    }
     let tip = match own {
         0 => Tip::from(parent_id),
         _ => Tip::At(generation.message_id),
     };
-    let made = plan(&mut connection, app, generation, assistant_id, tip).await;
+    let made = plan(&mut connection, app, generation, assistant_id, (tip, own)).await;
+    if let Ok((plan, _)) = &made
+        && plan.lane.payer.source != generation.key_source
+    {
+        // The key of then is gone, or there is one now: who pays is on the answer.
+        diesel::update(generations::table.find(generation.id))
+            .set(generations::key_source.eq(plan.lane.payer.source))
+            .execute(&mut connection)
+            .await?;
+    }
     let (live, made) = match made {
         Ok(made) => (live.on(made.0.lane.payer.tab.clone()), Ok(made)),
         Err(Error::Rejected(refusals)) => {
@@ -108,14 +114,18 @@ async fn plan(
     app: &App,
     generation: &Generation,
     assistant_id: Option<AssistantId>,
-    tip: Tip,
+    (tip, own): (Tip, usize),
 ) -> Result<(Plan, Vec<row::Step>)> {
     let user_id = generation.user_id;
     let membership = Membership::of(connection, user_id, generation.chat_id).await?;
     let chat = membership.ok_or_else(|| Error::not_found(&[], "chat"))?.chat;
     let lane = Lane::again(connection, app, user_id, generation, assistant_id).await?;
     let ask = match tip {
-        Tip::At(id) if id == generation.message_id => Ask::going_on(user_id, &chat, id),
+        // Without its own text: that is in its steps.
+        Tip::At(id) if id == generation.message_id => Ask {
+            tip_octets: Some(own),
+            ..Ask::going_on(user_id, &chat, id)
+        },
         tip => Ask::new(user_id, &chat, tip, None),
     };
     let plans = ask.plan(connection, app, Lanes::one(lane)).await?;

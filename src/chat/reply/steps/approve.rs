@@ -1,9 +1,10 @@
 //! Letting a call of a tool run, or not; and going on with the answer once nothing waits any more.
 
-use diesel::dsl::{IntervalDsl, now};
+use diesel::dsl::{IntervalDsl, exists, not, now};
 use diesel::prelude::*;
 use diesel::sql_types::Timestamptz;
 use diesel_async::{AsyncConnection, RunQueryDsl};
+use uuid::Uuid;
 
 use super::park::{is_waiting, tell};
 use super::row::{StoredCall, ToolCallStatus};
@@ -11,9 +12,9 @@ use crate::app::App;
 use crate::chat::member::Membership;
 use crate::chat::reply::generation::{self, Generation, GenerationStatus, LEASE_SECONDS};
 use crate::db::Connection;
-use crate::db::schema::{generations, tool_calls};
+use crate::db::schema::{generations, tool_calls, tool_servers};
 use crate::error::{Error, ErrorCode, Result};
-use crate::id::{ToolCallId, UserId};
+use crate::id::{GenerationId, ToolCallId, ToolServerId, UserId};
 use crate::tool::grant::{self, ToolGrantScope};
 
 /// What a person says about a call.
@@ -32,8 +33,12 @@ const DECLINED: &str = "The person declined this call. Do not try it again in an
 /// their name.
 ///
 /// # Errors
-/// NOT_FOUND, or INVALID_STATE for a call that waits for nobody.
+/// NOT_FOUND, INVALID_STATE for a call that waits for nobody, or unavailable while the server stops.
 pub async fn decide(app: &App, user_id: UserId, id: ToolCallId, verdict: Verdict) -> Result<(StoredCall, Generation)> {
+    if app.shutdown().is_cancelled() {
+        // It would be taken, and the answer would break off with the server.
+        return Err(Error::unavailable("shutting down"));
+    }
     let mut connection = app.connection().await?;
     let (call, generation, goes_on) = connection
         .transaction(async |connection| store(connection, app, user_id, id, verdict).await)
@@ -62,6 +67,30 @@ fn not_found() -> Error {
     Error::not_found(&["toolCallId"], "tool call")
 }
 
+/// Locks a server against its removal; none when it is gone.
+async fn still_there(connection: &mut Connection, id: ToolServerId) -> QueryResult<Option<ToolServerId>> {
+    let server = tool_servers::table.find(id).select(tool_servers::id);
+    server.for_key_share().first(connection).await.optional()
+}
+
+/// Whether the same person has said the same about this call.
+async fn was_said_before(
+    connection: &mut Connection,
+    user_id: UserId,
+    id: ToolCallId,
+    verdict: Verdict,
+) -> QueryResult<bool> {
+    let decided: Option<ToolCallStatus> = tool_calls::table
+        .find(id)
+        .filter(tool_calls::decided_by.eq(user_id))
+        .select(tool_calls::status)
+        .first(connection)
+        .await
+        .optional()?;
+    let denied = verdict == Verdict::Denied;
+    Ok(decided.is_some_and(|status| (status == ToolCallStatus::Denied) == denied))
+}
+
 async fn store(
     connection: &mut Connection,
     app: &App,
@@ -78,6 +107,11 @@ async fn store(
     let membership = Membership::lock(connection, user_id, generation.chat_id)
         .await
         .map_err(hidden)?;
+    let server = match call.tool_server_id {
+        // Before the calls, as whoever removes it takes them.
+        Some(server) => still_there(connection, server).await?,
+        None => None,
+    };
     let waits = is_waiting(connection, generation.id).await?;
     let pending = tool_calls::table
         .filter(tool_calls::generation_id.eq(generation.id))
@@ -101,11 +135,15 @@ async fn store(
             diesel::update(one).set((denied, decided)).execute(connection).await?
         }
     };
+    if changed == 0 && was_said_before(connection, user_id, id, verdict).await? {
+        // The answer to the first time got lost on its way.
+        return Ok((call, generation, false));
+    }
     if changed == 0 {
         let message = "This call does not wait for an approval any more.";
         return Err(Error::rejected(ErrorCode::InvalidState, &["toolCallId"], message));
     }
-    if let (Verdict::Approved(Some(scope)), Some(server)) = (verdict, call.tool_server_id) {
+    if let (Verdict::Approved(Some(scope)), Some(server)) = (verdict, server) {
         let chat_id = (scope == ToolGrantScope::ThisChat).then_some(membership.chat.id);
         grant::remember(connection, user_id, (server, &call.name), chat_id).await?;
         // Its other calls were asked for at the same time, and need no other answer.
@@ -140,4 +178,34 @@ async fn store(
         .await?
         .ok_or_else(not_found)?;
     Ok((call, generation, left == 0))
+}
+
+/// Takes over an answer whose process died between an approval and what was approved: it is as it was when it waited,
+/// and nothing would run twice. None when it is in another state.
+///
+/// # Errors
+/// When Postgres fails.
+pub async fn take_over(connection: &mut Connection, node: Uuid, id: GenerationId) -> QueryResult<Option<Generation>> {
+    let calls = || tool_calls::table.filter(tool_calls::generation_id.eq(id));
+    let approved = calls()
+        .filter(tool_calls::status.eq(ToolCallStatus::Queued))
+        .filter(tool_calls::decided_at.is_not_null());
+    let begun = calls().filter(tool_calls::status.eq(ToolCallStatus::Running));
+    let dead = generations::table
+        .find(id)
+        .filter(generations::finished_at.is_null())
+        .filter(generations::stop_requested_at.is_null())
+        .filter(generations::lease_expires_at.lt(now))
+        .filter(exists(approved))
+        .filter(not(exists(begun)));
+    let runs = (
+        generations::leased_by.eq(node),
+        generations::lease_expires_at.eq((now.into_sql::<Timestamptz>() + LEASE_SECONDS.seconds()).nullable()),
+    );
+    diesel::update(dead)
+        .set(runs)
+        .returning(Generation::as_returning())
+        .get_result(connection)
+        .await
+        .optional()
 }

@@ -16,23 +16,24 @@ pub mod row;
 
 mod again;
 mod park;
+mod window;
 
 use chrono::Utc;
 use diesel_async::AsyncConnection;
 use futures_util::future::join_all;
 
 use self::row::{NewCall, Step, StepRow, StoredCall, ToolCallStatus};
+use self::window::Window;
 use super::closing::{Outcome, Waiting};
 use super::live::{Live, Notice};
 use super::run::{Said, ask, spent};
-use crate::ai::{Endpoint, Failure, FailureKind, FinishReason, Headroom, Request, ToolCall, tokens};
+use crate::ai::{Endpoint, Failure, FailureKind, FinishReason, Headroom, Request, ToolCall};
 use crate::app::App;
 use crate::chat::plan::Plan;
-use crate::chat::plan::fit::TOKENS_PER_TURN;
 use crate::error::{Error, Result};
 use crate::id::ToolCallId;
 use crate::tool::builtin::Caller;
-use crate::tool::offer::{Offer, Target};
+use crate::tool::offer::{self, Offer, Target};
 use crate::usage::terms::{Asker, AttemptOutcome, Purpose};
 use crate::usage::{aside, ledger};
 use crate::vault::key::UsedKey;
@@ -56,6 +57,8 @@ pub struct Work {
     pub request: Request,
     /// How many tokens that is, about.
     pub input_tokens: u32,
+    /// How much of its steps the model can read.
+    window: Window,
     /// The tools.
     pub offer: Offer,
     /// The steps that were made already, of an answer that waited.
@@ -65,6 +68,7 @@ pub struct Work {
 impl Work {
     /// What a plan comes to, after these steps, and the key that is used for it.
     pub(super) fn of(plan: Plan, before: Vec<Step>) -> (Self, Option<UsedKey>) {
+        let window = Window::of(&plan);
         let Plan {
             lane,
             request,
@@ -76,6 +80,7 @@ impl Work {
             endpoint: lane.payer.endpoint,
             request,
             input_tokens,
+            window,
             offer,
             before,
         };
@@ -96,13 +101,15 @@ pub(super) async fn answer(app: &App, live: &Live, work: Work, headroom: &mut Op
     let Work {
         endpoint,
         mut request,
-        mut input_tokens,
+        input_tokens,
+        window,
         offer,
         before,
     } = work;
     // The first attempt at a new answer was opened with it.
     let mut opened = before.is_empty();
     let mut calls_before = 0;
+    let mut is_told = false;
     let mut step = 0;
     for mut done in before {
         calls_before += done.calls.len();
@@ -110,11 +117,15 @@ pub(super) async fn answer(app: &App, live: &Live, work: Work, headroom: &mut Op
         if let Err(outcome) = run_all(app, live, &offer, &mut done).await {
             return outcome;
         }
-        input_tokens += extend(&mut request, &done);
+        request.turns.extend(done.turns());
     }
     loop {
         live.begin_step();
-        if !opened && let Err(outcome) = open(app, live, input_tokens).await {
+        let Some(steps) = window.fit(&mut request) else {
+            let words = "the steps of the answer are more than the model can read";
+            return Outcome::Failed(Failure::new(FailureKind::ContextTooLong, words));
+        };
+        if !opened && let Err(outcome) = open(app, live, input_tokens.saturating_add(steps)).await {
             return outcome;
         }
         opened = false;
@@ -131,7 +142,7 @@ pub(super) async fn answer(app: &App, live: &Live, work: Work, headroom: &mut Op
             }
             return outcome;
         }
-        if step >= MOST_STEPS {
+        if step >= MOST_STEPS || is_told {
             return Outcome::Completed(FinishReason::ToolCalls);
         }
         // What this step cost is known, and how long the tools take is not.
@@ -146,22 +157,14 @@ pub(super) async fn answer(app: &App, live: &Live, work: Work, headroom: &mut Op
         };
         let calls = decide(live, &offer, step, &said.calls, calls_before);
         calls_before += calls.len();
+        // Once more, so that it can answer with what it knows.
+        is_told = calls_before > MOST_CALLS;
         step += 1;
         match take(app, live, &offer, &mut asked, &calls).await {
-            Next::Ask => input_tokens += extend(&mut request, &asked),
+            Next::Ask => request.turns.extend(asked.turns()),
             Next::End(outcome) => return outcome,
         }
     }
-}
-
-/// Shows the model a step; gives about how many tokens that is.
-fn extend(request: &mut Request, step: &Step) -> u32 {
-    let turns = step.turns();
-    let arguments = step.calls.iter().map(|call| tokens::count(&call.arguments));
-    let count = turns.iter().map(|turn| tokens::count(turn.text()) + TOKENS_PER_TURN);
-    let count = count.chain(arguments).sum();
-    request.turns.extend(turns);
-    count
 }
 
 /// Opens the attempt of the next step, if the budget pays for it.
@@ -170,11 +173,13 @@ async fn open(app: &App, live: &Live, expected_input: u32) -> Result<(), Outcome
     // Of the model that answers now, which may be a substitute.
     let terms = tab.current().map(|entry| entry.terms).or_else(|| tab.terms());
     let Some(terms) = terms else { return Ok(()) };
-    let opened = match tab.asker() {
-        Some(_) => aside::open_next(app, &tab, terms, expected_input).await,
-        None => open_first(app, live, expected_input).await,
-    };
-    opened.map_err(|error| match error {
+    let opened = app.patiently(|| async {
+        match tab.asker() {
+            Some(_) => aside::open_next(app, &tab, terms.clone(), expected_input).await,
+            None => open_first(app, live, expected_input).await,
+        }
+    });
+    opened.await.map_err(|error| match error {
         Error::Rejected(_) => spent(),
         error => fault(live, &error),
     })
@@ -189,11 +194,10 @@ async fn open_first(app: &App, live: &Live, expected_input: u32) -> Result<()> {
         generation_id: Some(live.id),
         purpose: Purpose::Answer,
     };
-    tab.ask(asker, expected_input);
     let mut connection = app.upkeep_connection().await?;
-    connection
-        .transaction(async |connection| ledger::open(connection, &tab).await)
-        .await
+    tab.ask(asker, expected_input);
+    let opened = connection.transaction(async |connection| ledger::open(connection, &tab).await);
+    opened.await.inspect_err(|_| tab.withdraw())
 }
 
 /// Stores a step and does it, unless a person is needed.
@@ -249,7 +253,14 @@ fn decide(live: &Live, offer: &Offer, step: usize, calls: &[ToolCall], before: u
             Some(Target::Builtin(builtin)) => (None, builtin.name().to_owned()),
             None => (None, call.name.clone()),
         };
-        let fits = call.arguments.len() <= ARGUMENT_BYTES;
+        // Nothing is kept of what will never run; and a name that the model made up is written so that every provider
+        // takes it back.
+        let keeps = hopeless.is_none();
+        let function = if found.is_some() {
+            call.name.clone()
+        } else {
+            offer::plain_name(&call.name)
+        };
         let clean = |text: &str| text.replace('\0', "\u{FFFD}");
         NewCall {
             id: ToolCallId::new(),
@@ -257,11 +268,11 @@ fn decide(live: &Live, offer: &Offer, step: usize, calls: &[ToolCall], before: u
             step: number(step),
             position: number(position),
             call_id: clean(&call.id),
-            function: clean(&call.name),
+            function,
             tool_server_id: server.map(|server| server.id),
             server: server.map(|server| server.name.clone()),
             name: clean(&name),
-            arguments: if fits { clean(&call.arguments) } else { "{}".to_owned() },
+            arguments: if keeps { clean(&call.arguments) } else { "{}".to_owned() },
             status,
             result: hopeless.map(str::to_owned),
             ended_at: hopeless.map(|_| Utc::now()),

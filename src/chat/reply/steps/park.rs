@@ -85,6 +85,11 @@ async fn store(connection: &mut Connection, live: &Live, waiting: &Waiting) -> R
     if chat.is_none() {
         return Ok(Parked::Gone);
     }
+    // The transaction before this one may have been committed without our hearing of it.
+    let mut steps = row::of(connection, live.id).await?.into_iter();
+    if let Some(step) = steps.find(|step| step.row.step == waiting.row.step) {
+        return Ok(Parked::Waits(step.calls));
+    }
     let Some(stored) = row::insert(connection, &waiting.row, &waiting.calls).await? else {
         return Ok(Parked::Gone);
     };

@@ -8,6 +8,7 @@ use diesel::prelude::*;
 use diesel_async::RunQueryDsl;
 
 use crate::ai::{Replay, ToolCall, Turn};
+use crate::chat::reply::generation::GenerationStatus;
 use crate::db::schema::{chat_members, generation_steps, generations, tool_calls};
 use crate::db::{Connection, text_enum};
 use crate::id::{GenerationId, ToolCallId, ToolServerId, UserId};
@@ -200,6 +201,14 @@ pub async fn insert(
     if running.is_none() {
         return Ok(None);
     }
+    // Something has come of it, if it is no word.
+    let queued = generations::table
+        .find(row.generation_id)
+        .filter(generations::status.eq(GenerationStatus::Queued));
+    diesel::update(queued)
+        .set(generations::status.eq(GenerationStatus::Streaming))
+        .execute(connection)
+        .await?;
     diesel::insert_into(generation_steps::table)
         .values(row)
         .execute(connection)
