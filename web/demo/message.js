@@ -118,7 +118,6 @@ function versions(shown) {
   group.setAttribute('role', 'group');
   group.setAttribute('aria-label', 'Versions');
   const place = make('span', '', `${at + 1}/${all.length}`);
-  place.setAttribute('aria-label', `Version ${at + 1} of ${all.length}`);
   group.append(step('previous', '‹', 'Previous version', all[at - 1]), place, step('next', '›', 'Next version', all[at + 1]));
   return group;
 }
@@ -141,7 +140,8 @@ async function act(shown, name, input) {
     await change(name, input);
   } catch (error) {
     const remedy = /KEY/.test(error.code) && remedies.CHECK_KEY;
-    shown.trouble = { message: reason(error), retry: () => act(shown, name, input), remedy: remedy && link('Add a key', () => remedy[1](shown)) };
+    const message = error instanceof TypeError ? 'The server cannot be reached.' : error.message;
+    shown.trouble = { message, retry: () => act(shown, name, input), remedy: remedy && link('Add a key', () => remedy[1](shown)) };
   }
   shown.busy = false;
   shown.repaint();

@@ -52,6 +52,7 @@ function describe(details, call) {
     const summary = make('summary');
     const parts = (details.parts = { state: make('i', 'state'), answer: make('div') });
     summary.append(make('b', '', call.name), ...(call.server ? [make('span', '', call.server)] : []), parts.state);
+    details.ontoggle = () => details.open && details.scrollIntoView({ block: 'nearest' });
     details.append(summary, make('h4', '', 'Called with'), make('pre', '', pretty(call.arguments)), parts.answer);
   }
   details.dataset.status = call.status;
