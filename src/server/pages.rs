@@ -22,13 +22,21 @@ struct Asset {
 }
 
 const DEMO_PAGE: &str = include_str!("../../web/demo/index.html");
-const DEMO_FILES: [(&str, &str); 6] = [
+const DEMO_FILES: [(&str, &str); 14] = [
+    ("asking.js", include_str!("../../web/demo/asking.js")),
+    ("chat.js", include_str!("../../web/demo/chat.js")),
+    ("composer.js", include_str!("../../web/demo/composer.js")),
     ("demo.css", include_str!("../../web/demo/demo.css")),
     ("demo.js", include_str!("../../web/demo/demo.js")),
+    ("door.js", include_str!("../../web/demo/door.js")),
     ("live.js", include_str!("../../web/demo/live.js")),
+    ("message.js", include_str!("../../web/demo/message.js")),
     ("page.js", include_str!("../../web/demo/page.js")),
     ("prose.js", include_str!("../../web/demo/prose.js")),
     ("settings.js", include_str!("../../web/demo/settings.js")),
+    ("thread.css", include_str!("../../web/demo/thread.css")),
+    ("thread.js", include_str!("../../web/demo/thread.js")),
+    ("tools.js", include_str!("../../web/demo/tools.js")),
 ];
 
 /// Monaco writes its styles as elements and attributes, hence the one 'unsafe-inline'.

@@ -20,7 +20,8 @@ async function freePort() {
   return port;
 }
 
-export async function startServer() {
+/** Starts it, with more in its environment; a server that runs already is taken as it is. */
+export async function startServer(more = {}) {
   if (!target) throw new Error('Say what to test: ./run.sh BASE_URL, or ./run.sh path/to/parlor');
   if (!ours) return { base: target.replace(/\/$/, ''), stop: async () => {} };
 
@@ -29,7 +30,7 @@ export async function startServer() {
   const server = {
     base: `http://${listen}`,
     async start() {
-      const env = { ...process.env, PARLOR_LISTEN: listen, PARLOR_DATA_DIR: home, PARLOR_ENV: 'development' };
+      const env = { ...process.env, PARLOR_LISTEN: listen, PARLOR_DATA_DIR: home, PARLOR_ENV: 'development', ...more };
       const child = spawn(resolve(target), ['serve'], { env, stdio: ['ignore', 'pipe', 'pipe'] });
       let said = '';
       for (const stream of [child.stdout, child.stderr]) stream.on('data', (words) => (said = (said + words).slice(-4000)));

@@ -1,54 +1,23 @@
 // A person's walk in a real Chromium that reaches nothing but the server: the demo chat and GraphiQL.
 import assert from 'node:assert/strict';
-import { mkdir } from 'node:fs/promises';
-import { join } from 'node:path';
 import { after, before, test } from 'node:test';
-import { chromium } from 'playwright-core';
+import { finished, openBrowser, openChat, say, shot, token as held } from './browser.mjs';
 import { plugIn } from './cable.mjs';
 import { ours, startServer } from './server.mjs';
 import { WATCH, askSlowly, register, request, stored } from './story.mjs';
 
-const shots = process.env.SHOTS ?? join(import.meta.dirname, 'screenshots');
 const MODEL = 'scripted:words=120,delay=40';
 let server, cable, browser;
 before(async () => {
-  await mkdir(shots, { recursive: true });
   server = await startServer();
   cable = await plugIn(server.base);
-  browser = await chromium.launch({
-    executablePath: process.env.CHROMIUM ?? '/usr/bin/chromium',
-    args: ['--no-sandbox', '--disable-gpu', '--disable-background-networking', '--disable-component-update', '--disable-sync',
-      '--host-resolver-rules=MAP * ~NOTFOUND, EXCLUDE 127.0.0.1'],
-  });
+  browser = await openBrowser(cable.base);
 });
 after(async () => {
   await browser?.close();
   cable?.unplug();
   await server?.stop();
 });
-
-/** A page that may reach the server alone, and whose every complaint is kept. */
-async function visitor(path, options) {
-  const context = await browser.newContext({ viewport: { width: 1180, height: 780 }, ...options });
-  const strays = [];
-  const complaints = [];
-  await context.route(
-    (url) => url.host !== new URL(cable.base).host,
-    (route) => { strays.push(route.request().url()); return route.abort(); },
-  );
-  const page = await context.newPage();
-  page.on('pageerror', (error) => complaints.push(String(error)));
-  page.on('console', (message) => {
-    const cutOff = /ERR_INTERNET_DISCONNECTED|ERR_CONNECTION|WebSocket connection/.test(message.text());
-    if (message.type() === 'error' && !cutOff) complaints.push(message.text());
-  });
-  await page.goto(cable.base + path);
-  const calm = () => {
-    assert.deepEqual(strays, [], 'the page asked another host');
-    assert.deepEqual(complaints, [], 'the page complained');
-  };
-  return { context, page, calm };
-}
 
 const answer = (page) => page.locator('.message.assistant .body').last();
 const length = async (page) => (await answer(page).textContent()).length;
@@ -57,35 +26,19 @@ const longerThan = (page, size) => page.waitForFunction(
   (least) => [...document.querySelectorAll('.message.assistant .body')].at(-1)?.textContent.length > least,
   size,
 );
-const finished = (page) => page.waitForSelector('.message.assistant:last-child:not(.running)', { timeout: 60_000 });
 
 /** An account in the demo chat, and a question to a slow assistant. */
 async function beginDemo(options) {
-  const visit = await visitor('/demo', options);
-  const { page } = visit;
-  await page.evaluate((model) => localStorage.setItem('parlor.model', model), MODEL);
-  const name = `walker${Date.now().toString(36)}`;
-  await page.fill('[name=displayName]', 'Ada Lovelace');
-  await page.fill('[name=username]', name);
-  await page.fill('[name=email]', `${name}@example.com`);
-  await page.fill('[name=password]', 'a long walk in the park 42');
-  await page.screenshot({ path: join(shots, 'door.png') });
-  await page.click('#enter');
-  await page.waitForSelector('#room:not([hidden])');
-  if (await page.isVisible('#menu')) await page.click('#menu');
-  await page.click('#new-chat');
-  // Until it is open, what is sent goes to the chat that was open before.
-  await page.locator('#title', { hasText: 'New chat' }).waitFor();
-  await page.fill('#text', 'What is a parlor, and what happens when the cable is pulled?');
-  await page.press('#text', 'Enter');
-  await longerThan(page, 40);
+  const visit = await browser.newcomer(MODEL, options);
+  await say(visit.page, 'What is a parlor, and what happens when the cable is pulled?');
+  await longerThan(visit.page, 40);
   return visit;
 }
 
 /** The newest answer as the database has it, asked with the page's own token. */
 async function kept(page) {
-  const { accessToken } = await page.evaluate(() => JSON.parse(localStorage.getItem('parlor.tokens')));
-  const id = (await page.evaluate(() => location.hash)).slice(1);
+  const accessToken = await held(page);
+  const id = await openChat(page);
   const { chat } = await request(
     server.base,
     'query ($id: ID!) { chat(id: $id) { messages(last: 1) { nodes { content generation { id } } } } }',
@@ -97,7 +50,7 @@ async function kept(page) {
 
 test('demo: the answer streams in', { timeout: 60_000 }, async () => {
   const { context, page, calm } = await beginDemo();
-  await page.screenshot({ path: join(shots, 'streaming.png') });
+  await shot(page, 'streaming');
   const sizes = new Set();
   for (let i = 0; i < 8; i++) sizes.add(await length(page)), await longerThan(page, await length(page));
   assert.equal(sizes.size, 8);
@@ -115,7 +68,7 @@ test('demo: a cut cable, a dead network and a reload lose nothing', { timeout: 6
   await longerThan(page, (await length(page)) + 30);
   await context.setOffline(true);
   await page.waitForSelector('#connection:not([hidden])');
-  await page.screenshot({ path: join(shots, 'cut-dark.png') });
+  await shot(page, 'cut-dark');
   await context.setOffline(false);
   await page.waitForSelector('#connection', { state: 'hidden' });
   await longerThan(page, (await length(page)) + 30);
@@ -127,7 +80,7 @@ test('demo: a cut cable, a dead network and a reload lose nothing', { timeout: 6
   const { status, text } = await kept(page);
   assert.equal(status, 'COMPLETED');
   assert.equal(await answer(page).textContent(), text);
-  await page.screenshot({ path: join(shots, 'finished-dark.png') });
+  await shot(page, 'finished-dark');
   calm();
   await context.close();
 });
@@ -139,7 +92,7 @@ test('demo: stop keeps what was written', { timeout: 60_000 }, async () => {
   const { status, text } = await kept(page);
   assert.equal(status, 'STOPPED');
   assert.equal(await answer(page).textContent(), text);
-  await page.screenshot({ path: join(shots, 'stopped-phone.png') });
+  await shot(page, 'stopped-phone');
   calm();
   await context.close();
 });
@@ -154,14 +107,14 @@ test('demo: a killed server', { timeout: 90_000, skip: !ours && 'needs the path 
   assert.equal(status, 'INTERRUPTED');
   assert.ok(text.length > 0);
   assert.equal(await answer(page).textContent(), text);
-  await page.screenshot({ path: join(shots, 'interrupted.png') });
+  await shot(page, 'interrupted');
   calm();
   await context.close();
 });
 
 test('GraphiQL: a query, and a subscription with a token from the headers pane', { timeout: 60_000 }, async () => {
   const { token, displayName } = await register(server.base);
-  const { context, page, calm } = await visitor('/graphiql', { viewport: { width: 1400, height: 850 } });
+  const { context, page, calm } = await browser.visitor('/graphiql', { viewport: { width: 1400, height: 850 } });
   const type = async (pane, text) => {
     await page.locator(`${pane} .monaco-editor >> visible=true`).click();
     await page.keyboard.press('Control+a');
@@ -180,7 +133,7 @@ test('GraphiQL: a query, and a subscription with a token from the headers pane',
     words,
   );
   await page.waitForSelector('.graphiql-query-editor .monaco-editor .view-lines');
-  await page.screenshot({ path: join(shots, 'graphiql-welcome.png') });
+  await shot(page, 'graphiql-welcome');
   await type('.graphiql-editor-tool', JSON.stringify({ Authorization: `Bearer ${token}` }));
   await run('Me', 'query Me { viewer { user { displayName } assistantChat { id } } }');
   await shows(displayName);
@@ -189,7 +142,7 @@ test('GraphiQL: a query, and a subscription with a token from the headers pane',
   await run('Watch', WATCH.replace(/\(\$generationId.*\)/, '').replace(/\(generationId.*\)/, `(generationId: "${generationId}")`));
   await page.getByLabel(/Prettify/).click();
   await shows('GenerationDelta');
-  await page.screenshot({ path: join(shots, 'graphiql-streaming.png') });
+  await shot(page, 'graphiql-streaming');
   await shows('COMPLETED');
   calm();
   await context.close();
