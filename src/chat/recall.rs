@@ -73,7 +73,7 @@ struct Row {
 
 // The columns by name: a prepared `*` fails when a migration adds one.
 const RECALL: &str = "SELECT assistant.id, owner_id, display_name, public_name, description, instructions, assistant.provider, assistant.model, \
-      temperature, max_output_tokens, avatar_url, visibility, assistant.version, assistant.created_at, assistant.updated_at, deleted_at, preferences.about_me, preferences.response_style, preferences.language, \
+      temperature, max_output_tokens, reasoning_effort, avatar_url, visibility, assistant.version, assistant.created_at, assistant.updated_at, deleted_at, preferences.about_me, preferences.response_style, preferences.language, \
       preferences.memory_enabled, preferences.titles_enabled, preferences.summaries_enabled, \
       preferences.version AS preferences_version, \
       CASE WHEN coalesce(preferences.memory_enabled, true) THEN ARRAY(SELECT content FROM memories WHERE user_id = $2 ORDER BY id LIMIT 100) END AS memories, \

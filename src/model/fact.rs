@@ -96,8 +96,8 @@ pub struct ModelInfo {
     pub input_modalities: Vec<Modality>,
     /// Whether it can call tools.
     pub tools: bool,
-    /// Whether it thinks before it answers.
-    pub reasoning: bool,
+    /// Whether it thinks before it answers; none when nobody knows.
+    pub reasoning: Option<bool>,
     /// Which API it speaks.
     pub mode: ModelMode,
     /// What it costs; none when nobody knows, which is not the same as nothing.
@@ -121,7 +121,7 @@ impl ModelInfo {
             max_output_tokens: facts.max_output_tokens.and_then(count),
             input_modalities: facts.input_modalities.unwrap_or_else(|| vec![Modality::Text]),
             tools: facts.tools.unwrap_or(false),
-            reasoning: facts.reasoning.unwrap_or(false),
+            reasoning: facts.reasoning,
             mode: facts.mode.unwrap_or(ModelMode::Chat),
             tariff,
             price_version,

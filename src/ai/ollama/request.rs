@@ -17,7 +17,7 @@ struct Wire<'a> {
     #[serde(skip_serializing_if = "Vec::is_empty")]
     tools: Vec<Value>,
     #[serde(skip_serializing_if = "Option::is_none")]
-    think: Option<bool>,
+    think: Option<Value>,
     options: Value,
 }
 
@@ -35,7 +35,11 @@ pub(in crate::ai) fn write(base: &Url, request: &Request) -> serde_json::Result<
         messages: request.turns.iter().map(message).collect(),
         stream: true,
         tools: request.tools.iter().map(tool).collect(),
-        think: request.effort.map(|_| true),
+        think: request.effort.map(|effort| match request.model.contains("gpt-oss") {
+            true => json!(effort.name()),
+            // Others think or they do not.
+            false => json!(true),
+        }),
         options,
     })?;
     Ok(Written {

@@ -59,8 +59,12 @@ pub(in crate::ai) fn write(provider: Provider, base: &Url, request: &Request) ->
     let effort = request.effort.map(|effort| effort.name());
     let (flat_effort, nested_effort) = match provider {
         Provider::OpenRouter => (None, effort.map(|effort| json!({ "effort": effort }))),
+        // It thinks there, or it does not.
+        Provider::Groq if request.model.contains("qwen") => (effort.map(|_| "default"), None),
         _ => (effort, None),
     };
+    // There, whoever thinks chooses words as the provider likes.
+    let fixed = provider == Provider::OpenAi && effort.is_some();
     let is_openai = base.host_str() == Some("api.openai.com");
     let body = serde_json::to_vec(&Wire {
         model: &request.model,
@@ -71,7 +75,7 @@ pub(in crate::ai) fn write(provider: Provider, base: &Url, request: &Request) ->
             include_obfuscation: is_openai.then_some(false),
         },
         tools: request.tools.iter().map(tool).collect(),
-        temperature: request.temperature.filter(|t| t.is_finite()),
+        temperature: request.temperature.filter(|t| t.is_finite() && !fixed),
         max_completion_tokens: newer,
         max_tokens: older,
         reasoning_effort: flat_effort,

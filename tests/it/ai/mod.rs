@@ -2,6 +2,7 @@
 
 mod asked;
 mod broken;
+mod effort;
 mod failures;
 mod formats;
 mod guard;
