@@ -1,7 +1,7 @@
 //! What there is to know of a model.
 
 use super::price::Tariff;
-use crate::ai::Provider;
+use crate::ai::{Format, Provider};
 use crate::db::text_enum;
 
 text_enum! {
@@ -127,6 +127,11 @@ impl ModelInfo {
             price_version,
             source,
         }
+    }
+
+    /// The format that it has to be asked in where nobody says otherwise; none for its provider's usual one.
+    pub fn format(&self) -> Option<Format> {
+        (self.provider == Provider::OpenAi && self.mode == ModelMode::Responses).then_some(Format::Responses)
     }
 
     /// Whether it reads pictures.

@@ -100,6 +100,40 @@ async fn each_answers_by_its_own() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_model_that_is_only_in_responses_is_asked_there() {
+    let upstream = Upstream::start().await;
+    let allow = format!("--base-urls=http://127.0.0.1:{}", upstream.port());
+    let base_url = format!("--openai-base-url={}", upstream.url());
+    let key = format!("--openai-api-key={OTHER}");
+    let app = TestApp::with(&[&allow, &base_url, &key]).await;
+    let (ada, root) = (app.user("ada").await, app.admin("root").await);
+    let asked = async |provider: &str, model: &str| {
+        upstream.script([Reply::status(400)]);
+        answered(&ada, &chat(&ada, provider, model).await, "What?").await;
+        upstream.requests().last().expect("a request").path.clone()
+    };
+    // The server's key, then one's own.
+    for own in [false, true] {
+        if own {
+            set(&ada, &upstream, "OPENAI", None).await;
+        }
+        assert_eq!(asked("OPENAI", "gpt-5-codex").await, "/v1/responses");
+        assert_eq!(asked("OPENAI", "gpt-5-mini").await, "/v1/chat/completions");
+    }
+    let input = json!({ "provider": "OPENAI", "model": "m-1", "mode": "RESPONSES" });
+    root.mutate("setModel", input, "model { name }").await;
+    assert_eq!(asked("OPENAI", "m-1").await, "/v1/responses");
+    set(&ada, &upstream, "OPENROUTER", None).await;
+    let input = json!({ "provider": "OPENROUTER", "model": "m-1", "mode": "RESPONSES" });
+    root.mutate("setModel", input, "model { name }").await;
+    assert_eq!(
+        asked("OPENROUTER", "m-1").await,
+        "/v1/chat/completions",
+        "others have all their models there"
+    );
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_format_that_is_not_spoken_there_is_refused() {
     let (app, upstream) = with_upstream(&[]).await;
     let ada = app.user("ada").await;
