@@ -19,6 +19,8 @@ pub struct Request {
     pub max_output_tokens: Option<u32>,
     /// How much to think first, which is then shown as far as the provider shows it; `None` leaves it to the provider.
     pub effort: Option<Effort>,
+    /// How much the model takes, question and answer together, where that is known.
+    pub context_window: Option<u32>,
     /// What is the same for requests that begin alike, such as the chat's id: a hint for the provider's cache.
     pub cache_key: Option<String>,
     /// The turns up to this index will be sent again as they are: a hint for the provider's cache.

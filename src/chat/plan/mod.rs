@@ -176,6 +176,7 @@ impl Material {
                 temperature: manner.temperature,
                 max_output_tokens,
                 effort,
+                context_window: window,
                 cache_key: Some(self.chat_id.to_string()),
                 cache_through,
                 ..Request::default()

@@ -12,7 +12,7 @@ use super::fallback;
 use super::live::{Channel, Ending, Live, Notice};
 use super::payer::Payer;
 use super::replay;
-use crate::ai::{Delta, Endpoint, Failure, FailureKind, FinishReason, Format, Headroom, Request};
+use crate::ai::{Delta, Endpoint, Failure, FailureKind, FinishReason, Headroom, Request};
 use crate::app::App;
 use crate::chat::plan::Plan;
 use crate::usage::budget;
@@ -69,7 +69,7 @@ async fn make(app: App, live: Arc<Live>, plans: Vec<Plan>) {
 
 /// Asks one model.
 async fn attempt(app: &App, live: &Live, mut plan: Plan) -> Asked {
-    if plan.lane.payer.endpoint.format().is_some_and(Format::replays) {
+    if plan.lane.payer.endpoint.replays() {
         restore(app, live, &mut plan).await;
     }
     let Plan { lane, mut request, .. } = plan;

@@ -2,6 +2,7 @@
 
 mod asked;
 mod broken;
+mod details;
 mod effort;
 mod failures;
 mod formats;

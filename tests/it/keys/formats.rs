@@ -182,6 +182,54 @@ async fn what_is_signed_goes_back_with_the_next_question() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn what_openrouter_tells_of_thoughts_goes_back_too() {
+    let (app, upstream) = with_upstream(&[]).await;
+    let ada = app.user("ada").await;
+    set(&ada, &upstream, "OPENROUTER", None).await;
+    let room = chat(&ada, "OPENROUTER", "maker/model-x").await;
+    let piece = |delta: Value| json!({ "choices": [{ "index": 0, "delta": delta }] }).to_string();
+    let part = |text: Option<&str>, signature: Option<&str>| json!({ "type": "reasoning.text", "index": 0, "format": "anthropic-claude-v1", "text": text, "signature": signature });
+    upstream.script([Reply::stream()
+        .data(&piece(
+            json!({ "reasoning": "Let me", "reasoning_details": [part(Some("Let me"), None)] }),
+        ))
+        .data(&piece(
+            json!({ "reasoning": " see.", "reasoning_details": [part(Some(" see."), None)] }),
+        ))
+        .data(&piece(
+            json!({ "reasoning": null, "reasoning_details": [part(None, Some("EqQB/x2=="))] }),
+        ))
+        .data(&piece(
+            json!({ "reasoning_details": [{ "type": "reasoning.encrypted", "index": 1, "data": "gAAA+b==" }] }),
+        ))
+        .word("I look.")
+        .stop()]);
+    let first = answered(&ada, &room, "Who?").await;
+    assert_eq!(
+        (&first["text"], &first["reasoning"]),
+        (&json!("I look."), &json!("Let me see."))
+    );
+    answered(&ada, &room, "And?").await;
+    let sent = upstream.requests()[1].body["messages"].clone();
+    let whole = json!([
+        { "type": "reasoning.text", "index": 0, "format": "anthropic-claude-v1", "text": "Let me see.", "signature": "EqQB/x2==" },
+        { "type": "reasoning.encrypted", "index": 1, "data": "gAAA+b==" },
+    ]);
+    assert_eq!(
+        sent[1],
+        json!({ "role": "assistant", "content": "I look.", "reasoning_details": whole })
+    );
+    let input = json!({ "chatId": room, "model": "maker/model-y" });
+    ada.mutate("updateChat", input, "chat { model }").await;
+    answered(&ada, &room, "And now?").await;
+    let sent = upstream.requests()[2].body.to_string();
+    assert!(
+        sent.contains("I look.") && !sent.contains("reasoning_details"),
+        "another model gets the text"
+    );
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn the_server_has_keys_for_every_provider() {
     let upstream = Upstream::start().await;
     let root = upstream.url();
