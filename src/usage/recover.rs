@@ -90,6 +90,21 @@ impl Row {
     }
 }
 
+/// What the ended attempts at an answer came to together.
+///
+/// # Errors
+/// When Postgres fails.
+pub async fn sum_of(connection: &mut Connection, generation_id: GenerationId) -> QueryResult<Figures> {
+    let rows: Vec<Row> = attempts::table
+        .filter(attempts::generation_id.eq(generation_id))
+        .filter(attempts::ended_at.is_not_null())
+        .order(attempts::id.asc())
+        .select(Row::as_select())
+        .load(connection)
+        .await?;
+    Ok(Figures::sum(rows.iter().map(Row::figures)))
+}
+
 /// Settles the attempts at an answer whose process died, by what was stored of it, in the transaction that ends it.
 /// Returns what all its attempts came to.
 ///

@@ -45,13 +45,13 @@ text_enum! {
 }
 
 text_enum! {
-    /// How sure the figures of usage and cost are.
+    /// How sure the figures of usage and cost are, the least sure first.
     CostState {
         /// Counted here from what was sent and what came, because the provider did not tell.
         Estimated = "ESTIMATED",
         /// Told by the provider.
         Reported = "REPORTED",
-        /// Compared with the provider's bill.
+        /// Told by the provider afterwards, as it has charged them: the answer's end was not heard.
         Reconciled = "RECONCILED",
     }
 }
