@@ -405,6 +405,7 @@ impl Figures {
             } else {
                 sum.price_version.clone()
             };
+            // Of two that count, the less sure one: it comes first in `CostState`.
             let state = match (used(&sum), used(&next)) {
                 (true, true) => sum.state.min(next.state),
                 (true, false) => sum.state,

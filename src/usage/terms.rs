@@ -45,7 +45,7 @@ text_enum! {
 }
 
 text_enum! {
-    /// How sure the figures of usage and cost are, the least sure first.
+    /// How sure the figures of usage and cost are.
     CostState {
         /// Counted here from what was sent and what came, because the provider did not tell.
         Estimated = "ESTIMATED",
