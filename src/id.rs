@@ -136,6 +136,14 @@ typed_id!(
     ToolServerId, "tool"
 );
 typed_id!(
+    /// A model's call of a tool.
+    ToolCallId, "call"
+);
+typed_id!(
+    /// A person's leave for a tool to be used unasked.
+    ToolGrantId, "grant"
+);
+typed_id!(
     /// An entry of the audit log.
     AuditId, "audit"
 );

@@ -119,7 +119,7 @@ async fn lock(connection: &mut Connection, id: GenerationId) -> QueryResult<Opti
 
 /// Gives an answer the sum of its attempts, and tells of it.
 async fn correct(connection: &mut Connection, answer: &Locked) -> Result<()> {
-    let figures = recover::sum_of(connection, answer.id).await?;
+    let figures = recover::settled(connection, answer.id).await?;
     diesel::update(generations::table.find(answer.id))
         .set(Spent::from(figures))
         .execute(connection)

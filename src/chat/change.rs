@@ -13,10 +13,16 @@ use super::member::Membership;
 use crate::ai::Provider;
 use crate::app::App;
 use crate::assistant::assistant;
+use crate::db::Connection;
 use crate::db::schema::{chat_members, chats, messages};
 use crate::error::{Error, ErrorCode, Result};
 use crate::event::append;
-use crate::id::{AssistantId, ChatId, GenerationId, UserId};
+use crate::id::{AssistantId, ChatId, GenerationId, ToolServerId, UserId};
+use crate::tool::builtin::BuiltinTool;
+use crate::tool::server;
+
+/// The most tool servers of one chat.
+const MOST_TOOL_SERVERS: usize = 8;
 
 /// What to change; none leaves it as it is.
 #[derive(Debug, Default)]
@@ -29,6 +35,10 @@ pub struct ChatChange {
     pub provider: Option<Option<Provider>>,
     /// The model, or an empty one for the assistant's.
     pub model: Option<String>,
+    /// The servers whose tools answers here may use.
+    pub tool_servers: Option<Vec<ToolServerId>>,
+    /// Which of Parlor's own tools answers here may use.
+    pub builtin_tools: Option<Vec<BuiltinTool>>,
     /// Keep it on top.
     pub pinned: Option<bool>,
     /// Put it away.
@@ -42,6 +52,8 @@ struct ChatColumns {
     title_source: Option<TitleSource>,
     provider: Option<Option<String>>,
     model: Option<Option<String>>,
+    tool_server_ids: Option<Vec<ToolServerId>>,
+    builtin_tools: Option<Vec<BuiltinTool>>,
 }
 
 #[derive(AsChangeset, Default)]
@@ -69,11 +81,14 @@ pub async fn update(app: &App, user_id: UserId, chat_id: ChatId, change: ChatCha
     columns.provider = change
         .provider
         .map(|provider| provider.map(|provider| provider.name().to_owned()));
+    columns.builtin_tools = change.builtin_tools.map(each_once);
+    let tool_servers = change.tool_servers.map(each_once);
     let member = MemberColumns {
         pinned_at: change.pinned.map(|pinned| pinned.then(Utc::now)),
         archived_at: change.archived.map(|archived| archived.then(Utc::now)),
     };
-    let for_columns = columns.title.is_some() || columns.model.is_some() || columns.provider.is_some();
+    let for_tools = tool_servers.is_some() || columns.builtin_tools.is_some();
+    let for_columns = columns.title.is_some() || columns.model.is_some() || columns.provider.is_some() || for_tools;
     let for_all = for_columns || change.assistants.is_some();
     let for_one = member.pinned_at.is_some() || member.archived_at.is_some();
     let mut connection = app.connection().await?;
@@ -92,6 +107,9 @@ pub async fn update(app: &App, user_id: UserId, chat_id: ChatId, change: ChatCha
             if let Some(ids) = &change.assistants {
                 let chosen = checked_assistants(connection, user_id, ids).await?;
                 assistant::choose(connection, chat_id, &chosen).await?;
+            }
+            if let Some(ids) = tool_servers {
+                columns.tool_server_ids = Some(checked_servers(connection, user_id, ids).await?);
             }
             if for_columns {
                 diesel::update(chats::table.find(chat_id))
@@ -114,6 +132,32 @@ pub async fn update(app: &App, user_id: UserId, chat_id: ChatId, change: ChatCha
         .await?;
     app.log().wake();
     Ok(chat)
+}
+
+fn each_once<T: PartialEq + Copy>(values: Vec<T>) -> Vec<T> {
+    let mut once = Vec::new();
+    for value in values {
+        if !once.contains(&value) {
+            once.push(value);
+        }
+    }
+    once
+}
+
+/// The servers of a chat, all of which the person may use.
+async fn checked_servers(
+    connection: &mut Connection,
+    user_id: UserId,
+    ids: Vec<ToolServerId>,
+) -> Result<Vec<ToolServerId>> {
+    if ids.len() > MOST_TOOL_SERVERS {
+        let message = format!("A chat uses at most {MOST_TOOL_SERVERS} tool servers.");
+        return Err(Error::rejected(ErrorCode::TooLong, &["toolServerIds"], message));
+    }
+    if server::find_many(connection, user_id, &ids).await?.len() < ids.len() {
+        return Err(Error::not_found(&["toolServerIds"], "tool server"));
+    }
+    Ok(ids)
 }
 
 /// Deletes a chat and all that was said in it; answers that are being written are stopped first.

@@ -9,8 +9,9 @@ use diesel_async::RunQueryDsl;
 use crate::db::schema::{chat_members, chats};
 use crate::db::{Connection, text_enum};
 use crate::error::Result;
-use crate::id::{ChatId, UserId};
+use crate::id::{ChatId, ToolServerId, UserId};
 use crate::page::Window;
+use crate::tool::builtin::BuiltinTool;
 
 text_enum! {
     /// Who is in the room.
@@ -64,6 +65,10 @@ pub struct Chat {
     pub updated_at: DateTime<Utc>,
     /// When its newest message was sent.
     pub last_activity_at: DateTime<Utc>,
+    /// The servers whose tools answers here may use; some may be gone, or not be the asking person's to use.
+    pub tool_server_ids: Vec<Option<ToolServerId>>,
+    /// Which of Parlor's own tools answers here may use.
+    pub builtin_tools: Vec<Option<BuiltinTool>>,
 }
 
 /// What a list of chats is ordered by: latest activity first.

@@ -48,6 +48,8 @@ pub struct Reply {
     pub lanes: Option<Vec<LaneWish>>,
     /// What becomes of the lanes' answers.
     pub mode: Mode,
+    /// Whether no tools may be used, whatever the chat has.
+    pub without_tools: bool,
 }
 
 impl Reply {
@@ -59,7 +61,12 @@ impl Reply {
                 .map(|lane| json!([wished(&lane.wish), lane.assistant_id.map(|id| id.0)]))
                 .collect::<Vec<_>>()
         });
-        json!([wished(&self.wish), lanes, format!("{:?}", self.mode)])
+        json!([
+            wished(&self.wish),
+            lanes,
+            format!("{:?}", self.mode),
+            self.without_tools
+        ])
     }
 }
 
@@ -85,6 +92,8 @@ pub struct Lanes<T = Lane> {
     pub lanes: Vec<T>,
     /// What becomes of their answers.
     pub mode: Mode,
+    /// Whether they may use the chat's tools. Those that race never do: what the losers have done could not be undone.
+    pub tools: bool,
 }
 
 impl<T> Lanes<T> {
@@ -93,6 +102,7 @@ impl<T> Lanes<T> {
         Lanes {
             lanes: vec![lane],
             mode: Mode::Compare,
+            tools: true,
         }
     }
 
@@ -109,6 +119,7 @@ impl<T> Lanes<T> {
         Lanes {
             lanes: self.lanes.into_iter().map(change).collect(),
             mode: self.mode,
+            tools: self.tools,
         }
     }
 }
@@ -132,7 +143,11 @@ impl Lanes {
         let Some(wishes) = reply.lanes else {
             let model = checked_model(app, &["reply", "model"], reply.wish.model)?;
             let wish = Wish { model, ..reply.wish };
-            return Ok(Lanes::one(who.lane(connection, &first, wish).await?));
+            let lane = who.lane(connection, &first, wish).await?;
+            return Ok(Lanes {
+                tools: !reply.without_tools,
+                ..Lanes::one(lane)
+            });
         };
         let refuse = |message: String| Err(Error::rejected(ErrorCode::Invalid, &["reply", "lanes"], message));
         if reply.wish.provider.is_some() || reply.wish.model.is_some() {
@@ -160,6 +175,7 @@ impl Lanes {
         Ok(Lanes {
             lanes,
             mode: reply.mode,
+            tools: !reply.without_tools && reply.mode != Mode::Race,
         })
     }
 }

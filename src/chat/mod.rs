@@ -6,6 +6,7 @@ pub mod aside;
 pub mod ask;
 pub mod bill;
 pub mod branch;
+pub mod builtin;
 pub mod change;
 #[expect(
     clippy::module_inception,

@@ -66,6 +66,9 @@ async fn check(connection: &mut Connection, old: &Generation) -> Result<()> {
         GenerationStatus::Queued | GenerationStatus::Streaming => {
             return refuse("This answer is still being written. Stop it first, or wait for its end.");
         }
+        GenerationStatus::WaitingForApproval => {
+            return refuse("This answer waits for you: approve or deny what it wants to do.");
+        }
         GenerationStatus::Completed if old.finish_reason.as_deref() != Some("LENGTH") => {
             return refuse("This answer is complete. Send a message to ask for more.");
         }

@@ -282,6 +282,10 @@ diesel::table! {
         title_asked_at -> Nullable<Timestamptz>,
         /// When a summary was last called for by itself; not again for a minute, whatever becomes of it.
         summary_asked_at -> Nullable<Timestamptz>,
+        /// The servers whose tools answers here may use; those that are gone are passed over.
+        tool_server_ids -> Array<Nullable<Uuid>>,
+        /// Which of Parlor's own tools answers here may use.
+        builtin_tools -> Array<Nullable<Text>>,
     }
 }
 
@@ -326,6 +330,25 @@ diesel::table! {
 }
 
 diesel::table! {
+    /// The turns of a model that ended with calls of tools: what it is shown again with their results.
+    generation_steps (generation_id, step) {
+        /// Which answer.
+        generation_id -> Uuid,
+        /// Which turn of it, from 0.
+        step -> Int4,
+        /// What the model said in this turn.
+        text -> Text,
+        /// The wire format that the replay is in.
+        replay_format -> Nullable<Text>,
+        /// The model that the replay is of.
+        replay_model -> Nullable<Text>,
+        /// The turn as the provider wants it back, byte for byte.
+        replay_content -> Nullable<Text>,
+        created_at -> Timestamptz,
+    }
+}
+
+diesel::table! {
     /// AI answers: what is known of each besides its text, which is its message's content.
     generations (id) {
         id -> Uuid,
@@ -335,7 +358,7 @@ diesel::table! {
         chat_id -> Uuid,
         /// Who asked.
         user_id -> Uuid,
-        /// QUEUED and STREAMING are running; the others are final.
+        /// QUEUED and STREAMING are running, WAITING_FOR_APPROVAL waits for a person; the others are final.
         status -> Text,
         /// Whose model answers.
         provider -> Text,
@@ -375,8 +398,8 @@ diesel::table! {
         finished_at -> Nullable<Timestamptz>,
         /// The process that runs it.
         leased_by -> Uuid,
-        /// When that process counts as dead unless it says otherwise before.
-        lease_expires_at -> Timestamptz,
+        /// Until when the process counts as alive without renewing this; null while nobody runs it because it waits for a person.
+        lease_expires_at -> Nullable<Timestamptz>,
         /// What its attempts cost together, in millionths of a US dollar; null when nobody knows the price.
         cost_micro_usd -> Nullable<Int8>,
         /// How sure its figures are; null while it runs.
@@ -635,6 +658,60 @@ diesel::table! {
 }
 
 diesel::table! {
+    /// What models asked of tools, and what came of it.
+    tool_calls (id) {
+        id -> Uuid,
+        /// The answer that it is for.
+        generation_id -> Uuid,
+        /// The turn of the model that asked.
+        step -> Int4,
+        /// Its place among the calls of that turn, from 0.
+        position -> Int4,
+        /// What the model calls it.
+        call_id -> Text,
+        /// The tool as the model named it.
+        function -> Text,
+        /// The server that runs it; null for Parlor's own tools, for unknown ones, and once the server is gone.
+        tool_server_id -> Nullable<Uuid>,
+        /// The name of that server then; null for Parlor's own tools and unknown ones.
+        server -> Nullable<Text>,
+        /// The tool as its server names it.
+        name -> Text,
+        /// What it is called with, as JSON text.
+        arguments -> Text,
+        /// PENDING_APPROVAL waits for a person, QUEUED and RUNNING are on their way; the others are final.
+        status -> Text,
+        /// What the model is told about it.
+        result -> Nullable<Text>,
+        /// Who let it run or denied it; null when nobody was asked.
+        decided_by -> Nullable<Uuid>,
+        /// When they did.
+        decided_at -> Nullable<Timestamptz>,
+        created_at -> Timestamptz,
+        /// When it began to run.
+        started_at -> Nullable<Timestamptz>,
+        /// When it was over.
+        ended_at -> Nullable<Timestamptz>,
+    }
+}
+
+diesel::table! {
+    /// Tools that a person lets models use without being asked again.
+    tool_grants (id) {
+        id -> Uuid,
+        /// Who lets them.
+        user_id -> Uuid,
+        /// Whose tool it is.
+        tool_server_id -> Uuid,
+        /// Its name at that server.
+        tool -> Text,
+        /// The only chat that it is for; null for all.
+        chat_id -> Nullable<Uuid>,
+        created_at -> Timestamptz,
+    }
+}
+
+diesel::table! {
     /// The MCP servers whose tools models may use.
     tool_servers (id) {
         id -> Uuid,
@@ -713,6 +790,7 @@ diesel::joinable!(chat_summaries -> messages (through_message_id));
 diesel::joinable!(chats -> users (created_by));
 diesel::joinable!(events -> chats (chat_id));
 diesel::joinable!(events -> users (user_id));
+diesel::joinable!(generation_steps -> generations (generation_id));
 diesel::joinable!(generations -> chats (chat_id));
 diesel::joinable!(generations -> messages (message_id));
 diesel::joinable!(generations -> users (user_id));
@@ -724,6 +802,12 @@ diesel::joinable!(refresh_tokens -> sessions (session_id));
 diesel::joinable!(replays -> generations (generation_id));
 diesel::joinable!(sends -> users (user_id));
 diesel::joinable!(sessions -> users (user_id));
+diesel::joinable!(tool_calls -> generations (generation_id));
+diesel::joinable!(tool_calls -> tool_servers (tool_server_id));
+diesel::joinable!(tool_calls -> users (decided_by));
+diesel::joinable!(tool_grants -> chats (chat_id));
+diesel::joinable!(tool_grants -> tool_servers (tool_server_id));
+diesel::joinable!(tool_grants -> users (user_id));
 diesel::joinable!(tool_servers -> users (owner_id));
 
 diesel::allow_tables_to_appear_in_same_query!(
@@ -738,6 +822,7 @@ diesel::allow_tables_to_appear_in_same_query!(
     chats,
     event_log,
     events,
+    generation_steps,
     generations,
     jobs,
     master_keys,
@@ -750,6 +835,8 @@ diesel::allow_tables_to_appear_in_same_query!(
     replays,
     sends,
     sessions,
+    tool_calls,
+    tool_grants,
     tool_servers,
     users,
 );

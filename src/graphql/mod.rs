@@ -18,7 +18,7 @@ use crate::admin::{AdminMutation, AdminQuery};
 use crate::app::App;
 use crate::assistant::api::AssistantMutation;
 use crate::chat::api::{
-    BranchMutation, ChatLoader, ChatMutation, ChatQuery, ChatSubscription, PlanQuery, SummaryMutation,
+    BranchMutation, ChatLoader, ChatMutation, ChatQuery, ChatSubscription, PlanQuery, SummaryMutation, ToolCallMutation,
 };
 use crate::error::{Error, Result};
 use crate::event::{self, SyncCursor};
@@ -54,6 +54,7 @@ pub struct Mutation(
     MemoryMutation,
     VaultMutation,
     ToolMutation,
+    ToolCallMutation,
     ModelMutation,
     UsageMutation,
     AdminMutation,

@@ -5,13 +5,15 @@ use async_graphql::{Context, ID, Interface, Object};
 use crate::account::api::load_user;
 use crate::account::user::{Role, User};
 use crate::assistant::{Assistant, assistant};
-use crate::chat::api::{Answer, ChatQuery};
+use crate::chat::api::{Answer, ChatQuery, ToolCall, find_tool_call};
 use crate::chat::chat::Chat;
 use crate::chat::message::Message;
 use crate::chat::summary::{self, Summary};
 use crate::context::RequestContext;
 use crate::error::Result;
-use crate::id::{ApiKeyId, AssistantId, ChatId, GenerationId, MemoryId, MessageId, SummaryId, ToolServerId, UserId};
+use crate::id::{
+    ApiKeyId, AssistantId, ChatId, GenerationId, MemoryId, MessageId, SummaryId, ToolCallId, ToolServerId, UserId,
+};
 use crate::memory::{Memory, memory};
 use crate::tool::api::ToolServer;
 use crate::tool::server;
@@ -38,6 +40,8 @@ pub enum Node {
     Summary(Summary),
     /// A provider key.
     ApiKey(ApiKey),
+    /// A call of a tool.
+    ToolCall(ToolCall),
     /// A server of tools.
     ToolServer(ToolServer),
 }
@@ -70,6 +74,7 @@ impl NodeQuery {
                 let found = key::find(&mut *context.app().connection().await?, who.user_id, text.into()).await?;
                 found.map(|key| Node::ApiKey(ApiKey(key)))
             }
+            ToolCallId::PREFIX => find_tool_call(context, text.into()).await?.map(Node::ToolCall),
             ToolServerId::PREFIX => {
                 let is_admin = who.role == Role::Admin;
                 let mut connection = context.app().connection().await?;

@@ -5,11 +5,12 @@ use chrono::{DateTime, Utc};
 
 use super::KnownTool;
 use super::change::{self, NewServer, ServerChange};
+use super::grant::{self, Grant};
 use super::server::{StoredServer, ToolApproval, ToolTransport};
 use crate::account::user::Role;
 use crate::context::RequestContext;
 use crate::error::{Result, UserError, payload};
-use crate::id::ToolServerId;
+use crate::id::{ChatId, ToolGrantId, ToolServerId};
 
 /// A server of tools that models may use, spoken to by MCP.
 #[derive(Debug, Clone)]
@@ -262,6 +263,49 @@ pub struct RemoveToolServerPayload {
     errors: Vec<UserError>,
 }
 
+/// A tool that models may use without the viewer being asked.
+#[derive(Debug, Clone, SimpleObject)]
+pub struct ToolGrant {
+    /// Opaque and typed.
+    id: ToolGrantId,
+    /// The name of the server.
+    server: String,
+    /// The tool, as its server calls it.
+    tool: String,
+    /// The only chat that it is for; null for all.
+    chat_id: Option<ChatId>,
+    /// Since when.
+    created_at: DateTime<Utc>,
+}
+
+impl From<(Grant, String)> for ToolGrant {
+    fn from((grant, server): (Grant, String)) -> Self {
+        ToolGrant {
+            id: grant.id,
+            server,
+            tool: grant.tool,
+            chat_id: grant.chat_id,
+            created_at: grant.created_at,
+        }
+    }
+}
+
+/// What to be asked about again.
+#[derive(Debug, InputObject)]
+pub struct RevokeToolGrantInput {
+    /// One of `viewer.toolGrants`.
+    tool_grant_id: ToolGrantId,
+}
+
+/// The result of `revokeToolGrant`.
+#[derive(Debug, SimpleObject)]
+pub struct RevokeToolGrantPayload {
+    /// What is gone.
+    revoked_tool_grant_id: Option<ToolGrantId>,
+    /// What was refused.
+    errors: Vec<UserError>,
+}
+
 /// Keeping tool servers.
 #[derive(Debug, Default)]
 pub struct ToolMutation;
@@ -330,6 +374,22 @@ impl ToolMutation {
         let (stored, errors) = payload(change::refresh(context.app(), who, input.tool_server_id).await)?;
         Ok(RefreshToolServerPayload {
             tool_server: stored.map(ToolServer),
+            errors,
+        })
+    }
+
+    /// Takes back the leave for a tool to be used without being asked.
+    async fn revoke_tool_grant(
+        &self,
+        context: &Context<'_>,
+        #[graphql(desc = "Which leave.")] input: RevokeToolGrantInput,
+    ) -> Result<RevokeToolGrantPayload> {
+        let who = context.signed_in()?;
+        let mut connection = context.app().connection().await?;
+        let revoked = grant::forget(&mut connection, who.user_id, input.tool_grant_id).await;
+        let (revoked_tool_grant_id, errors) = payload(revoked)?;
+        Ok(RevokeToolGrantPayload {
+            revoked_tool_grant_id,
             errors,
         })
     }

@@ -20,7 +20,7 @@ use crate::account::user::Role;
 use crate::account::viewer::{Client, SignedIn};
 use crate::app::App;
 use crate::db::Connection;
-use crate::db::schema::{tool_servers, users};
+use crate::db::schema::{tool_grants, tool_servers, users};
 use crate::error::{Error, ErrorCode, Result, UserError};
 use crate::id::{ToolServerId, UserId};
 
@@ -208,6 +208,12 @@ pub async fn update(
             };
             let changed: Option<StoredServer> = changed.map_err(taken_or).map(Some).or_else(none_is_none)?;
             let changed = changed.ok_or_else(conflict)?;
+            if listing.is_some() {
+                // What was allowed was allowed to what was there before.
+                diesel::delete(tool_grants::table.filter(tool_grants::tool_server_id.eq(id)))
+                    .execute(connection)
+                    .await?;
+            }
             record(connection, who, client, "tool_server.updated", &changed).await?;
             Ok(changed)
         })

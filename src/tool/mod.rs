@@ -9,13 +9,18 @@
 //! - `connection`: one conversation with a server, by the official SDK; `child`: the process behind one
 //! - `pool`: the conversations that are open, one for each server and person
 //! - `outcome`: what a call came to, in the words that the model gets
+//! - `builtin`: what a tool of Parlor's own is; `grant`: what people let tools do unasked
+//! - `offer`: the tools that one answer may use, under the names that the model knows them by
 //! - `api`: the GraphQL side
 //!
 //! What a server says is data: names are rewritten, schemas and results are cut, and nothing it says is ever an
 //! instruction to us. A person's conversation is never used for another, and neither are their headers.
 
 pub mod api;
+pub mod builtin;
 pub mod change;
+pub mod grant;
+pub mod offer;
 pub mod outcome;
 pub mod pool;
 pub mod server;

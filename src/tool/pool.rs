@@ -257,7 +257,7 @@ async fn note(app: &App, server: &StoredServer, trouble: &Trouble) {
 }
 
 /// A model's arguments: an object, or nothing at all.
-fn read_arguments(text: &str) -> Result<serde_json::Map<String, serde_json::Value>, &'static str> {
+pub(super) fn read_arguments(text: &str) -> Result<serde_json::Map<String, serde_json::Value>, &'static str> {
     if text.len() > ARGUMENT_BYTES {
         return Err("The arguments are too long. Call the tool again with shorter ones.");
     }

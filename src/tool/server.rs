@@ -112,6 +112,23 @@ pub async fn visible(connection: &mut Connection, user_id: UserId) -> Result<Vec
     Ok(found.load(connection).await?)
 }
 
+/// Those of the servers with these ids that `user_id` can see.
+///
+/// # Errors
+/// When Postgres fails.
+pub async fn find_many(
+    connection: &mut Connection,
+    user_id: UserId,
+    ids: &[ToolServerId],
+) -> Result<Vec<StoredServer>> {
+    let shared = tool_servers::owner_id.is_null().and(tool_servers::enabled);
+    let found = tool_servers::table
+        .filter(tool_servers::id.eq_any(ids))
+        .filter(tool_servers::owner_id.eq(user_id).or(shared))
+        .select(StoredServer::as_select());
+    Ok(found.load(connection).await?)
+}
+
 /// The servers that administrators share, switched off ones too.
 ///
 /// # Errors

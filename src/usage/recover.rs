@@ -90,21 +90,6 @@ impl Row {
     }
 }
 
-/// What the ended attempts at an answer came to together.
-///
-/// # Errors
-/// When Postgres fails.
-pub async fn sum_of(connection: &mut Connection, generation_id: GenerationId) -> QueryResult<Figures> {
-    let rows: Vec<Row> = attempts::table
-        .filter(attempts::generation_id.eq(generation_id))
-        .filter(attempts::ended_at.is_not_null())
-        .order(attempts::id.asc())
-        .select(Row::as_select())
-        .load(connection)
-        .await?;
-    Ok(Figures::sum(rows.iter().map(Row::figures)))
-}
-
 /// Settles the attempts at an answer whose process died, by what was stored of it, in the transaction that ends it.
 /// Returns what all its attempts came to.
 ///
@@ -143,6 +128,21 @@ pub async fn recover(
         ledger::store(connection, row.interrupted(figures)).await?;
     }
     Ok(Figures::sum(all.into_iter()))
+}
+
+/// What the attempts at an answer that are settled came to.
+///
+/// # Errors
+/// When Postgres fails.
+pub async fn settled(connection: &mut Connection, generation_id: GenerationId) -> Result<Figures> {
+    let rows: Vec<Row> = attempts::table
+        .filter(attempts::generation_id.eq(generation_id))
+        .filter(attempts::ended_at.is_not_null())
+        .order(attempts::id)
+        .select(Row::as_select())
+        .load(connection)
+        .await?;
+    Ok(Figures::sum(rows.iter().map(Row::figures)))
 }
 
 /// Settles attempts that are for no answer that anybody could recover. Returns how many.

@@ -25,6 +25,8 @@ pub struct Tab(Arc<Mutex<State>>);
 struct State {
     terms: Option<Terms>,
     asker: Option<Asker>,
+    /// What attempts before these came to, of an answer that has waited and goes on.
+    before: Figures,
     entries: Vec<Entry>,
 }
 
@@ -223,10 +225,16 @@ impl Tab {
         });
     }
 
+    /// Notes what attempts that are settled already came to, for the sums.
+    pub fn carry(&self, before: Figures) {
+        self.lock().before = before;
+    }
+
     /// What all attempts have come to.
     pub fn figures(&self) -> Figures {
+        let before = Some(self.lock().before.clone()).filter(|before| before.state.is_some());
         let entries = self.entries();
-        Figures::sum(entries.iter().map(Entry::figures))
+        Figures::sum(before.into_iter().chain(entries.iter().map(Entry::figures)))
     }
 
     /// How much more has to be held, in micro-USD, for `more` further tokens of answer; nothing without a budget or

@@ -23,8 +23,8 @@ use crate::event::{self, SyncCursor};
 use crate::memory::api::{self as memories, MemoryConnection};
 use crate::memory::preferences::{self, Preferences};
 use crate::page::PageArguments;
-use crate::tool::api::ToolServer;
-use crate::tool::server;
+use crate::tool::api::{ToolGrant, ToolServer};
+use crate::tool::{grant, server};
 use crate::usage::api::{self as usage, Budget, UsageReport};
 use crate::usage::report::{UsageGrouping, Wanted};
 use crate::vault::api::ApiKey;
@@ -102,6 +102,12 @@ impl Viewer {
     async fn api_keys(&self, context: &Context<'_>) -> Result<Vec<ApiKey>> {
         let keys = key::list(&mut *context.app().connection().await?, self.user.id).await?;
         Ok(keys.into_iter().map(ApiKey).collect())
+    }
+
+    /// The tools that models may use without asking the person, newest first, at most 500.
+    async fn tool_grants(&self, context: &Context<'_>) -> Result<Vec<ToolGrant>> {
+        let grants = grant::list(&mut *context.app().connection().await?, self.user.id).await?;
+        Ok(grants.into_iter().map(ToolGrant::from).collect())
     }
 
     /// The servers whose tools the person's chats may use: their own, and those that administrators share.

@@ -4,7 +4,7 @@ use async_graphql::{Context, InputObject, Object, SimpleObject};
 use chrono::{DateTime, Utc};
 
 use super::generation::Answer;
-use super::loader::{ChosenFor, LastOf, RunningIn, StateOf, SummariesOf, UnreadOf, load_one};
+use super::loader::{ChosenFor, LastOf, RunningIn, StateOf, SummariesOf, UnreadOf, load_one, loader};
 use crate::account::audit::{self, Actor};
 use crate::account::user::Role;
 use crate::assistant::Assistant;
@@ -13,9 +13,11 @@ use crate::chat::message::{self, Message};
 use crate::chat::summary::Summary;
 use crate::context::RequestContext;
 use crate::error::Result;
-use crate::id::{ChatId, MessageId, UserId};
+use crate::id::{ChatId, MessageId, ToolServerId, UserId};
 use crate::page::{Page, PageArguments, Window};
 use crate::scalar::Long;
+use crate::tool::api::ToolServer;
+use crate::tool::builtin::BuiltinTool;
 use crate::vault::api::ProviderName;
 
 /// A page of chats.
@@ -166,6 +168,18 @@ impl Chat {
     /// The model that answers here; null for the assistant's, else the server's default.
     async fn model(&self) -> Option<&str> {
         self.model.as_deref()
+    }
+
+    /// The servers whose tools answers here may use.
+    async fn tool_servers(&self, context: &Context<'_>) -> Result<Vec<ToolServer>> {
+        let ids: Vec<ToolServerId> = self.tool_server_ids.iter().flatten().copied().collect();
+        let mut found = loader(context)?.load_many(ids.iter().copied()).await?;
+        Ok(ids.iter().filter_map(|id| found.remove(id)).map(ToolServer).collect())
+    }
+
+    /// Which of Parlor's own tools answers here may use.
+    async fn builtin_tools(&self) -> Vec<BuiltinTool> {
+        self.builtin_tools.iter().flatten().copied().collect()
     }
 
     /// The history, oldest first. Without `first` and `last` the newest 50 messages.

@@ -5,7 +5,8 @@ use chrono::{DateTime, Utc};
 use tokio::sync::OnceCell;
 
 use super::failure::{GenerationError, GenerationErrorCode};
-use super::loader::{TextOf, load_one};
+use super::loader::{CallsOf, TextOf, load_one};
+use super::tool_call::ToolCall;
 use crate::ai::{FailureKind, Provider};
 use crate::chat::message::Message;
 use crate::chat::reply::generation::{Generation, GenerationStatus, KeySource, StoredText};
@@ -201,6 +202,12 @@ impl Answer {
         })
     }
 
+    /// The tools that the model has called so far, in order.
+    async fn tool_calls(&self, context: &Context<'_>) -> Result<Vec<ToolCall>> {
+        let calls = load_one(context, CallsOf(self.row.id)).await?.unwrap_or_default();
+        Ok(calls.into_iter().map(ToolCall).collect())
+    }
+
     /// When it was asked for.
     async fn queued_at(&self) -> DateTime<Utc> {
         self.row.queued_at
@@ -253,6 +260,8 @@ pub enum GenerationEvent {
     Retrying(GenerationRetrying),
     /// Another model takes over.
     FellBack(GenerationFellBack),
+    /// A tool is called, or has answered.
+    ToolCall(GenerationToolCall),
     /// The end.
     Finished(GenerationFinished),
 }
@@ -313,6 +322,18 @@ pub struct GenerationFellBack {
     code: GenerationErrorCode,
 }
 
+/// A tool is called, or a call stands otherwise than before: put it in the place of the one with the same id. Not
+/// repeated on reconnecting: `Generation.toolCalls` has them all.
+#[derive(Debug, SimpleObject)]
+pub struct GenerationToolCall {
+    /// Which answer.
+    generation_id: async_graphql::ID,
+    /// Its number.
+    sequence: i32,
+    /// The call as it stands now.
+    tool_call: ToolCall,
+}
+
 /// The end, whatever the outcome. It comes once, after everything else is stored, and the stream completes.
 #[derive(Debug, SimpleObject)]
 pub struct GenerationFinished {
@@ -359,6 +380,11 @@ impl GenerationEvent {
                     provider: provider.into(),
                     model,
                     code: code.into(),
+                }),
+                Notice::ToolCall(call) => GenerationEvent::ToolCall(GenerationToolCall {
+                    generation_id,
+                    sequence,
+                    tool_call: ToolCall(*call),
                 }),
             },
             Watched::Finished { generation, text } => GenerationEvent::Finished(GenerationFinished {

@@ -13,9 +13,11 @@ use crate::chat::chat::{self, Chat};
 use crate::chat::member::{self, MemberState};
 use crate::chat::message::{self, Message};
 use crate::chat::reply::generation::{self, Generation, StoredText};
+use crate::chat::reply::steps::row::{self, StoredCall};
 use crate::chat::summary::{self, Summary};
 use crate::error::{Error, Result};
-use crate::id::{AssistantId, ChatId, GenerationId, MessageId, UserId};
+use crate::id::{AssistantId, ChatId, GenerationId, MessageId, ToolCallId, ToolServerId, UserId};
+use crate::tool::server::{self, StoredServer};
 
 /// Loads what belongs to chats, as the viewer may see it.
 #[derive(Debug, Clone)]
@@ -80,6 +82,61 @@ pub struct SiblingsOf(pub MessageId);
 /// The stored text of a generation.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub struct TextOf(pub GenerationId);
+
+/// The calls of tools of a generation.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub struct CallsOf(pub GenerationId);
+
+/// A call of a tool that the viewer may see.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub struct CallOf(pub ToolCallId);
+
+impl Loader<CallsOf> for ChatLoader {
+    type Value = Vec<StoredCall>;
+    type Error = Error;
+
+    async fn load(&self, keys: &[CallsOf]) -> Result<HashMap<CallsOf, Vec<StoredCall>>> {
+        let ids: Vec<GenerationId> = keys.iter().map(|key| key.0).collect();
+        let found = row::calls_of(&mut *self.app.connection().await?, &ids).await?;
+        Ok(found.into_iter().map(|(id, calls)| (CallsOf(id), calls)).collect())
+    }
+}
+
+impl Loader<CallOf> for ChatLoader {
+    type Value = StoredCall;
+    type Error = Error;
+
+    async fn load(&self, keys: &[CallOf]) -> Result<HashMap<CallOf, StoredCall>> {
+        let ids: Vec<ToolCallId> = keys.iter().map(|key| key.0).collect();
+        let found = row::find_visible(&mut *self.app.connection().await?, self.viewer, &ids).await?;
+        Ok(found.into_iter().map(|call| (CallOf(call.id), call)).collect())
+    }
+}
+
+/// Generations that the viewer may see.
+impl Loader<GenerationId> for ChatLoader {
+    type Value = Generation;
+    type Error = Error;
+
+    async fn load(&self, ids: &[GenerationId]) -> Result<HashMap<GenerationId, Generation>> {
+        let found = generation::find_many(&mut *self.app.connection().await?, self.viewer, ids).await?;
+        Ok(found
+            .into_iter()
+            .map(|generation| (generation.id, generation))
+            .collect())
+    }
+}
+
+/// Tool servers that the viewer may see.
+impl Loader<ToolServerId> for ChatLoader {
+    type Value = StoredServer;
+    type Error = Error;
+
+    async fn load(&self, ids: &[ToolServerId]) -> Result<HashMap<ToolServerId, StoredServer>> {
+        let found = server::find_many(&mut *self.app.connection().await?, self.viewer, ids).await?;
+        Ok(found.into_iter().map(|server| (server.id, server)).collect())
+    }
+}
 
 impl Loader<RowOf> for ChatLoader {
     type Value = Chat;

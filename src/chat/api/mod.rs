@@ -13,6 +13,7 @@ mod query;
 mod reply;
 mod subscription;
 mod summary;
+mod tool_call;
 mod tree;
 
 pub use chat::{ChatConnection, ChatFilterInput, ChatViewerState, MessageConnection, list, message_page};
@@ -26,4 +27,5 @@ pub use plan::PlanQuery;
 pub use query::ChatQuery;
 pub use subscription::ChatSubscription;
 pub use summary::SummaryMutation;
+pub use tool_call::{ToolCall, ToolCallMutation, find as find_tool_call};
 pub use tree::BranchMutation;

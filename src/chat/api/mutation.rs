@@ -15,7 +15,8 @@ use crate::chat::{read, title};
 use crate::context::RequestContext;
 use crate::error::{Result, UserError, payload};
 use crate::event;
-use crate::id::{AssistantId, ChatId, GenerationId};
+use crate::id::{AssistantId, ChatId, GenerationId, ToolServerId};
+use crate::tool::builtin::BuiltinTool;
 use crate::vault::api::ProviderName;
 
 /// The kinds of chats that can be made.
@@ -69,6 +70,11 @@ pub struct UpdateChatInput {
     /// Which model is to answer; null for the assistant's.
     #[graphql(default)]
     model: MaybeUndefined<String>,
+    /// The servers whose tools answers here may use, at most 8, of `viewer.toolServers`; none at first. The tools of one's
+    /// own servers are used for oneself only.
+    tool_server_ids: Option<Vec<ToolServerId>>,
+    /// Which of Parlor's own tools answers here may use; none at first.
+    builtin_tools: Option<Vec<BuiltinTool>>,
     /// Whether to keep it on top of one's own list.
     pinned: Option<bool>,
     /// Whether to put it away from one's own list.
@@ -245,6 +251,8 @@ impl ChatMutation {
             assistants: input.assistant_ids,
             provider: given(input.provider).map(|provider| provider.map(Into::into)),
             model: given(input.model).map(Option::unwrap_or_default),
+            tool_servers: input.tool_server_ids,
+            builtin_tools: input.builtin_tools,
             pinned: input.pinned,
             archived: input.archived,
         };

@@ -3,6 +3,7 @@
 use async_graphql::InputObject;
 
 use super::generation::Answer;
+use super::tool_call::ReplyTools;
 use crate::chat::claim::Sent;
 use crate::chat::lane::{LaneWish, Mode, Reply};
 use crate::chat::message::Message;
@@ -34,6 +35,9 @@ pub struct ReplyOptions {
     /// What becomes of the lanes' answers.
     #[graphql(default)]
     mode: Mode,
+    /// Which tools the answer may use. Answers that race use none.
+    #[graphql(default_with = "ReplyTools::Auto")]
+    tools: ReplyTools,
 }
 
 impl From<ReplyOptions> for Reply {
@@ -50,6 +54,7 @@ impl From<ReplyOptions> for Reply {
             wish: wish(options.provider, options.model),
             lanes: options.lanes.map(|lanes| lanes.into_iter().map(lane).collect()),
             mode: options.mode,
+            without_tools: options.tools == ReplyTools::None,
         }
     }
 }

@@ -16,7 +16,7 @@ use super::ask::Ask;
 use super::lane::Lane;
 use super::message::MessageRole;
 use super::recall::{Covering, recall};
-use crate::ai::{Effort, Request, Turn, tokens};
+use crate::ai::{Effort, Request, Tool, Turn, tokens};
 use crate::app::App;
 use crate::db::Connection;
 use crate::error::Result;
@@ -25,6 +25,7 @@ use crate::id::{ChatId, MessageId};
 use crate::memory::Preferences;
 use crate::model::fact::ModelInfo;
 use crate::model::price::Tokens;
+use crate::tool::offer::Offer;
 
 /// What goes with a question, whichever model is asked.
 #[derive(Debug)]
@@ -36,6 +37,8 @@ pub struct Material {
     chat_id: ChatId,
     at_least: usize,
     last_sequence: i64,
+    /// The tools that the answer may use.
+    pub offer: Offer,
 }
 
 /// What is sent to one model.
@@ -45,6 +48,8 @@ pub struct Plan {
     pub lane: Lane,
     /// What to ask.
     pub request: Request,
+    /// The tools that it may use; `request` names them too.
+    pub offer: Offer,
     /// The messages that the model is shown besides the question, oldest first.
     pub messages: Vec<MessageId>,
     /// The tokens of the question's text, by our own count; none where the question is a message already.
@@ -97,6 +102,7 @@ impl Material {
             },
             chat_id: ask.chat_id,
             at_least: ask.at_least,
+            offer: Offer::default(),
             last_sequence: ask.last_sequence,
         })
     }
@@ -133,7 +139,9 @@ impl Material {
         let told = (!told.is_empty()).then(|| told.join("\n\n"));
         let mut turns: Vec<Turn> = told.map(Turn::System).into_iter().collect();
         let question = self.question.clone().map(Turn::User);
-        let fixed: u32 = turns.iter().chain(&question).map(cost).sum();
+        let tools = self.offer.tools();
+        let words: u32 = turns.iter().chain(&question).map(cost).sum();
+        let fixed = words + tools.iter().map(tool_cost).sum::<u32>();
         let room = room.saturating_sub(fixed);
         let costs: Vec<u32> = self.history.lines.iter().map(Line::tokens).collect();
         let fitting = fit::newest_that_fit(costs.iter().copied(), room);
@@ -166,6 +174,7 @@ impl Material {
             memories: persona.memories.len(),
             input_tokens: fit::stretched(provider, fixed + used),
             info,
+            offer: self.offer.clone(),
             last_sequence: self.last_sequence,
             summarise_through: summarise
                 .and_then(|kept| self.history.lines.get(kept))
@@ -177,6 +186,7 @@ impl Material {
                 max_output_tokens,
                 effort,
                 context_window: window,
+                tools,
                 cache_key: Some(self.chat_id.to_string()),
                 cache_through,
                 ..Request::default()
@@ -193,6 +203,11 @@ fn turn(line: &Line) -> Turn {
         MessageRole::Assistant => Turn::assistant(text),
         MessageRole::System | MessageRole::Tool => Turn::System(text),
     }
+}
+
+/// What a tool costs: each is described with every question.
+fn tool_cost(tool: &Tool) -> u32 {
+    tokens::count(&tool.description) + tokens::count(&tool.parameters.to_string()) + fit::TOKENS_PER_TURN
 }
 
 fn cost(turn: &Turn) -> u32 {

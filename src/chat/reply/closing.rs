@@ -8,6 +8,7 @@ use diesel_async::{AsyncConnection, RunQueryDsl};
 use super::generation::{self, GenerationStatus};
 use super::race;
 use super::replay;
+use super::steps::row::{self, NewCall, StepRow};
 use crate::ai::{Failure, FailureKind, FinishReason, Replay, tokens};
 use crate::chat::{event, title};
 use crate::db::Connection;
@@ -36,6 +37,17 @@ pub enum Outcome {
     Interrupted,
     /// Another lane of its race was faster.
     Lost,
+    /// A person has to approve calls of tools: it has not ended, and is parked.
+    Waiting(Box<Waiting>),
+}
+
+/// What an answer waits with.
+#[derive(Debug, Clone)]
+pub struct Waiting {
+    /// The turn of the model that called tools.
+    pub row: StepRow,
+    /// The calls, of which a person has to approve some.
+    pub calls: Vec<NewCall>,
 }
 
 /// What an answer has come to.
@@ -109,7 +121,7 @@ impl Outcome {
         match self {
             Outcome::Completed(reason) => *reason != FinishReason::ContentFilter,
             Outcome::Stopped => true,
-            Outcome::Failed(_) | Outcome::Interrupted | Outcome::Lost => false,
+            Outcome::Failed(_) | Outcome::Interrupted | Outcome::Lost | Outcome::Waiting(_) => false,
         }
     }
 
@@ -124,7 +136,7 @@ impl Outcome {
             Outcome::Completed(FinishReason::ContentFilter) => AttemptOutcome::Failed,
             Outcome::Completed(_) => AttemptOutcome::Completed,
             Outcome::Stopped | Outcome::Lost => AttemptOutcome::Stopped,
-            Outcome::Interrupted => AttemptOutcome::Interrupted,
+            Outcome::Interrupted | Outcome::Waiting(_) => AttemptOutcome::Interrupted,
             Outcome::Failed(failure) if failure.broke_off() => AttemptOutcome::Interrupted,
             Outcome::Failed(_) => AttemptOutcome::Failed,
         }
@@ -135,7 +147,7 @@ impl Outcome {
         match self {
             Outcome::Completed(FinishReason::ContentFilter) => Some(FailureKind::ContentFiltered),
             Outcome::Completed(_) | Outcome::Stopped | Outcome::Lost => None,
-            Outcome::Interrupted => Some(FailureKind::Interrupted),
+            Outcome::Interrupted | Outcome::Waiting(_) => Some(FailureKind::Interrupted),
             Outcome::Failed(failure) => Some(failure.kind),
         }
     }
@@ -153,7 +165,8 @@ impl Final {
             ),
             Outcome::Completed(reason) => (GenerationStatus::Completed, Some(reason.name()), None, None),
             Outcome::Stopped | Outcome::Lost => (GenerationStatus::Stopped, None, None, None),
-            Outcome::Interrupted => (
+            // One that cannot wait has broken off.
+            Outcome::Interrupted | Outcome::Waiting(_) => (
                 GenerationStatus::Interrupted,
                 None,
                 Some(FailureKind::Interrupted),
@@ -199,8 +212,8 @@ pub struct Closed {
 }
 
 /// Ends an answer, with its text and its event, in one transaction. Returns none when it had ended before or is
-/// gone. Without `progress` (a dead process' answer) what was stored last is kept; then it is ended only if its lease
-/// is still out.
+/// gone. Without `progress` what was stored last is kept; then it is ended only if nobody runs it: its lease is out (a
+/// dead process' answer), or it waits for a person who stops it. What is left of its calls of tools is cancelled.
 ///
 /// # Errors
 /// When Postgres fails.
@@ -263,9 +276,11 @@ async fn end(
         .filter(generations::id.eq(id))
         .filter(generations::finished_at.is_null())
         .into_boxed();
-    if progress.is_none() {
-        open = open.filter(generations::lease_expires_at.lt(now));
-    }
+    open = match (progress, changes.status) {
+        (Some(_), _) => open,
+        (None, GenerationStatus::Stopped) => open.filter(generations::lease_expires_at.is_null()),
+        (None, _) => open.filter(generations::lease_expires_at.lt(now)),
+    };
     type Ended = (MessageId, UserId, String, String);
     let ended: Option<Ended> = open
         .set(changes)
@@ -281,6 +296,7 @@ async fn end(
     let Some((message_id, user_id, provider, model)) = ended else {
         return Ok(None);
     };
+    row::cancel(connection, id).await?;
     if progress.is_none() {
         recover(connection, models, id).await?;
     }

@@ -28,6 +28,8 @@ text_enum! {
         Queued = "QUEUED",
         /// It is being written.
         Streaming = "STREAMING",
+        /// It needs a person: see its `toolCalls` that wait to be approved or denied. It waits as long as it takes.
+        WaitingForApproval = "WAITING_FOR_APPROVAL",
         /// The model said that it is done.
         Completed = "COMPLETED",
         /// The provider refused or failed; what came before is kept.
@@ -150,7 +152,7 @@ pub async fn insert(
     let row = (
         &new,
         generations::status.eq(GenerationStatus::Queued),
-        generations::lease_expires_at.eq(now.into_sql::<Timestamptz>() + LEASE_SECONDS.seconds()),
+        generations::lease_expires_at.eq((now.into_sql::<Timestamptz>() + LEASE_SECONDS.seconds()).nullable()),
     );
     let asker = Asker {
         user_id: new.user_id,
@@ -186,6 +188,26 @@ pub async fn find(connection: &mut Connection, user_id: UserId, id: GenerationId
         .first(connection)
         .await
         .optional()
+}
+
+/// Those of the generations with these ids whose chats `user_id` is in.
+///
+/// # Errors
+/// When Postgres fails.
+pub async fn find_many(
+    connection: &mut Connection,
+    user_id: UserId,
+    ids: &[GenerationId],
+) -> QueryResult<Vec<Generation>> {
+    let mine = chat_members::table
+        .filter(chat_members::user_id.eq(user_id))
+        .select(chat_members::chat_id);
+    generations::table
+        .filter(generations::id.eq_any(ids))
+        .filter(generations::chat_id.eq_any(mine))
+        .select(Generation::as_select())
+        .load(connection)
+        .await
 }
 
 /// The generations that were asked for together, which began with `first`, in the order of their lanes.

@@ -116,9 +116,9 @@ async fn store_batch(engine: &Engine, app: &App, batch: Vec<Unstored>) -> Result
         stored.push((live, progress.sequence));
     }
     // Locked in the order of their ids, as everybody does who takes several. An answer whose end is stored meanwhile
-    // fails the condition and keeps its end.
+    // fails the condition and keeps its end; one that waits for a person has no lease, and is nobody's to write.
     let query = "WITH progress AS (SELECT * FROM unnest($1, $2, $3, $4, $5) AS p (id, text, reasoning, sequence, first_token_at)), \
-        mine AS (SELECT id FROM generations WHERE id = ANY ($1) AND finished_at IS NULL AND leased_by = $7 ORDER BY id FOR NO KEY UPDATE), \
+        mine AS (SELECT id FROM generations WHERE id = ANY ($1) AND finished_at IS NULL AND leased_by = $7 AND lease_expires_at IS NOT NULL ORDER BY id FOR NO KEY UPDATE), \
         stored AS (UPDATE generations SET status = CASE WHEN progress.first_token_at IS NULL THEN 'QUEUED' ELSE 'STREAMING' END, sequence = progress.sequence, reasoning = nullif(progress.reasoning, ''), \
             first_token_at = progress.first_token_at, lease_expires_at = now() + make_interval(secs => $6) \
           FROM progress JOIN mine USING (id) WHERE generations.id = progress.id AND generations.finished_at IS NULL \
@@ -157,7 +157,7 @@ async fn renew(engine: &Engine, app: &App) -> Result<()> {
         return Ok(());
     }
     let ids: Vec<GenerationId> = running.iter().map(|live| live.id).collect();
-    let query = "WITH mine AS (SELECT id FROM generations WHERE id = ANY ($1) AND finished_at IS NULL AND leased_by = $3 \
+    let query = "WITH mine AS (SELECT id FROM generations WHERE id = ANY ($1) AND finished_at IS NULL AND leased_by = $3 AND lease_expires_at IS NOT NULL \
           ORDER BY id FOR NO KEY UPDATE) \
         UPDATE generations SET lease_expires_at = now() + make_interval(secs => $2) FROM mine \
         WHERE generations.id = mine.id AND finished_at IS NULL RETURNING generations.id, stop_requested_at IS NOT NULL AS stop";

@@ -14,6 +14,7 @@ use tokio_util::sync::CancellationToken;
 
 use super::closing::Progress;
 use super::generation::Generation;
+use super::steps::row::StoredCall;
 use crate::ai::{FailureKind, Provider, Replay};
 use crate::id::{ChatId, GenerationId, MessageId, UserId};
 use crate::usage::tab::Tab;
@@ -61,8 +62,14 @@ pub struct Live {
 #[derive(Debug, Default)]
 struct State {
     progress: Progress,
-    /// Where the first delta of the answer begins: behind what it goes on with.
-    base: usize,
+    /// Where this answer's own text begins: behind what an earlier one has written.
+    own: usize,
+    /// Where the first delta here begins in each text: behind what was written before.
+    base: (usize, usize),
+    /// The number before that of the first delta here.
+    number: i32,
+    /// Whether the next words are the first ones of another step.
+    new_step: bool,
     marks: Vec<Mark>,
     stored: i32,
     ending: Option<Ending>,
@@ -96,6 +103,8 @@ pub enum Notice {
         /// What went wrong with the one before.
         code: FailureKind,
     },
+    /// A call of a tool was asked for, or stands otherwise than before.
+    ToolCall(Box<StoredCall>),
 }
 
 /// What comes next for somebody who watches.
@@ -137,21 +146,48 @@ impl Live {
     /// An answer that goes on where `so_far` ends.
     pub fn new(generation: &Generation, so_far: String) -> Self {
         let state = State {
-            base: so_far.len(),
+            own: so_far.len(),
+            base: (so_far.len(), 0),
             progress: Progress {
                 text: so_far,
                 ..Progress::default()
             },
             ..State::default()
         };
+        Live::with(generation, state)
+    }
+
+    /// An answer that has waited for a person and goes on: `text` is that of its message, of which its own begins at
+    /// `own`.
+    pub fn again(generation: &Generation, text: String, own: usize) -> Self {
+        let reasoning = generation.reasoning.clone().unwrap_or_default();
+        let state = State {
+            own,
+            base: (text.len(), reasoning.len()),
+            number: generation.sequence,
+            stored: generation.sequence,
+            progress: Progress {
+                text,
+                reasoning,
+                sequence: generation.sequence,
+                first_token_at: generation.first_token_at,
+                provider_request_id: generation.provider_request_id.clone(),
+                ..Progress::default()
+            },
+            ..State::default()
+        };
+        Live::with(generation, state)
+    }
+
+    fn with(generation: &Generation, state: State) -> Self {
         Live {
             id: generation.id,
             message_id: generation.message_id,
             chat_id: generation.chat_id,
             user_id: generation.user_id,
             race: generation.lanes_of.filter(|_| generation.race),
+            sequence: watch::Sender::new(state.progress.sequence),
             state: Mutex::new(state),
-            sequence: watch::Sender::new(0),
             ending: CancellationToken::new(),
             done: CancellationToken::new(),
         }
@@ -164,18 +200,24 @@ impl Live {
         }
         // Postgres has no NUL. It is replaced here, so that what is shown is what will be stored.
         let delta = delta.replace('\0', "\u{FFFD}");
-        let mut state = self.lock();
+        let mut guard = self.lock();
+        let state = &mut *guard;
         let text = match channel {
             Channel::Answer => &mut state.progress.text,
             Channel::Reasoning => &mut state.progress.reasoning,
         };
+        // What the model says after it has used a tool begins a paragraph.
+        if channel == Channel::Answer && std::mem::take(&mut state.new_step) {
+            let said_before = text.len() > state.own && !text.ends_with('\n');
+            text.push_str(if said_before { "\n\n" } else { "" });
+        }
         text.push_str(&delta);
         let end = text.len();
         state.marks.push(Mark::Text { channel, end });
         state.progress.sequence += 1;
         state.progress.first_token_at.get_or_insert(now);
         let sequence = state.progress.sequence;
-        drop(state);
+        drop(guard);
         self.sequence.send_replace(sequence);
     }
 
@@ -189,14 +231,21 @@ impl Live {
         self.sequence.send_replace(sequence);
     }
 
-    /// Whether no word has come yet.
+    /// Whether nothing has come of it yet: no word, and no call of a tool.
     pub fn is_silent(&self) -> bool {
-        self.lock().progress.first_token_at.is_none()
+        let state = self.lock();
+        let is_call = |mark: &Mark| matches!(mark, Mark::Notice(notice) if matches!(**notice, Notice::ToolCall(_)));
+        state.progress.first_token_at.is_none() && state.number == 0 && !state.marks.iter().any(is_call)
     }
 
     /// Notes the provider's id for the call.
     pub fn started(&self, provider_request_id: Option<String>) {
         self.lock().progress.provider_request_id = provider_request_id;
+    }
+
+    /// Notes that the model is asked once more: what it says then is another step of the answer.
+    pub fn begin_step(&self) {
+        self.lock().new_step = true;
     }
 
     /// Notes the answer as the provider wrote it.
@@ -236,7 +285,7 @@ impl Live {
     /// What comes after number `after`; none when there are not so many yet.
     pub fn since(&self, after: i32) -> Option<Vec<Step>> {
         let state = self.lock();
-        let first = usize::try_from(after).ok()?;
+        let first = usize::try_from(after.checked_sub(state.number)?).ok()?;
         let marks = state.marks.get(first..)?;
         let begin = |wanted: Channel| {
             let before = state.marks[..first].iter().rev();
@@ -246,8 +295,8 @@ impl Live {
             });
             ends.next()
         };
-        let mut answer = begin(Channel::Answer).unwrap_or(state.base);
-        let mut reasoning = begin(Channel::Reasoning).unwrap_or(0);
+        let mut answer = begin(Channel::Answer).unwrap_or(state.base.0);
+        let mut reasoning = begin(Channel::Reasoning).unwrap_or(state.base.1);
         let mut steps: Vec<Step> = Vec::new();
         for (sequence, mark) in (after + 1..).zip(marks) {
             let (channel, end) = match mark {

@@ -10,6 +10,7 @@ pub mod generation;
 pub mod live;
 pub mod payer;
 pub mod replay;
+pub mod steps;
 pub mod watch;
 
 mod fallback;
@@ -25,7 +26,8 @@ use tokio::sync::{Semaphore, SemaphorePermit};
 use tokio_util::task::TaskTracker;
 use uuid::Uuid;
 
-use self::generation::Generation;
+use self::closing::Outcome;
+use self::generation::{Generation, GenerationStatus};
 use self::live::{Ending, Live};
 use crate::app::App;
 use crate::chat::plan::Plan;
@@ -77,8 +79,13 @@ impl Engine {
     pub fn start(&self, app: &App, generation: &Generation, so_far: String, plans: Vec<Plan>) {
         let tab = plans.first().map(|plan| plan.lane.payer.tab.clone());
         let live = Arc::new(Live::new(generation, so_far).on(tab.unwrap_or_default()));
-        self.lock().insert(generation.id, Arc::clone(&live));
+        self.watchable(&live);
         self.inner.answers.spawn(run::run(app.clone(), live, plans));
+    }
+
+    /// Goes on with an answer that has waited for a person and was given a lease again.
+    pub fn go_on(&self, app: &App, generation: &Generation) {
+        self.inner.answers.spawn(steps::again(app.clone(), generation.clone()));
     }
 
     /// The answer with this id, if it is being written by this process.
@@ -100,6 +107,11 @@ impl Engine {
             return Ok(found);
         }
         match self.live(id) {
+            // Nobody runs it.
+            None if found.status == GenerationStatus::WaitingForApproval => {
+                closing::finish(&mut connection, app.models(), id, &Outcome::Stopped, None).await?;
+                app.log().wake();
+            }
             Some(live) => {
                 drop(connection);
                 live.end(Ending::Stopped);
@@ -176,8 +188,19 @@ impl Engine {
         self.lock().values().cloned().collect()
     }
 
-    fn forget(&self, id: GenerationId) {
-        self.lock().remove(&id);
+    fn watchable(&self, live: &Arc<Live>) {
+        self.lock().insert(live.id, Arc::clone(live));
+    }
+
+    /// Lets go of an answer, unless another task goes on with it already.
+    fn forget(&self, live: &Live) {
+        let mut all = self.lock();
+        if all
+            .get(&live.id)
+            .is_some_and(|kept| std::ptr::eq(Arc::as_ptr(kept), live))
+        {
+            all.remove(&live.id);
+        }
     }
 
     fn lock(&self) -> std::sync::MutexGuard<'_, HashMap<GenerationId, Arc<Live>>> {

@@ -10,9 +10,9 @@ use futures_util::{FutureExt, StreamExt};
 use super::closing::{self, Outcome};
 use super::fallback;
 use super::live::{Channel, Ending, Live, Notice};
-use super::payer::Payer;
 use super::replay;
-use crate::ai::{Delta, Endpoint, Failure, FailureKind, FinishReason, Headroom, Request};
+use super::steps::{self, Work};
+use crate::ai::{Delta, Endpoint, Failure, FailureKind, FinishReason, Headroom, Replay, Request, ToolCall};
 use crate::app::App;
 use crate::chat::plan::Plan;
 use crate::usage::budget;
@@ -36,7 +36,7 @@ pub(super) async fn run(app: App, live: Arc<Live>, plans: Vec<Plan>) {
 }
 
 /// What came of asking one model.
-struct Asked {
+pub(super) struct Asked {
     outcome: Outcome,
     key: Option<UsedKey>,
     headroom: Option<Headroom>,
@@ -69,14 +69,13 @@ async fn make(app: App, live: Arc<Live>, plans: Vec<Plan>) {
 
 /// Asks one model.
 async fn attempt(app: &App, live: &Live, mut plan: Plan) -> Asked {
-    if plan.lane.payer.endpoint.replays() {
-        restore(app, live, &mut plan).await;
-    }
-    let Plan { lane, mut request, .. } = plan;
-    let Payer { endpoint, key, .. } = lane.payer;
-    let tab = live.tab();
-    let wanted = request.max_output_tokens;
-    request.max_output_tokens = tab.cap(wanted);
+    restore(app, live, &mut plan).await;
+    let (work, key) = Work::of(plan, Vec::new());
+    do_work(app, live, work, key).await
+}
+
+/// Does the work of an answer until it ends, or has to wait.
+pub(super) async fn do_work(app: &App, live: &Live, work: Work, key: Option<UsedKey>) -> Asked {
     let mut headroom = None;
     let outcome = tokio::select! {
         biased;
@@ -85,18 +84,20 @@ async fn attempt(app: &App, live: &Live, mut plan: Plan) -> Asked {
             Ending::Interrupted => Outcome::Interrupted,
             Ending::Lost => Outcome::Lost,
         },
-        outcome = ask(app, live, endpoint, request, &mut headroom) => outcome,
+        outcome = steps::answer(app, live, work, &mut headroom) => outcome,
     };
-    // Leaving the select has dropped the provider's stream, and with it the connection.
-    let outcome = match outcome {
-        Outcome::Completed(FinishReason::Length) if tab.is_capped(wanted) => spent(),
-        outcome => outcome,
-    };
+    // Leaving the select has dropped the provider's stream and the calls of tools, and with them the connections.
     Asked { outcome, key, headroom }
 }
 
-/// Stores the end, and what it says about the key.
-async fn end(app: &App, live: &Live, asked: Asked) {
+/// Stores the end, and what it says about the key; or parks what has to wait.
+pub(super) async fn end(app: &App, live: &Live, mut asked: Asked) {
+    if let Outcome::Waiting(waiting) = &asked.outcome {
+        match steps::park(app, live, waiting).await {
+            None => return note(app, &asked).await,
+            Some(outcome) => asked.outcome = outcome,
+        }
+    }
     if asked.outcome.decides() {
         // At once, not only when the end is stored: every further word of the others is paid for in vain.
         app.engine().outrun(live);
@@ -112,7 +113,10 @@ async fn end(app: &App, live: &Live, asked: Asked) {
 }
 
 /// Puts back what providers have signed; without it the model gets the text.
-async fn restore(app: &App, live: &Live, plan: &mut Plan) {
+pub(super) async fn restore(app: &App, live: &Live, plan: &mut Plan) {
+    if !plan.lane.payer.endpoint.replays() {
+        return;
+    }
     let restored = async {
         let mut connection = app.connection().await?;
         replay::restore(&mut connection, plan).await
@@ -123,27 +127,58 @@ async fn restore(app: &App, live: &Live, plan: &mut Plan) {
 }
 
 /// Asks, if the budget pays for what is asked.
-async fn ask(app: &App, live: &Live, endpoint: Endpoint, request: Request, headroom: &mut Option<Headroom>) -> Outcome {
-    match budget::cover(app, &live.tab()).await {
-        Ok(true) => read(app, live, app.ai().stream(endpoint, request), headroom).await,
+pub(super) async fn ask(
+    app: &App,
+    live: &Live,
+    endpoint: Endpoint,
+    mut request: Request,
+    (said, headroom): (&mut Said, &mut Option<Headroom>),
+) -> Outcome {
+    let tab = live.tab();
+    let wanted = request.max_output_tokens;
+    request.max_output_tokens = tab.cap(wanted);
+    let outcome = match budget::cover(app, &tab).await {
+        Ok(true) => read(app, live, app.ai().stream(endpoint, request), said, headroom).await,
         Ok(false) => spent(),
         Err(error) => {
             tracing::error!(%error, generation = %live.id, "cannot hold a part of the budget");
             Outcome::Failed(Failure::new(FailureKind::Internal, "the budget could not be read"))
         }
+    };
+    match outcome {
+        Outcome::Completed(FinishReason::Length) if tab.is_capped(wanted) => spent(),
+        outcome => outcome,
     }
 }
 
-fn spent() -> Outcome {
+/// What a model has said in one step, besides what is shown of it.
+#[derive(Debug, Default)]
+pub(super) struct Said {
+    /// The text, byte for byte.
+    pub(super) text: String,
+    /// The tools that it wants.
+    pub(super) calls: Vec<ToolCall>,
+    /// The turn as the provider wants it back.
+    pub(super) replay: Option<Replay>,
+}
+
+pub(super) fn spent() -> Outcome {
     Outcome::Failed(Failure::new(FailureKind::BudgetExceeded, "the budget is used up"))
 }
 
-async fn read(app: &App, live: &Live, mut answer: crate::ai::Answer, headroom: &mut Option<Headroom>) -> Outcome {
+async fn read(
+    app: &App,
+    live: &Live,
+    mut answer: crate::ai::Answer,
+    said: &mut Said,
+    headroom: &mut Option<Headroom>,
+) -> Outcome {
     let tab = live.tab();
     while let Some(item) = answer.next().await {
         match item {
             Ok(Delta::Text(text)) => {
                 live.push(Channel::Answer, &text, Utc::now());
+                said.text.push_str(&text);
                 if !tab.wrote(&text) && !covered(app, &tab).await {
                     return spent();
                 }
@@ -170,10 +205,9 @@ async fn read(app: &App, live: &Live, mut answer: crate::ai::Answer, headroom: &
                     code: kind,
                 });
             }
-            Ok(Delta::Replay(replay)) => live.replay(replay),
+            Ok(Delta::Replay(replay)) => said.replay = Some(replay),
             Ok(Delta::Headroom(told)) => *headroom = Some(told),
-            // None was offered: a model that calls one all the same gets no result.
-            Ok(Delta::ToolCall(_)) => {}
+            Ok(Delta::ToolCall(call)) => said.calls.push(call),
             Ok(Delta::Finished { reason, .. }) => return Outcome::Completed(reason),
             Err(failure) => return Outcome::Failed(failure),
         }
@@ -193,7 +227,7 @@ async fn covered(app: &App, tab: &Tab) -> bool {
 }
 
 /// Stores the end; when Postgres is away, again and again until it is back or the server stops.
-async fn close(app: &App, live: &Live, outcome: &Outcome) {
+pub(super) async fn close(app: &App, live: &Live, outcome: &Outcome) {
     let progress = live.progress();
     progress.tab.ended(outcome.of_attempt(), outcome.error());
     let mut pause = Duration::from_millis(50);
@@ -220,7 +254,7 @@ async fn close(app: &App, live: &Live, outcome: &Outcome) {
             () = app.stopped().cancelled() => break,
         }
     }
-    app.engine().forget(live.id);
+    app.engine().forget(live);
     app.log().wake();
     live.finish();
 }
@@ -229,7 +263,7 @@ async fn note(app: &App, asked: &Asked) {
     let Some(key) = &asked.key else { return };
     let (verdict, wait) = match &asked.outcome {
         Outcome::Failed(failure) => (Verdict::Refused(failure.kind), failure.retry_after),
-        Outcome::Completed(_) => (Verdict::Accepted, None),
+        Outcome::Completed(_) | Outcome::Waiting(_) => (Verdict::Accepted, None),
         Outcome::Stopped | Outcome::Interrupted | Outcome::Lost => (Verdict::Unknown, None),
     };
     let report = Report {

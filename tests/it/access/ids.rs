@@ -186,6 +186,12 @@ async fn they_get_the_answer_of_absent_ones() {
         ),
         (
             Mutation,
+            "call",
+            "approveToolCall(input: { toolCallId: \"<id>\" }) { toolCall { id } errors { code message field } }",
+        ),
+        (Query, "call", "node(id: \"<id>\") { id }"),
+        (
+            Mutation,
             "tool",
             "removeToolServer(input: { toolServerId: \"<id>\" }) { removedToolServerId errors { code message field } }",
         ),

@@ -9,7 +9,7 @@ use serde_json::{Value, json};
 
 use super::table::TABLE;
 use super::{Kind, Outcome, ask, furnish, people, summarised};
-use crate::harness::app::{PASSWORD, TestApp};
+use crate::harness::app::{Client, PASSWORD, TestApp, User, uuid};
 use crate::harness::mcp::McpServer;
 use crate::harness::upstream::{Reply, Upstream};
 
@@ -26,6 +26,33 @@ fn outcome(field: &str, answer: &Value) -> Outcome {
         None if data.is_null() => Outcome::Null,
         None => Outcome::Allowed,
     }
+}
+
+/// A call of a tool that waits for its owner, put there by hand.
+async fn pending_call(app: &TestApp, owner: &Client) -> String {
+    let room = furnish(owner).await;
+    let generation = uuid(&room.generation);
+    let id = "019a0000-0000-7000-8000-000000000001";
+    let sql = format!(
+        "UPDATE generations SET status = 'WAITING_FOR_APPROVAL', finished_at = NULL, lease_expires_at = NULL WHERE id = '{generation}'; \
+         DELETE FROM tool_calls; \
+         INSERT INTO tool_calls (id, generation_id, step, position, call_id, function, name, arguments, status) \
+         VALUES ('{id}', '{generation}', 0, 0, 'call_1', 'tool', 'tool', '{{}}', 'PENDING_APPROVAL')"
+    );
+    app.sql().await.batch_execute(&sql).await.expect("rows");
+    format!("call_{}", id.replace('-', ""))
+}
+
+/// A leave for a tool, put there by hand.
+async fn grant(app: &TestApp, owner: &User, server: &str) -> String {
+    let id = "019a0000-0000-7000-8000-000000000002";
+    let sql = format!(
+        "INSERT INTO tool_grants (id, user_id, tool_server_id, tool) VALUES ('{id}', '{}', '{}', 'echo')",
+        uuid(&owner.id),
+        uuid(server)
+    );
+    app.sql().await.batch_execute(&sql).await.expect("a row");
+    format!("grant_{}", id.replace('-', ""))
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
@@ -50,6 +77,17 @@ async fn everybody_gets_what_the_table_says() {
         let key = owner.mutate("setApiKey", key, "apiKey { id }").await["apiKey"]["id"].take();
         let assistant = json!({ "displayName": "Clio" });
         let assistant = owner.mutate("createAssistant", assistant, "assistant { id }").await["assistant"]["id"].take();
+        let call = if row.call.contains("<call>") {
+            pending_call(&app, &owner).await
+        } else {
+            String::new()
+        };
+        let grant = if row.call.contains("<grant>") {
+            let tools = tools.as_str().expect("an id");
+            grant(&app, &owner, tools).await
+        } else {
+            String::new()
+        };
         let memory = json!({ "content": "Owns a cat." });
         let memory = owner.mutate("addMemory", memory, "memory { id }").await["memory"]["id"].take();
         let summary = summarised(&app, &furnish(&owner).await).await;
@@ -59,7 +97,7 @@ async fn everybody_gets_what_the_table_says() {
             ("admin", &admin.client, &admin.refresh_token, row.admin),
             ("owner", &owner.client, &owner.refresh_token, row.owner),
         ] {
-            let mut call = row.call.to_owned();
+            let mut document = row.call.to_owned();
             for (name, value) in [
                 ("<who>", who),
                 ("<refreshToken>", refresh_token),
@@ -69,6 +107,8 @@ async fn everybody_gets_what_the_table_says() {
                 ("<answer>", &room.answer),
                 ("<generation>", &room.generation),
                 ("<key>", key.as_str().expect("an id")),
+                ("<call>", &call),
+                ("<grant>", &grant),
                 ("<mcp>", &mcp.url()),
                 ("<tools>", tools.as_str().expect("an id")),
                 ("<assistant>", assistant.as_str().expect("an id")),
@@ -78,10 +118,10 @@ async fn everybody_gets_what_the_table_says() {
                 ("<owner>", &owner.id),
                 ("<bystander>", &bystander.id),
             ] {
-                call = call.replace(name, value);
+                document = document.replace(name, value);
             }
-            let answer = ask(client, row.kind, &call).await;
-            assert_eq!(outcome(row.field, &answer), expected, "{who}: {call}\n{answer}");
+            let answer = ask(client, row.kind, &document).await;
+            assert_eq!(outcome(row.field, &answer), expected, "{who}: {document}\n{answer}");
         }
     }
 }

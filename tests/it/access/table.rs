@@ -87,6 +87,9 @@ pub(super) const TABLE: &[Row] = &[
     row(Mutation, "revealApiKey", "revealApiKey(input: { apiKeyId: \"<key>\", password: \"<password>\" }) { errors { code } }", TOUCHED_BY_OWNER),
     row(Mutation, "deleteApiKey", "deleteApiKey(input: { apiKeyId: \"<key>\" }) { errors { code } }", TOUCHED_BY_OWNER),
 
+    row(Mutation, "revokeToolGrant", "revokeToolGrant(input: { toolGrantId: \"<grant>\" }) { errors { code } }", TOUCHED_BY_OWNER),
+    row(Mutation, "approveToolCall", "approveToolCall(input: { toolCallId: \"<call>\" }) { errors { code } }", TOUCHED_BY_OWNER),
+    row(Mutation, "denyToolCall", "denyToolCall(input: { toolCallId: \"<call>\" }) { errors { code } }", TOUCHED_BY_OWNER),
     row(Mutation, "addToolServer", "addToolServer(input: { name: \"<who>\", url: \"<mcp>\" }) { errors { code } }", SIGNED_IN),
     row(Mutation, "updateToolServer", "updateToolServer(input: { toolServerId: \"<tools>\", approval: ALWAYS }) { errors { code } }", TOUCHED_BY_OWNER),
     row(Mutation, "refreshToolServer", "refreshToolServer(input: { toolServerId: \"<tools>\" }) { errors { code } }", TOUCHED_BY_OWNER),

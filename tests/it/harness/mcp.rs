@@ -61,6 +61,17 @@ impl Workshop {
         self.shared.called.lock().expect("no panic").clone()
     }
 
+    /// Waits until tools have been called this often.
+    pub async fn asked(&self, times: usize) {
+        let mut count = self.shared.count.subscribe();
+        count.wait_for(|now| *now >= times).await.expect("the sender is ours");
+    }
+
+    /// Lets the tool `slow` answer.
+    pub fn release(&self) {
+        self.shared.slow.open();
+    }
+
     /// One more tool, from now on.
     pub fn learn(&self, tool: Tool) {
         self.shared.more.lock().expect("no panic").push(tool);

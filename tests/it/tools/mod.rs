@@ -1,5 +1,7 @@
 //! Tools: servers of them are kept, reached, guarded against and used.
 
+mod answers;
+mod approval;
 mod custody;
 mod hostile;
 mod keeping;
@@ -11,6 +13,8 @@ use serde_json::{Value, json};
 
 use crate::harness::app::{Client, TestApp, User};
 use crate::harness::mcp::McpServer;
+use crate::harness::stream::Subscription;
+use crate::harness::upstream::{Reply, Upstream};
 
 const SHOWN: &str = "toolServer { id name shared transport url command arguments secretNames approval tellsUser enabled \
     lastError toolsListedAt tools { name title description readOnly parameters } }";
@@ -56,4 +60,75 @@ fn refusals(payload: &Value) -> Vec<(String, String)> {
 async fn listed(client: &Client) -> Value {
     let query = "{ viewer { toolServers { id name shared url secretNames lastError enabled tools { name } } } }";
     client.ok(query, json!({})).await["viewer"]["toolServers"].take()
+}
+
+/// Everything that an answer with tools needs.
+struct Room {
+    app: TestApp,
+    ada: User,
+    mcp: McpServer,
+    upstream: Upstream,
+    /// A chat that may use the tools of `mcp`, under the name `notes`.
+    chat: String,
+    server: String,
+}
+
+/// A server with a key for a fake provider, and somebody with a chat that may use tools.
+async fn room(flags: &[&str]) -> Room {
+    let upstream = Upstream::start().await;
+    let url = format!("--openai-base-url={}", upstream.url());
+    let key = "--openai-api-key=sk-of-the-server-0123456789";
+    let flags: Vec<&str> = flags.iter().copied().chain([url.as_str(), key]).collect();
+    let (app, mcp) = with_workshop(&flags).await;
+    let ada = app.user("ada").await;
+    let server = add(&ada, json!({ "name": "notes", "url": mcp.url() })).await;
+    let chat = chat_with(&ada, &server).await;
+    Room {
+        app,
+        ada,
+        mcp,
+        upstream,
+        chat,
+        server,
+    }
+}
+
+/// A chat that may use the tools of a server. It has a title, so that no model is asked for one.
+async fn chat_with(client: &Client, server: &str) -> String {
+    let payload = client
+        .mutate("createChat", json!({ "title": "Tools" }), "chat { id }")
+        .await;
+    let chat = payload["chat"]["id"].as_str().expect("an id").to_owned();
+    let tools = json!({ "chatId": chat, "toolServerIds": [server] });
+    let payload = client.mutate("updateChat", tools, "chat { toolServers { id } }").await;
+    assert_eq!(payload["chat"]["toolServers"], json!([{ "id": server }]), "{payload}");
+    chat
+}
+
+/// A model that says something and wants tools: each with an id, a name and arguments.
+fn asks(text: &str, calls: &[(&str, &str, &str)]) -> Reply {
+    let reply = if text.is_empty() {
+        Reply::stream()
+    } else {
+        Reply::stream().word(text)
+    };
+    let calls: Vec<Value> = calls
+        .iter()
+        .enumerate()
+        .map(|(index, (id, name, arguments))| {
+            json!({ "index": index, "id": id, "type": "function", "function": { "name": name, "arguments": arguments } })
+        })
+        .collect();
+    let chunk =
+        json!({ "id": "chatcmpl-1", "model": "m-1", "choices": [{ "index": 0, "delta": { "tool_calls": calls } }] });
+    reply.data(&chunk.to_string()).finish("tool_calls").usage(7, 1).done()
+}
+
+/// The events of one answer with its calls.
+async fn notices(client: &Client, id: &str) -> Subscription {
+    let query = "subscription ($id: ID!) { generationEvents(generationId: $id) { __typename sequence \
+        ... on GenerationSnapshot { text } ... on GenerationDelta { text } \
+        ... on GenerationToolCall { toolCall { id status name result } } \
+        ... on GenerationFinished { generation { status text } } } }";
+    client.subscribe(query, json!({ "id": id })).await
 }
