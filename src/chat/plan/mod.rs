@@ -189,7 +189,6 @@ impl Material {
                 tools,
                 cache_key: Some(self.chat_id.to_string()),
                 cache_through,
-                ..Request::default()
             },
             lane,
         }
