@@ -35,7 +35,7 @@ fn blocks(heard: &Heard) -> Value {
     serde_json::from_str(content).expect("JSON")
 }
 
-fn details(pieces: Value) -> Value {
+fn details(pieces: &Value) -> Value {
     json!({ "reasoning_details": pieces })
 }
 
@@ -43,18 +43,18 @@ fn details(pieces: Value) -> Value {
 async fn pieces_of_a_block_come_together() {
     let told = heard(
         &[
-            details(json!([{ "type": "reasoning.text", "index": 0, "text": "Hm", "id": null }])),
-            details(json!([{ "type": "reasoning.text", "index": 0, "text": "m.", "id": "r1" }])),
-            details(json!([{ "type": "reasoning.text", "index": 0, "signature": "one" },
+            details(&json!([{ "type": "reasoning.text", "index": 0, "text": "Hm", "id": null }])),
+            details(&json!([{ "type": "reasoning.text", "index": 0, "text": "m.", "id": "r1" }])),
+            details(&json!([{ "type": "reasoning.text", "index": 0, "signature": "one" },
                 { "type": "reasoning.text", "index": 1, "text": "So" }])),
-            details(json!([{ "type": "reasoning.text", "index": 1, "signature": "two" }])),
+            details(&json!([{ "type": "reasoning.text", "index": 1, "signature": "two" }])),
             // Where there is no index, nothing comes behind a signature.
-            details(json!([{ "type": "reasoning.text", "text": "A", "signature": "three" }])),
-            details(json!([{ "type": "reasoning.text", "text": "B" }])),
-            details(json!([{ "type": "reasoning.summary", "summary": "In" }])),
-            details(json!([{ "type": "reasoning.summary", "summary": " short" }])),
-            details(json!([{ "type": "reasoning.encrypted", "data": "x" }])),
-            details(json!([{ "type": "reasoning.encrypted", "data": "y" }])),
+            details(&json!([{ "type": "reasoning.text", "text": "A", "signature": "three" }])),
+            details(&json!([{ "type": "reasoning.text", "text": "B" }])),
+            details(&json!([{ "type": "reasoning.summary", "summary": "In" }])),
+            details(&json!([{ "type": "reasoning.summary", "summary": " short" }])),
+            details(&json!([{ "type": "reasoning.encrypted", "data": "x" }])),
+            details(&json!([{ "type": "reasoning.encrypted", "data": "y" }])),
         ],
         false,
     )
@@ -79,7 +79,7 @@ async fn pieces_of_a_block_come_together() {
 
 #[tokio::test]
 async fn open_thoughts_are_kept_for_a_tools_result_only() {
-    let open = details(json!([{ "type": "reasoning.text", "text": "Hm.", "signature": null }]));
+    let open = details(&json!([{ "type": "reasoning.text", "text": "Hm.", "signature": null }]));
     assert_eq!(blocks(&heard(std::slice::from_ref(&open), false).await), Value::Null);
     let calling = heard(&[open], true).await;
     assert_eq!(
@@ -92,8 +92,8 @@ async fn open_thoughts_are_kept_for_a_tools_result_only() {
 async fn what_nobody_understands_does_no_harm() {
     let told = heard(
         &[
-            details(json!("Hm.")),
-            details(json!([7, null])),
+            details(&json!("Hm.")),
+            details(&json!([7, null])),
             json!({ "reasoning": "Hm.", "reasoning_details": [{ "type": "reasoning.new" }] }),
         ],
         false,
