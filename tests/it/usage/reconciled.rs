@@ -1,5 +1,8 @@
 //! What OpenRouter tells afterwards of answers whose end was not heard.
 
+use parlor::model::price::Tokens;
+use parlor::usage::tab::Figures;
+use parlor::usage::terms::CostState;
 use serde_json::{Value, json};
 
 use super::{SPENT, agrees, spent};
@@ -278,4 +281,99 @@ async fn a_budget_of_another_period_is_left_alone() {
     until_jobs(&house.app, "count = 0").await;
     assert_eq!(house.budget(&ada).await.0, "0.000007");
     assert!(house.ledger().await.contains("RECONCILED"));
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn an_answer_that_is_still_written_comes_first() {
+    let house = House::open().await;
+    let ada = house.app.user("ada").await;
+    house.broken_off(&ada).await;
+    let sql = house.app.sql().await;
+    let running = "UPDATE generations SET finished_at = NULL, status = 'STREAMING', leased_by = gen_random_uuid(), \
+        lease_expires_at = now() + interval '1 hour'";
+    sql.batch_execute(running).await.expect("as if it ran");
+    house.upstream.script([bill(), bill()]);
+    house.look().await;
+    until_jobs(
+        &house.app,
+        "attempts = 1 AND error LIKE 'the answer is still being written%'",
+    )
+    .await;
+    assert!(house.ledger().await.contains("ESTIMATED"));
+    let ended = "UPDATE generations SET finished_at = now(), status = 'INTERRUPTED'";
+    sql.batch_execute(ended).await.expect("as if it had ended");
+    house.look().await;
+    until_jobs(&house.app, "count = 0").await;
+    assert!(house.ledger().await.contains("RECONCILED"));
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn what_a_dead_process_left_is_asked_for_too() {
+    let house = House::open().await;
+    let ada = house.app.user("ada").await;
+    let payload = ada.mutate("createChat", json!({}), "chat { id }").await;
+    let chat = payload["chat"]["id"].as_str().expect("an id").to_owned();
+    house.upstream.script([named().word("one").stall()]);
+    let generation = ada.send(&chat, "Hello there").await;
+    // Stored while it is written, for whoever finds it.
+    let sql = house.app.sql().await;
+    let named_there = async {
+        let query = "SELECT count(*) FROM generations WHERE provider_request_id = 'gen-1' AND finished_at IS NULL";
+        while sql.query_one(query, &[]).await.expect("a count").get::<_, i64>(0) == 0 {
+            tokio::task::yield_now().await;
+        }
+    };
+    tokio::time::timeout(std::time::Duration::from_secs(20), named_there)
+        .await
+        .expect("a name");
+    let stop = json!({ "generationId": generation });
+    ada.mutate("stopGeneration", stop, "generation { id }").await;
+    spent(&ada, &generation).await;
+    // As if the process had died before the end.
+    sql.batch_execute(
+        "DELETE FROM jobs; UPDATE attempts SET ended_at = NULL, outcome = NULL, provider_request_id = NULL; \
+         UPDATE generations SET finished_at = NULL, status = 'STREAMING', lease_expires_at = now() - interval '1 minute', \
+           leased_by = gen_random_uuid()",
+    )
+    .await
+    .expect("left");
+    let answer = spent(&ada, &generation).await;
+    assert_eq!(
+        (&answer["status"], &answer["usage"]["costState"]),
+        (&json!("INTERRUPTED"), &json!("ESTIMATED"))
+    );
+    house.upstream.script([bill()]);
+    house.look().await;
+    until_jobs(&house.app, "count = 0").await;
+    let corrected = stored(&ada, &answer).await;
+    assert_eq!(corrected["usage"]["costState"], "RECONCILED");
+    agrees(&house.app, &corrected).await;
+}
+
+#[test]
+fn a_sum_is_as_sure_as_the_least_sure_of_what_counts() {
+    use CostState::{Estimated, Reconciled, Reported};
+    let figures = |state: CostState, output: i64| Figures {
+        tokens: Tokens {
+            output,
+            ..Tokens::default()
+        },
+        cost: Some(output),
+        price_version: None,
+        state: Some(state),
+    };
+    for (one, other, sum) in [
+        ((Reconciled, 1), (Estimated, 1), Estimated),
+        ((Reconciled, 1), (Reported, 1), Reported),
+        ((Reconciled, 1), (Reconciled, 1), Reconciled),
+        ((Reported, 1), (Estimated, 1), Estimated),
+        // A refusal that came to nothing.
+        ((Reconciled, 1), (Estimated, 0), Reconciled),
+        ((Reported, 1), (Estimated, 0), Reported),
+    ] {
+        let both = [figures(one.0, one.1), figures(other.0, other.1)];
+        let turned = [both[1].clone(), both[0].clone()];
+        assert_eq!(Figures::sum(both.into_iter()).state, Some(sum));
+        assert_eq!(Figures::sum(turned.into_iter()).state, Some(sum));
+    }
 }
