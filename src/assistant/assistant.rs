@@ -207,7 +207,7 @@ pub async fn chosen_for(connection: &mut Connection, chats: &[ChatId]) -> QueryR
 ///
 /// # Errors
 /// When Postgres fails.
-pub async fn of_chat(connection: &mut Connection, chat_id: ChatId, user_id: UserId) -> QueryResult<Vec<Assistant>> {
+pub async fn of_chat(mut connection: &Connection, chat_id: ChatId, user_id: UserId) -> QueryResult<Vec<Assistant>> {
     // The default one comes along, last, so that one statement does it.
     let query = "SELECT assistants.id, assistants.owner_id, assistants.display_name, assistants.public_name, assistants.description, assistants.instructions, assistants.provider, assistants.model, assistants.temperature, assistants.max_output_tokens, assistants.reasoning_effort, assistants.avatar_url, assistants.visibility, assistants.version, assistants.created_at, assistants.updated_at, assistants.deleted_at FROM (SELECT assistant_id, position FROM chat_assistants WHERE chat_id = $1 \
           UNION ALL SELECT $3, 32767) AS chosen JOIN assistants ON assistants.id = chosen.assistant_id \
@@ -218,7 +218,7 @@ pub async fn of_chat(connection: &mut Connection, chat_id: ChatId, user_id: User
             .bind::<SqlUuid, _>(user_id)
             .bind::<SqlUuid, _>(Assistant::DEFAULT),
     )
-    .load(connection)
+    .load(&mut connection)
     .await?;
     if found.len() > 1 {
         found.pop();

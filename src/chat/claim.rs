@@ -48,12 +48,12 @@ impl Claim {
     ///
     /// # Errors
     /// CONFLICT when the key was used for something else, or its message is gone.
-    pub async fn first_result(&self, connection: &mut Connection) -> Result<Option<Sent>> {
+    pub async fn first_result(&self, mut connection: &Connection) -> Result<Option<Sent>> {
         type Row = (Vec<u8>, MessageId, Option<GenerationId>);
         let claimed: Option<Row> = sends::table
             .find((self.user_id, &self.key))
             .select((sends::request_hash, sends::message_id, sends::generation_id))
-            .first(connection)
+            .first(&mut connection)
             .await
             .optional()?;
         let Some((first_hash, message_id, generation_id)) = claimed else {
@@ -66,7 +66,7 @@ impl Claim {
         let message: Option<Message> = messages::table
             .find(message_id)
             .select(Message::as_select())
-            .first(connection)
+            .first(&mut connection)
             .await
             .optional()?;
         let Some(message) = message else {
@@ -91,7 +91,7 @@ impl Claim {
     /// When Postgres fails.
     pub async fn take(
         &self,
-        connection: &mut Connection,
+        mut connection: &Connection,
         chat_id: ChatId,
         message_id: MessageId,
         generation_id: GenerationId,
@@ -107,7 +107,7 @@ impl Claim {
         let taken = diesel::insert_into(sends::table)
             .values(claim)
             .on_conflict_do_nothing()
-            .execute(connection)
+            .execute(&mut connection)
             .await?;
         Ok(taken == 1)
     }

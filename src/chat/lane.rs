@@ -12,6 +12,7 @@ use crate::assistant::{Assistant, assistant};
 use crate::db::Connection;
 use crate::error::{Error, ErrorCode, Result};
 use crate::id::{AssistantId, UserId};
+use crate::vault::key::{self, StoredKey};
 
 /// The most lanes that one question may have.
 pub const MOST_LANES: usize = 4;
@@ -136,14 +137,17 @@ impl Lanes {
         chat: &Chat,
         reply: Reply,
     ) -> Result<Self> {
-        let assistants = assistant::of_chat(connection, chat.id, user_id).await?;
-        let first = assistants.into_iter().next();
+        // On their way together: who waits for the first word waits for one statement less.
+        let shared: &Connection = connection;
+        let assistants = assistant::of_chat(shared, chat.id, user_id);
+        let (assistants, keys) = tokio::join!(assistants, key::list(shared, user_id));
+        let (first, keys) = (assistants?.into_iter().next(), keys?);
         let first = first.ok_or_else(|| Error::internal("there is no default assistant"))?;
-        let who = Who { app, user_id, chat };
+        let who = Who { app, chat, keys };
         let Some(wishes) = reply.lanes else {
             let model = checked_model(app, &["reply", "model"], reply.wish.model)?;
             let wish = Wish { model, ..reply.wish };
-            let lane = who.lane(connection, &first, wish).await?;
+            let lane = who.lane(&first, wish)?;
             return Ok(Lanes {
                 tools: !reply.without_tools,
                 ..Lanes::one(lane)
@@ -169,7 +173,7 @@ impl Lanes {
                 None => &first,
             };
             let model = checked_model(app, &path("model"), wish.model)?;
-            let lane = who.lane(connection, assistant, Wish { model, ..wish }).await;
+            let lane = who.lane(assistant, Wish { model, ..wish });
             lanes.push(lane.map_err(|error| error.at(&path("provider")))?);
         }
         Ok(Lanes {
@@ -183,18 +187,18 @@ impl Lanes {
 /// For whom a lane is found, and where.
 struct Who<'a> {
     app: &'a App,
-    user_id: UserId,
     chat: &'a Chat,
+    keys: Vec<StoredKey>,
 }
 
 impl Who<'_> {
-    async fn lane(&self, connection: &mut Connection, assistant: &Assistant, wish: Wish) -> Result<Lane> {
+    fn lane(&self, assistant: &Assistant, wish: Wish) -> Result<Lane> {
         let Answering {
             assistant_id,
             wish,
             manner,
         } = Answering::new(assistant, self.chat, wish);
-        let payer = payer::resolve(connection, self.app, self.user_id, wish).await?;
+        let payer = payer::choose(self.app, self.keys.clone(), wish)?;
         Ok(Lane {
             assistant_id: Some(assistant_id),
             payer,

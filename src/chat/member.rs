@@ -33,13 +33,13 @@ impl Membership {
     ///
     /// # Errors
     /// When Postgres fails.
-    pub async fn of(connection: &mut Connection, user_id: UserId, chat_id: ChatId) -> QueryResult<Option<Self>> {
+    pub async fn of(mut connection: &Connection, user_id: UserId, chat_id: ChatId) -> QueryResult<Option<Self>> {
         let found = chats::table
             .inner_join(chat_members::table)
             .filter(chats::id.eq(chat_id))
             .filter(chat_members::user_id.eq(user_id))
             .select(Chat::as_select())
-            .first(connection)
+            .first(&mut connection)
             .await
             .optional()?;
         Ok(found.map(|chat| Membership {

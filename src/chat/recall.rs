@@ -1,21 +1,18 @@
-//! What goes before a conversation when a model is asked, read in one statement: who answers, what it is to know of the
-//! person, and the summary of what is too long to be shown.
+//! What goes before a conversation when a model is asked, read in one statement: what it is to know of
+//! the person, and the summary of what is too long to be shown.
 
 use diesel::prelude::*;
 use diesel::sql_types::{Array, BigInt, Bool, Integer, Nullable, Text, Uuid as SqlUuid};
 use diesel_async::RunQueryDsl;
 
-use crate::assistant::Assistant;
 use crate::db::{Connection, prepared};
-use crate::error::{Error, Result};
+use crate::error::Result;
 use crate::id::{ChatId, MessageId, SummaryId, UserId};
 use crate::memory::Preferences;
 
 /// What goes before a conversation.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Recall {
-    /// Who answers: the first of the chat's assistants that can be used, else the default one.
-    pub assistant: Assistant,
     /// How the person wants to be answered.
     pub preferences: Preferences,
     /// What is to be remembered of the person, oldest first; nothing when they do not want it told.
@@ -41,8 +38,6 @@ pub struct Covering {
 
 #[derive(QueryableByName)]
 struct Row {
-    #[diesel(embed)]
-    assistant: Assistant,
     #[diesel(sql_type = Nullable<Text>)]
     about_me: Option<String>,
     #[diesel(sql_type = Nullable<Text>)]
@@ -71,34 +66,28 @@ struct Row {
     summary_tokens: Option<i32>,
 }
 
-// The columns by name: a prepared `*` fails when a migration adds one.
-const RECALL: &str = "SELECT assistant.id, owner_id, display_name, public_name, description, instructions, assistant.provider, assistant.model, \
-      temperature, max_output_tokens, reasoning_effort, avatar_url, visibility, assistant.version, assistant.created_at, assistant.updated_at, deleted_at, preferences.about_me, preferences.response_style, preferences.language, \
+const RECALL: &str = "SELECT preferences.about_me, preferences.response_style, preferences.language, \
       preferences.memory_enabled, preferences.titles_enabled, preferences.summaries_enabled, \
       preferences.version AS preferences_version, \
       CASE WHEN coalesce(preferences.memory_enabled, true) THEN ARRAY(SELECT content FROM memories WHERE user_id = $2 ORDER BY id LIMIT 100) END AS memories, \
       summary.id AS summary_id, summary.through_message_id AS summary_through, summary.through_sequence AS summary_sequence, \
       summary.content AS summary_content, summary.tokens AS summary_tokens \
-    FROM (SELECT assistants.* FROM (SELECT assistant_id, position FROM chat_assistants WHERE chat_id = $1 UNION ALL SELECT $3, 32767) AS chosen \
-        JOIN assistants ON assistants.id = chosen.assistant_id \
-        WHERE deleted_at IS NULL AND (owner_id IS NULL OR owner_id = $2 OR visibility = 'SHARED') ORDER BY chosen.position LIMIT 1) AS assistant \
+    FROM (VALUES (1)) AS one \
       LEFT JOIN preferences ON preferences.user_id = $2 \
       LEFT JOIN LATERAL (SELECT chat_summaries.* FROM chat_summaries JOIN messages ON messages.id = through_message_id \
-        WHERE chat_summaries.chat_id = $1 AND messages.active AND reverted_at IS NULL AND through_sequence < $4 \
+        WHERE chat_summaries.chat_id = $1 AND messages.active AND octet_length(messages.content) <= through_octets AND reverted_at IS NULL AND through_sequence < $3 \
         ORDER BY through_sequence DESC, chat_summaries.id DESC LIMIT 1) AS summary ON true";
 
 /// What goes before the conversation of `user_id` in this chat, for a question whose place is, or will be, `before`.
 ///
 /// # Errors
 /// When Postgres fails.
-pub async fn recall(connection: &mut Connection, chat_id: ChatId, user_id: UserId, before: i64) -> Result<Recall> {
+pub async fn recall(mut connection: &Connection, chat_id: ChatId, user_id: UserId, before: i64) -> Result<Recall> {
     let query = diesel::sql_query(RECALL)
         .bind::<SqlUuid, _>(chat_id)
         .bind::<SqlUuid, _>(user_id)
-        .bind::<SqlUuid, _>(Assistant::DEFAULT)
         .bind::<BigInt, _>(before);
-    let row: Option<Row> = prepared(query).get_result(connection).await.optional()?;
-    let row = row.ok_or_else(|| Error::internal("there is no default assistant"))?;
+    let row: Row = prepared(query).get_result(&mut connection).await?;
     let known = Preferences::default();
     let preferences = Preferences {
         about_me: row.about_me,
@@ -129,7 +118,6 @@ pub async fn recall(connection: &mut Connection, chat_id: ChatId, user_id: UserI
         _ => None,
     };
     Ok(Recall {
-        assistant: row.assistant,
         preferences,
         memories: row.memories.unwrap_or_default(),
         summary,

@@ -20,6 +20,7 @@ use crate::db::schema::{chat_members, chats, messages, users};
 use crate::error::{Error, ErrorCode, Result};
 use crate::event::{append, append_all};
 use crate::id::{GenerationId, MessageId, UserId};
+use crate::usage::budget;
 
 /// The most answers that may be written for one person at once.
 const MOST_RUNNING: i64 = 16;
@@ -81,7 +82,7 @@ pub async fn store(
     if !turn.claim.take(connection, chat.id, message_id, first_id).await? {
         return Ok(None);
     }
-    check_running(connection, user_id, answers.len()).await?;
+    lock_running(connection, user_id).await?;
     let fork = match turn.place {
         Place::End => None,
         Place::Fork(parent) => {
@@ -119,8 +120,19 @@ pub async fn store(
         chosen: *id == answer_id,
         tokens: None,
     });
-    let message = insert(connection, question, rows.collect()).await?;
+    // On their way together: who waits for the first word waits for one statement less.
+    let shared: &Connection = connection;
+    let (refused, message) = tokio::join!(
+        refuse_more(shared, user_id, answers.len()),
+        insert(shared, question, rows.collect())
+    );
+    refused?;
+    let message = message?;
     let alone = answers.len() == 1;
+    if !alone {
+        // Their keys may be charged to different ones.
+        budget::lock_all(connection, user_id).await?;
+    }
     let mut generations = Vec::with_capacity(answers.len());
     for ((message_id, id), plan) in answers.iter().zip(&turn.plans.lanes) {
         let payer = &plan.lane.payer;
@@ -171,19 +183,20 @@ pub async fn store(
 /// # Errors
 /// LIMIT_REACHED, or when Postgres fails.
 pub async fn check_running(connection: &mut Connection, user_id: UserId, more: usize) -> Result<()> {
+    lock_running(connection, user_id).await?;
+    refuse_more(connection, user_id, more).await
+}
+
+/// Sends to other chats of the same person are counted one after the other.
+async fn lock_running(connection: &mut Connection, user_id: UserId) -> QueryResult<()> {
+    let person = users::table.find(user_id).select(users::id).for_no_key_update();
+    person.first::<UserId>(connection).await.map(drop)
+}
+
+async fn refuse_more(connection: &Connection, user_id: UserId, more: usize) -> Result<()> {
     let more = i64::try_from(more).unwrap_or(i64::MAX);
-    // Sends to other chats of the same person are counted one after the other.
-    users::table
-        .find(user_id)
-        .select(users::id)
-        .for_no_key_update()
-        .first::<UserId>(connection)
-        .await?;
-    if generation::count_running(connection, user_id)
-        .await?
-        .saturating_add(more)
-        > MOST_RUNNING
-    {
+    let running = generation::count_running(connection, user_id).await?;
+    if running.saturating_add(more) > MOST_RUNNING {
         let message =
             format!("{MOST_RUNNING} answers are being written for you already. Wait for one to finish, or stop one.");
         return Err(Error::rejected(ErrorCode::LimitReached, &[], message));
@@ -192,7 +205,7 @@ pub async fn check_running(connection: &mut Connection, user_id: UserId, more: u
 }
 
 /// Inserts the messages at the end of the active branch; gives the question, or else the first answer.
-async fn insert(connection: &mut Connection, question: Option<NewRow>, answers: Vec<NewRow>) -> Result<Message> {
+async fn insert(mut connection: &Connection, question: Option<NewRow>, answers: Vec<NewRow>) -> Result<Message> {
     let mut answers = answers.into_iter();
     let first = answers
         .next()
@@ -216,14 +229,14 @@ async fn insert(connection: &mut Connection, question: Option<NewRow>, answers: 
             diesel::insert_into(messages::table)
                 .values([row(question, None), row(first, parent)])
                 .returning(Message::as_returning())
-                .get_results(connection)
+                .get_results(&mut connection)
                 .await?
         }
         None => {
             diesel::insert_into(messages::table)
                 .values([row(first, None)])
                 .returning(Message::as_returning())
-                .get_results(connection)
+                .get_results(&mut connection)
                 .await?
         }
     };
@@ -235,7 +248,7 @@ async fn insert(connection: &mut Connection, question: Option<NewRow>, answers: 
     if !rest.is_empty() {
         diesel::insert_into(messages::table)
             .values(rest)
-            .execute(connection)
+            .execute(&mut connection)
             .await?;
     }
     let message = inserted.into_iter().find(|message| message.id == wanted);
@@ -244,7 +257,7 @@ async fn insert(connection: &mut Connection, question: Option<NewRow>, answers: 
 
 /// Counts what was added in the chat's row and the member's, and gives a new chat its first title.
 async fn count(
-    connection: &mut Connection,
+    connection: &Connection,
     chat: &Chat,
     user_id: UserId,
     answers: usize,
@@ -263,14 +276,16 @@ async fn count(
         chats::updated_at.eq(now),
         chats::last_activity_at.eq(now),
     );
-    diesel::update(chats::table.find(chat.id))
+    let (mut one, mut other) = (connection, connection);
+    let counted = diesel::update(chats::table.find(chat.id))
         .set((titled, counted))
-        .execute(connection)
-        .await?;
+        .execute(&mut one);
     // Whoever writes has read what came before.
-    diesel::update(chat_members::table.find((chat.id, user_id)))
+    let read = diesel::update(chat_members::table.find((chat.id, user_id)))
         .set(chat_members::last_read_sequence.eq(read))
-        .execute(connection)
-        .await?;
+        .execute(&mut other);
+    let (counted, read) = tokio::join!(counted, read);
+    counted?;
+    read?;
     Ok(())
 }

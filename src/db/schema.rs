@@ -243,6 +243,8 @@ diesel::table! {
         created_at -> Timestamptz,
         /// Since when somebody does not want it used; null while it may be.
         reverted_at -> Nullable<Timestamptz>,
+        /// How much of that message it covers; it is not used once the message says more, because an answer was gone on with.
+        through_octets -> Int4,
     }
 }
 

@@ -171,6 +171,19 @@ pub async fn foresee(
     }))
 }
 
+/// Locks all budgets of a person, for a transaction that will charge more than one of them: whoever does takes them in
+/// the same order, so that none waits for another in a circle.
+///
+/// # Errors
+/// When Postgres fails.
+pub async fn lock_all(connection: &mut Connection, user_id: UserId) -> QueryResult<()> {
+    let mine = budgets::table
+        .filter(budgets::user_id.eq(user_id))
+        .order(budgets::scope);
+    let scopes = mine.select(budgets::scope).for_no_key_update();
+    scopes.load::<String>(connection).await.map(drop)
+}
+
 /// Holds a part of a locked budget for the running attempt of a tab.
 ///
 /// # Errors

@@ -121,11 +121,11 @@ pub(super) fn binding(id: ApiKeyId, user_id: UserId, provider: Provider) -> Bind
 ///
 /// # Errors
 /// When Postgres fails.
-pub async fn list(connection: &mut Connection, user_id: UserId) -> Result<Vec<StoredKey>> {
+pub async fn list(mut connection: &Connection, user_id: UserId) -> Result<Vec<StoredKey>> {
     let mine = api_keys::table
         .filter(api_keys::user_id.eq(user_id))
         .order((api_keys::provider.asc(), api_keys::id.asc()));
-    Ok(mine.select(StoredKey::as_select()).load(connection).await?)
+    Ok(mine.select(StoredKey::as_select()).load(&mut connection).await?)
 }
 
 /// One key of a person.

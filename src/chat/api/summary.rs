@@ -15,8 +15,8 @@ use crate::scalar::Long;
 use crate::vault::api::ProviderName;
 
 /// What was said in a chat up to a message, in few words: what models are shown in the place of it. The messages
-/// themselves stay. Of those that are not reverted and whose `throughMessage` is in the shown history, the one that goes
-/// furthest is used.
+/// themselves stay. Of those that are not reverted, and whose `throughMessage` is in the shown history and was not gone
+/// on with since, the one that goes furthest is used.
 #[Object(name = "ChatSummary")]
 impl Summary {
     /// Opaque and typed.

@@ -90,7 +90,7 @@ impl History {
 /// # Errors
 /// When Postgres fails.
 pub async fn read(
-    connection: &mut Connection,
+    mut connection: &Connection,
     chat_id: ChatId,
     tip: Tip,
     floor: i64,
@@ -107,7 +107,7 @@ pub async fn read(
                     .bind::<BigInt, _>(i64::from(room))
                     .bind::<BigInt, _>(most),
             )
-            .load(connection)
+            .load(&mut connection)
             .await?
         }
         Tip::At(id) => {
@@ -119,7 +119,7 @@ pub async fn read(
                     .bind::<BigInt, _>(most)
                     .bind::<SqlUuid, _>(id),
             )
-            .load(connection)
+            .load(&mut connection)
             .await?
         }
     };

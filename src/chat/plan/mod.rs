@@ -75,13 +75,23 @@ impl Material {
     ///
     /// # Errors
     /// When Postgres fails.
-    pub async fn read(connection: &mut Connection, app: &App, ask: &Ask<'_>) -> Result<Self> {
+    pub async fn read(connection: &Connection, app: &App, ask: &Ask<'_>) -> Result<Self> {
         let room = app.config().settings.context_tokens;
-        let mut history = history::read(connection, ask.chat_id, ask.tip, 0, room).await?;
-        // A summary stands for nothing that is to be shown in any case.
-        let oldest = ask.at_least.checked_sub(1).and_then(|index| history.lines.get(index));
-        let before = oldest.map_or(i64::MAX, |line| line.sequence);
-        let known = recall(connection, ask.chat_id, ask.user_id, before).await?;
+        let history = history::read(connection, ask.chat_id, ask.tip, 0, room);
+        let known = |before| recall(connection, ask.chat_id, ask.user_id, before);
+        let (mut history, known) = match ask.at_least.checked_sub(1) {
+            // On their way together: who waits for the first word waits for one statement less.
+            None => {
+                let (history, known) = tokio::join!(history, known(i64::MAX));
+                (history?, known?)
+            }
+            // A summary stands for nothing that is to be shown in any case.
+            Some(oldest) => {
+                let history = history.await?;
+                let oldest = history.lines.get(oldest).map(|line| line.sequence);
+                (history, known(oldest.unwrap_or(i64::MAX)).await?)
+            }
+        };
         let summary = known.summary.filter(|summary| history.begin_behind(summary, ask.tip));
         let Preferences {
             about_me,

@@ -12,8 +12,8 @@ use crate::db::schema::{chats, generations, messages};
 use crate::error::{Error, Result};
 use crate::event::append;
 use crate::id::{ChatId, MessageId};
-use crate::usage::ledger;
 use crate::usage::terms::AttemptOutcome;
+use crate::usage::{budget, ledger};
 
 /// Stores that `next` answers now, and tells those who watch. False when the answer has ended or is gone: then nobody is
 /// to be asked.
@@ -69,6 +69,8 @@ pub(super) async fn fall_back(app: &App, live: &Live, next: &Plan, code: Failure
                 [event::message_updated(chat_id, message_id, &["GENERATION"])],
             )
             .await?;
+            // The two may be charged to different ones.
+            budget::lock_all(connection, live.user_id).await?;
             ledger::settle(connection, &tab).await?;
             tab.begin(terms, next.input_tokens);
             ledger::open(connection, &tab).await?;

@@ -215,7 +215,7 @@ pub async fn find_many(
 /// # Errors
 /// When Postgres fails.
 pub async fn find_lanes(
-    connection: &mut Connection,
+    mut connection: &Connection,
     user_id: UserId,
     first: GenerationId,
 ) -> QueryResult<Vec<Generation>> {
@@ -228,7 +228,7 @@ pub async fn find_lanes(
         .filter(generations::chat_id.eq_any(mine))
         .order(messages::sequence)
         .select(Generation::as_select())
-        .load(connection)
+        .load(&mut connection)
         .await
 }
 
@@ -358,12 +358,12 @@ pub async fn running_in(connection: &mut Connection, chats: &[ChatId]) -> QueryR
 ///
 /// # Errors
 /// When Postgres fails.
-pub async fn count_running(connection: &mut Connection, user_id: UserId) -> QueryResult<i64> {
+pub async fn count_running(mut connection: &Connection, user_id: UserId) -> QueryResult<i64> {
     generations::table
         .filter(generations::user_id.eq(user_id))
         .filter(generations::finished_at.is_null())
         .count()
-        .get_result(connection)
+        .get_result(&mut connection)
         .await
 }
 

@@ -64,7 +64,15 @@ pub fn is_script(model: &str) -> bool {
 ///
 /// # Errors
 /// [`ErrorCode::KeyMissing`] in words that say what to do, before anything is stored.
-pub async fn resolve(connection: &mut Connection, app: &App, user_id: UserId, wish: Wish) -> Result<Payer> {
+pub async fn resolve(connection: &Connection, app: &App, user_id: UserId, wish: Wish) -> Result<Payer> {
+    choose(app, key::list(connection, user_id).await?, wish)
+}
+
+/// The same among `own`, all keys of the person.
+///
+/// # Errors
+/// KEY_MISSING.
+pub fn choose(app: &App, own: Vec<StoredKey>, wish: Wish) -> Result<Payer> {
     let settings = &app.config().settings;
     let development = app.config().is_development();
     let wants_script = wish.provider == Some(Provider::Scripted)
@@ -72,11 +80,7 @@ pub async fn resolve(connection: &mut Connection, app: &App, user_id: UserId, wi
     if development && wants_script {
         return Ok(scripted(app, wish.model));
     }
-    let own = key::list(connection, user_id)
-        .await?
-        .into_iter()
-        .map(Box::new)
-        .map(Purse::Own);
+    let own = own.into_iter().map(Box::new).map(Purse::Own);
     let purses: Vec<Purse> = own
         .chain(server::endpoints(settings).map(Purse::Servers))
         .filter(|purse| wish.provider.is_none_or(|wanted| wanted == purse.provider()))

@@ -9,7 +9,7 @@ use diesel_async::{AsyncConnection, RunQueryDsl};
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
-use super::{Summary, newest_for, on_branch};
+use super::{Summary, newest_for, octet_length, on_branch};
 use crate::ai::{Turn, tokens};
 use crate::app::App;
 use crate::assistant::assistant;
@@ -187,6 +187,8 @@ struct Matter {
     /// Oldest first, each with its tokens.
     lines: Vec<(String, u32)>,
     through_sequence: i64,
+    /// The bytes of the last message's text, or fewer if it grows meanwhile.
+    through_octets: i32,
 }
 
 fn run(app: App, payload: Value) -> Running {
@@ -223,7 +225,8 @@ fn run(app: App, payload: Value) -> Running {
             said = Some(new);
         }
         if let (Some(minutes), Some(said)) = (minutes, said) {
-            store(&app, &task, matter.through_sequence, &minutes, &said).await?;
+            let through = (matter.through_sequence, matter.through_octets);
+            store(&app, &task, through, &minutes, &said).await?;
         }
         Ok(())
     })
@@ -238,15 +241,15 @@ async fn gather(app: &App, task: &Task) -> Result<Option<Matter>> {
     if !task.asked && !preferences::of(&mut connection, task.user_id).await?.summaries_enabled {
         return Ok(None);
     }
-    let through: Option<i64> = messages::table
+    let through: Option<(i64, i32)> = messages::table
         .find(task.through)
         .filter(messages::chat_id.eq(task.chat_id))
         .filter(messages::active)
-        .select(messages::sequence)
+        .select((messages::sequence, octet_length(messages::content)))
         .first(&mut connection)
         .await
         .optional()?;
-    let Some(through_sequence) = through else {
+    let Some((through_sequence, through_octets)) = through else {
         return Ok(None);
     };
     let before = newest_for(&mut connection, task.chat_id, i64::MAX).await?;
@@ -287,6 +290,7 @@ async fn gather(app: &App, task: &Task) -> Result<Option<Matter>> {
         before,
         lines,
         through_sequence,
+        through_octets,
     }))
 }
 
@@ -328,7 +332,13 @@ fn checked(said: &str) -> Result<String, Trouble> {
 }
 
 /// Stores a summary, unless what it covers was cleared meanwhile.
-async fn store(app: &App, task: &Task, through_sequence: i64, minutes: &str, said: &Said) -> Result<()> {
+async fn store(
+    app: &App,
+    task: &Task,
+    (through_sequence, through_octets): (i64, i32),
+    minutes: &str,
+    said: &Said,
+) -> Result<()> {
     let mut connection = app.connection().await?;
     connection
         .transaction(async |connection| {
@@ -350,6 +360,7 @@ async fn store(app: &App, task: &Task, through_sequence: i64, minutes: &str, sai
                 chat_summaries::chat_id.eq(task.chat_id),
                 chat_summaries::through_message_id.eq(task.through),
                 chat_summaries::through_sequence.eq(through_sequence),
+                chat_summaries::through_octets.eq(through_octets),
                 chat_summaries::content.eq(minutes),
                 chat_summaries::tokens.eq(i32::try_from(tokens::count(minutes)).unwrap_or(i32::MAX)),
                 chat_summaries::provider.eq(said.provider.name()),

@@ -1,16 +1,17 @@
 //! Summaries: what models are shown of a long conversation in the place of its beginning.
 //!
 //! A summary covers a message and all before it in its branch, and goes on from the one before it. The messages stay as
-//! they are: a summary can be put aside and brought back, and one that goes through a branch that is not shown is not
-//! used. They go with what they cover, when a history is cleared.
+//! they are: a summary can be put aside and brought back, and one that goes through a branch that is not shown, or ends
+//! with an answer that was gone on with since, is not used. They go with what they cover, when a history is cleared.
 
 mod make;
 
 use std::collections::HashMap;
 
 use chrono::{DateTime, Utc};
+use diesel::define_sql_function;
 use diesel::prelude::*;
-use diesel::sql_types::{Array, BigInt, Uuid as SqlUuid};
+use diesel::sql_types::{Array, BigInt, Text, Uuid as SqlUuid};
 use diesel_async::{AsyncConnection, RunQueryDsl};
 
 pub use make::{KIND, call_for, request, summarize};
@@ -69,13 +70,19 @@ pub async fn newest_for(connection: &mut Connection, chat_id: ChatId, before: i6
         .optional()
 }
 
-/// The summaries of a chat whose last message is on the branch that is shown.
+/// The summaries of a chat whose last message is on the branch that is shown, and says no more than it did.
 #[diesel::dsl::auto_type(no_type_alias)]
 fn on_branch(chat_id: ChatId) -> _ {
     chat_summaries::table
         .inner_join(messages::table)
         .filter(chat_summaries::chat_id.eq(chat_id))
         .filter(messages::active)
+        .filter(octet_length(messages::content).le(chat_summaries::through_octets))
+}
+
+define_sql_function! {
+    /// The length of a text in bytes.
+    fn octet_length(text: Text) -> Integer;
 }
 
 /// The newest summaries of each of these chats, those that go furthest first, in one query.

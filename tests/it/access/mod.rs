@@ -58,8 +58,8 @@ async fn furnish(client: &Client) -> Room {
 
 /// A summary of that chat, which nobody had to wait for.
 async fn summarised(app: &TestApp, room: &Room) -> String {
-    let summary = "INSERT INTO chat_summaries (id, chat_id, through_message_id, through_sequence, content, tokens, provider, model) \
-        SELECT gen_random_uuid(), chat_id, id, sequence, 'Somebody went there.', 4, 'scripted', 'scripted' FROM messages \
+    let summary = "INSERT INTO chat_summaries (id, chat_id, through_message_id, through_sequence, through_octets, content, tokens, provider, model) \
+        SELECT gen_random_uuid(), chat_id, id, sequence, octet_length(content), 'Somebody went there.', 4, 'scripted', 'scripted' FROM messages \
         WHERE id = $1::text::uuid RETURNING replace(id::text, '-', '')";
     let sql = app.sql().await;
     let row = sql.query_one(summary, &[&uuid(&room.answer)]).await.expect("a summary");

@@ -2,7 +2,8 @@
 
 use serde_json::{Value, json};
 
-use super::{ECHO, contents, summaries, watch};
+use super::{ECHO, contents, summaries, summarised, watch};
+use crate::generation::ended;
 use crate::harness::app::{Client, TestApp, new_key};
 use crate::titles::answered;
 
@@ -81,4 +82,30 @@ async fn the_model_is_told_what_the_person_wants_it_to_know() {
         [("user".to_owned(), "Hello".to_owned())],
         "others are told nothing of it"
     );
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn what_an_answer_says_behind_its_summary_is_shown() {
+    let app = TestApp::start().await;
+    let ada = app.user("ada").await;
+    let chat = ada.chat("scripted:words=3,first=0,delay=0,finish=length").await;
+    let first = ada.send(&chat, "Tell me").await;
+    let before = ended(&ada, &first).await["text"].take();
+    summarised(&ada, &chat).await;
+    let input = json!({ "generationId": first, "idempotencyKey": new_key() });
+    let going_on = ada.mutate("continueGeneration", input, "generation { id }").await;
+    let second = going_on["generation"]["id"].as_str().expect("an id");
+    let after = ended(&ada, second).await["text"].take();
+    let text = |value: &Value| value.as_str().expect("a text").to_owned();
+    assert!(text(&after).len() > text(&before).len(), "{before} {after}");
+    summarised(&ada, &chat).await;
+    let whole = contents(&ada, &chat).await[0].clone();
+    assert!(whole.contains("about:You"), "the new one covers both parts: {whole}");
+
+    let newest = summaries(&ada, &chat).await[0]["id"].clone();
+    ada.mutate("revertSummary", json!({ "summaryId": newest }), "").await;
+    let turns = shown(&ada, &chat, "And now?").await;
+    let expected = [("user", "Tell me"), ("assistant", &text(&after)), ("user", "And now?")];
+    let expected = expected.map(|(role, text)| (role.to_owned(), text.to_owned()));
+    assert_eq!(turns, expected, "the old one does not stand for it");
 }

@@ -2,7 +2,7 @@
 
 use serde_json::{Value, json};
 
-use super::{House, plain_chat, spent};
+use super::{House, KEY, plain_chat, spent};
 use crate::generation::{soon, upto};
 use crate::harness::app::{Client, new_key};
 use crate::harness::upstream::{Gate, Reply};
@@ -107,4 +107,48 @@ async fn a_budget_has_to_pay_for_every_lane() {
     assert_eq!(refused["errors"][0]["code"], "BUDGET_EXCEEDED", "{refused}");
     assert_eq!(house.rows().await, [""; 0], "none is asked then");
     assert_eq!(house.upstream.requests().len(), 0);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_substitute_waits_for_both_budgets_before_it_holds_one() {
+    let house = House::priced(None).await;
+    let ada = house.app.user("ada").await;
+    house.allow(&ada, "1").await;
+    ada.mutate("setBudget", json!({ "limitUsd": "1" }), "budget { scope }")
+        .await;
+    let key =
+        json!({ "provider": "OPENAI_COMPATIBLE", "baseUrl": house.upstream.url(), "secret": KEY, "verify": false });
+    let payload = ada.mutate("setApiKey", key, "apiKey { id }").await;
+    assert_eq!(payload["errors"], json!([]), "{payload}");
+    let prices =
+        json!({ "provider": "OPENAI_COMPATIBLE", "model": "other-model", "prices": { "input": "1", "output": "10" } });
+    house.admin.mutate("setModel", prices, "model { name }").await;
+    let chat = plain_chat(&ada).await;
+    house.upstream.script([
+        Reply::error(401, "invalid_request_error", "invalid_api_key", "no"),
+        Reply::stream().word("Yes").finish("stop").usage(6, 1).done(),
+    ]);
+    let sql = house.app.sql().await;
+    let lock = |scope: &str, how: &str| format!("SELECT FROM budgets WHERE scope = '{scope}' FOR NO KEY UPDATE {how}");
+    let locked = format!("BEGIN; {}", lock("OWN_KEYS", ""));
+    sql.batch_execute(&locked).await.expect("a lock");
+    let lanes = [("OPENAI", "house-model"), ("OPENAI_COMPATIBLE", "other-model")];
+    let lanes = lanes.map(|(provider, model)| json!({ "provider": provider, "model": model }));
+    let reply = json!({ "mode": "FALLBACK", "lanes": lanes });
+    let input = json!({ "chatId": chat, "content": "Hello", "idempotencyKey": new_key(), "reply": reply });
+    let payload = ada.mutate("sendMessage", input, "generations { id }").await;
+    let generation = generations(&payload).remove(0);
+    let waits =
+        "SELECT count(*) > 0 FROM pg_stat_activity WHERE datname = current_database() AND wait_event_type = 'Lock'";
+    let waiting = async {
+        while !sql.query_one(waits, &[]).await.expect("a row").get::<_, bool>(0) {
+            tokio::task::yield_now().await;
+        }
+    };
+    soon(waiting).await;
+    // The one that has failed is charged to this one.
+    let other = sql.batch_execute(&lock("SERVER_KEY", "NOWAIT")).await;
+    other.expect("nobody holds it while they wait for the other");
+    sql.batch_execute("COMMIT").await.expect("an end");
+    assert_eq!(soon(spent(&ada, &generation)).await["text"], "Yes");
 }

@@ -1,0 +1,1 @@
+ALTER TABLE chat_summaries DROP COLUMN through_octets;
