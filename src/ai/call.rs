@@ -103,7 +103,7 @@ pub(super) async fn get(call: &Call, most: usize) -> Result<serde_json::Value, F
     let asked = async {
         let (response, ..) = send(call, None).await.map_err(|setback| setback.failure)?;
         let body = head(response, most).await;
-        serde_json::from_slice(&body).map_err(|_| nonsense("something else than a list of models"))
+        serde_json::from_slice(&body).map_err(|_| nonsense("something else than JSON"))
     };
     let patience = call.limits.first_byte;
     timeout(patience, asked)
@@ -346,7 +346,8 @@ fn not_sent(error: &reqwest::Error) -> Setback {
 
 /// The provider's name for the call, unless it looks like anything else.
 fn request_id(headers: &HeaderMap, secret: Option<&SecretString>) -> Option<String> {
-    let names = ["x-request-id", "request-id", "x-generation-id"];
+    // OpenRouter's own name first: by that it tells what the call has cost.
+    let names = ["x-generation-id", "x-request-id", "request-id"];
     let value = names.iter().find_map(|name| headers.get(*name))?;
     let value = value.to_str().ok()?;
     let plain = |c: char| c.is_ascii_alphanumeric() || matches!(c, '-' | '_' | '.' | ':');

@@ -15,15 +15,17 @@ use reqwest::{dns::Resolve, redirect};
 use url::{Host, Url};
 
 use super::{
-    Answer, Endpoint, Failure, FailureKind, Format, Provider, Reach, Request,
+    Answer, Endpoint, Failure, FailureKind, Format, Provider, Reach, Request, Usage,
     call::{self, Call, Question},
     guard::{Permit, PublicOnly, System},
     models::{self, Offered},
-    scripted, wire,
+    scripted, usage, wire,
 };
 
 /// How much of a list of models is read; OpenRouter's is the longest.
 const MODELS: usize = 4 * 1024 * 1024;
+/// How much of a bill is read.
+const BILL: usize = 64 * 1024;
 
 /// How long to wait and how much to take.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -188,6 +190,24 @@ impl Client {
         }
         let (call, format, _) = self.call(endpoint)?;
         models::read(format, &call::get(&call, MODELS).await?)
+    }
+
+    /// What the provider has charged for a call, asked for afterwards; none while it does not know, or when it never heard
+    /// of it. OpenRouter alone tells that.
+    ///
+    /// # Errors
+    /// Why the provider does not tell.
+    pub async fn billed(&self, endpoint: &Endpoint, request_id: &str) -> Result<Option<Usage>, Failure> {
+        if endpoint.provider != Provider::OpenRouter {
+            return Err(Failure::new(FailureKind::InvalidRequest, "the provider sends no bills"));
+        }
+        let (mut call, _, root) = self.call(endpoint)?;
+        call.url = wire::bill_url(&root, request_id);
+        match call::get(&call, BILL).await {
+            Ok(said) => Ok(usage::billed(&said)),
+            Err(failure) if failure.http_status == Some(404) => Ok(None),
+            Err(failure) => Err(failure),
+        }
     }
 
     fn question(&self, endpoint: &Endpoint, request: &Request) -> Result<(Call, Question), Failure> {

@@ -97,6 +97,14 @@ impl Endpoint {
     pub fn format(&self) -> Option<Format> {
         self.format.or_else(|| self.provider.usual_format())
     }
+
+    /// Whether what a model has signed goes back there with its turn.
+    pub fn replays(&self) -> bool {
+        match self.format() {
+            Some(Format::ChatCompletions) => self.provider == Provider::OpenRouter,
+            format => format.is_some_and(Format::replays),
+        }
+    }
 }
 
 /// Prints no key, and of the address only its origin: paths and user info have held keys before.

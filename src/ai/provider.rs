@@ -138,8 +138,8 @@ impl Format {
         Self::OllamaChat,
     ];
 
-    /// Whether it has turns of the model that go back as they came.
-    pub fn replays(self) -> bool {
+    /// Whether it has turns of the model that go back as they came, at every provider that speaks it.
+    pub(super) fn replays(self) -> bool {
         matches!(self, Self::Responses | Self::AnthropicMessages | Self::GeminiGenerate)
     }
 

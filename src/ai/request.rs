@@ -15,10 +15,12 @@ pub struct Request {
     pub tools: Vec<Tool>,
     /// How freely to choose words; `None` leaves it to the provider.
     pub temperature: Option<f32>,
-    /// Where to stop the model; `None` leaves it to the provider.
+    /// Where to stop the model, its thinking included; `None` leaves it to the provider.
     pub max_output_tokens: Option<u32>,
     /// How much to think first, which is then shown as far as the provider shows it; `None` leaves it to the provider.
     pub effort: Option<Effort>,
+    /// How much the model takes, question and answer together, where that is known.
+    pub context_window: Option<u32>,
     /// What is the same for requests that begin alike, such as the chat's id: a hint for the provider's cache.
     pub cache_key: Option<String>,
     /// The turns up to this index will be sent again as they are: a hint for the provider's cache.
@@ -43,6 +45,15 @@ impl Effort {
             Self::Low => "low",
             Self::Medium => "medium",
             Self::High => "high",
+        }
+    }
+
+    /// How many tokens the thinking may take.
+    pub fn tokens(self) -> u32 {
+        match self {
+            Self::Low => 2048,
+            Self::Medium => 6144,
+            Self::High => 12_288,
         }
     }
 }

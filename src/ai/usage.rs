@@ -34,9 +34,37 @@ pub(super) fn cost(raw: &Value) -> Option<u64> {
         Some(true) => dollars("/cost_details/upstream_inference_cost").unwrap_or_default(),
         _ => 0.0,
     };
-    let micro = ((own + behind) * 1e6).round();
     // 0 is what they say who do not know.
-    if !(1.0..1e12).contains(&micro) {
+    micro(own + behind).filter(|micro| *micro > 0)
+}
+
+/// What OpenRouter says of a call afterwards, counted by the provider behind it; none while it does not know. Here nothing
+/// is nothing.
+pub(super) fn billed(said: &Value) -> Option<Usage> {
+    let data = said.get("data")?;
+    let count = |names: [&str; 2]| names.iter().find_map(|name| data.get(*name)?.as_u64());
+    let dollars = |name: &str| data.get(name).and_then(Value::as_f64);
+    let behind = match data.get("is_byok").and_then(Value::as_bool) {
+        Some(true) => dollars("upstream_inference_cost").unwrap_or_default(),
+        _ => 0.0,
+    };
+    let input = sane(Some(count(["native_tokens_prompt", "tokens_prompt"])?));
+    let output = sane(count(["native_tokens_completion", "tokens_completion"]));
+    Some(Usage {
+        input_tokens: input,
+        cached_input_tokens: sane(count(["native_tokens_cached", "tokens_cached"])).min(input),
+        cache_write_tokens: 0,
+        output_tokens: output,
+        reasoning_tokens: sane(count(["native_tokens_reasoning", "tokens_reasoning"])).min(output),
+        cost_micro_usd: Some(micro(dollars("total_cost")? + behind)?),
+        raw: figures(data),
+    })
+}
+
+/// Dollars as whole millionths, as far as that is an amount of money.
+fn micro(dollars: f64) -> Option<u64> {
+    let micro = (dollars * 1e6).round();
+    if !(0.0..1e12).contains(&micro) {
         return None;
     }
     #[expect(

@@ -133,6 +133,13 @@ pub(super) fn proof_url(provider: Provider, format: Format, root: &Url) -> Url {
     }
 }
 
+/// Where OpenRouter tells what a call has cost.
+pub(super) fn bill_url(root: &Url, request_id: &str) -> Url {
+    let mut url = below(root, &["generation"]);
+    url.query_pairs_mut().append_pair("id", request_id);
+    url
+}
+
 /// A path below the base; its own path and query stay.
 pub(super) fn below(base: &Url, path: &[&str]) -> Url {
     let mut url = base.clone();

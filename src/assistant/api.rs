@@ -3,7 +3,7 @@
 use async_graphql::{Context, InputObject, MaybeUndefined, Object, SimpleObject};
 use chrono::{DateTime, Utc};
 
-use super::assistant::{self, Assistant, Visibility};
+use super::assistant::{self, Assistant, ReasoningEffort, Visibility};
 use super::change::{self, AssistantChange};
 use crate::account::api::load_user;
 use crate::account::user::User;
@@ -97,6 +97,11 @@ impl Assistant {
         self.open(context)?.max_output_tokens
     }
 
+    /// How much its model thinks before it answers; null leaves it to the provider.
+    async fn reasoning_effort(&self, context: &Context<'_>) -> Option<ReasoningEffort> {
+        self.open(context)?.reasoning_effort
+    }
+
     /// Who made it; null for the server's own, and when it is not available.
     async fn owner(&self, context: &Context<'_>) -> Result<Option<User>> {
         match self.open(context).and_then(|open| open.owner_id) {
@@ -139,6 +144,9 @@ pub struct CreateAssistantInput {
     temperature: Option<f64>,
     /// How long an answer may get, in tokens; without it, as the provider likes.
     max_output_tokens: Option<i32>,
+    /// How much its model thinks before it answers; without it, as the provider likes. Models that are known not to think
+    /// are not asked to. The thoughts come on top of `maxOutputTokens`, and are shown as far as the provider shows them.
+    reasoning_effort: Option<ReasoningEffort>,
     /// A picture: an https address, or a path on this server.
     avatar_url: Option<String>,
     /// Who can use it.
@@ -179,6 +187,9 @@ pub struct UpdateAssistantInput {
     /// How long an answer may get, in tokens; null for as the provider likes.
     #[graphql(default)]
     max_output_tokens: MaybeUndefined<i32>,
+    /// How much its model thinks before it answers; null for as the provider likes.
+    #[graphql(default)]
+    reasoning_effort: MaybeUndefined<ReasoningEffort>,
     /// A picture: an https address, or a path on this server; null for none.
     #[graphql(default)]
     avatar_url: MaybeUndefined<String>,
@@ -232,6 +243,7 @@ impl AssistantMutation {
             model: Some(input.model),
             temperature: Some(input.temperature),
             max_output_tokens: Some(input.max_output_tokens),
+            reasoning_effort: Some(input.reasoning_effort),
             avatar_url: Some(input.avatar_url),
             visibility: Some(input.visibility),
         };
@@ -256,6 +268,7 @@ impl AssistantMutation {
             model: input.model.into(),
             temperature: input.temperature.into(),
             max_output_tokens: input.max_output_tokens.into(),
+            reasoning_effort: input.reasoning_effort.into(),
             avatar_url: input.avatar_url.into(),
             visibility: input.visibility,
         };

@@ -9,7 +9,7 @@ use diesel::sql_types::{Bool, Nullable, Uuid as SqlUuid};
 use diesel_async::RunQueryDsl;
 use uuid::Uuid;
 
-use crate::ai::Provider;
+use crate::ai::{Effort, Provider};
 use crate::db::schema::{assistants, chat_assistants};
 use crate::db::{Connection, prepared, text_enum};
 use crate::id::{AssistantId, ChatId, UserId};
@@ -22,6 +22,28 @@ text_enum! {
         Private = "PRIVATE",
         /// Everybody on this server.
         Shared = "SHARED",
+    }
+}
+
+text_enum! {
+    /// How much a model thinks before it answers.
+    ReasoningEffort {
+        /// A little: about 2000 tokens.
+        Low = "LOW",
+        /// Some: about 6000 tokens.
+        Medium = "MEDIUM",
+        /// Much: about 12000 tokens.
+        High = "HIGH",
+    }
+}
+
+impl From<ReasoningEffort> for Effort {
+    fn from(effort: ReasoningEffort) -> Self {
+        match effort {
+            ReasoningEffort::Low => Effort::Low,
+            ReasoningEffort::Medium => Effort::Medium,
+            ReasoningEffort::High => Effort::High,
+        }
     }
 }
 
@@ -49,6 +71,8 @@ pub struct Assistant {
     pub temperature: Option<f64>,
     /// How long an answer may get.
     pub max_output_tokens: Option<i32>,
+    /// How much it thinks first.
+    pub reasoning_effort: Option<ReasoningEffort>,
     /// A picture.
     pub avatar_url: Option<String>,
     /// Who can use it.
@@ -185,7 +209,7 @@ pub async fn chosen_for(connection: &mut Connection, chats: &[ChatId]) -> QueryR
 /// When Postgres fails.
 pub async fn of_chat(mut connection: &Connection, chat_id: ChatId, user_id: UserId) -> QueryResult<Vec<Assistant>> {
     // The default one comes along, last, so that one statement does it.
-    let query = "SELECT assistants.id, assistants.owner_id, assistants.display_name, assistants.public_name, assistants.description, assistants.instructions, assistants.provider, assistants.model, assistants.temperature, assistants.max_output_tokens, assistants.avatar_url, assistants.visibility, assistants.version, assistants.created_at, assistants.updated_at, assistants.deleted_at FROM (SELECT assistant_id, position FROM chat_assistants WHERE chat_id = $1 \
+    let query = "SELECT assistants.id, assistants.owner_id, assistants.display_name, assistants.public_name, assistants.description, assistants.instructions, assistants.provider, assistants.model, assistants.temperature, assistants.max_output_tokens, assistants.reasoning_effort, assistants.avatar_url, assistants.visibility, assistants.version, assistants.created_at, assistants.updated_at, assistants.deleted_at FROM (SELECT assistant_id, position FROM chat_assistants WHERE chat_id = $1 \
           UNION ALL SELECT $3, 32767) AS chosen JOIN assistants ON assistants.id = chosen.assistant_id \
         WHERE deleted_at IS NULL AND (owner_id IS NULL OR owner_id = $2 OR visibility = 'SHARED') ORDER BY chosen.position";
     let mut found: Vec<Assistant> = prepared(

@@ -6,7 +6,7 @@ use diesel_async::{AsyncConnection, RunQueryDsl};
 use serde_json::json;
 use url::Url;
 
-use super::assistant::Visibility;
+use super::assistant::{ReasoningEffort, Visibility};
 use super::{Assistant, event, model};
 use crate::account::audit::{self, Actor};
 use crate::account::user::Role;
@@ -40,6 +40,8 @@ pub struct AssistantChange {
     pub temperature: Option<Option<f64>>,
     /// How long an answer may get.
     pub max_output_tokens: Option<Option<i32>>,
+    /// How much it thinks first.
+    pub reasoning_effort: Option<Option<ReasoningEffort>>,
     /// A picture.
     pub avatar_url: Option<Option<String>>,
     /// Who can use it.
@@ -57,6 +59,7 @@ struct Columns {
     model: Option<Option<String>>,
     temperature: Option<Option<f64>>,
     max_output_tokens: Option<Option<i32>>,
+    reasoning_effort: Option<Option<ReasoningEffort>>,
     avatar_url: Option<Option<String>>,
     visibility: Option<Visibility>,
 }
@@ -94,6 +97,7 @@ impl AssistantChange {
             max_output_tokens: self
                 .max_output_tokens
                 .map(|value| kept(&mut errors, value.map(checked_length).transpose()).flatten()),
+            reasoning_effort: self.reasoning_effort,
             avatar_url: self.avatar_url.map(|url| {
                 let url = url.filter(|url| !url.trim().is_empty())?;
                 kept(&mut errors, checked_avatar(url.trim()))

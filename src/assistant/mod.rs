@@ -13,4 +13,4 @@ pub mod change;
 pub mod event;
 pub mod model;
 
-pub use assistant::{Assistant, Visibility};
+pub use assistant::{Assistant, ReasoningEffort, Visibility};

@@ -2,6 +2,7 @@
 
 use super::chat::Chat;
 use super::reply::payer::Wish;
+use crate::ai::Effort;
 use crate::assistant::Assistant;
 use crate::id::AssistantId;
 
@@ -14,6 +15,8 @@ pub struct Manner {
     pub temperature: Option<f32>,
     /// How long the answer may get.
     pub max_output_tokens: Option<u32>,
+    /// How much it thinks first.
+    pub effort: Option<Effort>,
 }
 
 impl Manner {
@@ -25,6 +28,7 @@ impl Manner {
             instructions: assistant.instructions.clone(),
             temperature,
             max_output_tokens: assistant.max_output_tokens.and_then(|most| most.try_into().ok()),
+            effort: assistant.reasoning_effort.map(Into::into),
         }
     }
 }

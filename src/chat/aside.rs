@@ -71,8 +71,8 @@ pub struct Said {
 /// # Errors
 /// Why there is none, and whether it is worth another try.
 pub async fn ask(app: &App, aside: Aside) -> Result<Said, Trouble> {
-    let mut connection = app.connection().await?;
-    let payer = payer::resolve(&mut connection, app, aside.user_id, aside.wish).await?;
+    let connection = app.connection().await?;
+    let payer = payer::resolve(&connection, app, aside.user_id, aside.wish).await?;
     drop(connection);
     let Payer {
         endpoint,

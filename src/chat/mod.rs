@@ -4,6 +4,7 @@ pub mod answering;
 pub mod api;
 pub mod aside;
 pub mod ask;
+pub mod bill;
 pub mod branch;
 pub mod builtin;
 pub mod change;

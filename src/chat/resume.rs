@@ -28,7 +28,7 @@ use crate::id::{GenerationId, UserId};
 pub async fn go_on(app: &App, user_id: UserId, id: GenerationId, idempotency_key: &str) -> Result<Sent> {
     let claim = Claim::new(user_id, idempotency_key, &serde_json::json!(["continue", id.0]))?;
     let mut connection = app.connection().await?;
-    if let Some(first) = claim.first_result(&mut connection).await? {
+    if let Some(first) = claim.first_result(&connection).await? {
         return Ok(first);
     }
     admit(app, user_id)?;
@@ -36,7 +36,7 @@ pub async fn go_on(app: &App, user_id: UserId, id: GenerationId, idempotency_key
     let message = message::find_many_visible(&mut connection, user_id, &[old.message_id]).await?;
     let assistant_id = message.values().next().and_then(|message| message.assistant_id);
     let lane = Lane::again(&mut connection, app, user_id, &old, assistant_id).await?;
-    let chat = Membership::of(&mut connection, user_id, old.chat_id)
+    let chat = Membership::of(&connection, user_id, old.chat_id)
         .await?
         .ok_or_else(not_found)?
         .chat;

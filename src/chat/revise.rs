@@ -100,13 +100,13 @@ async fn revise(
 ) -> Result<Sent> {
     let user_id = claim.user_id;
     let mut connection = app.connection().await?;
-    if let Some(first) = claim.first_result(&mut connection).await? {
+    if let Some(first) = claim.first_result(&connection).await? {
         return Ok(first);
     }
     admit(app, user_id)?;
     let message = visible(&mut connection, user_id, id).await?;
     check(&message)?;
-    let chat = Membership::of(&mut connection, user_id, message.chat_id)
+    let chat = Membership::of(&connection, user_id, message.chat_id)
         .await?
         .ok_or_else(not_found)?
         .chat;

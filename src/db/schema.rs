@@ -87,6 +87,8 @@ diesel::table! {
         updated_at -> Timestamptz,
         /// Since when it is gone but for its name on what it wrote.
         deleted_at -> Nullable<Timestamptz>,
+        /// How much it thinks before it answers; null leaves it to the provider.
+        reasoning_effort -> Nullable<Text>,
     }
 }
 

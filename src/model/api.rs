@@ -59,7 +59,7 @@ impl Model {
 
     /// Whether it thinks before it answers.
     async fn reasoning(&self) -> bool {
-        self.0.reasoning
+        self.0.reasoning.unwrap_or(false)
     }
 
     /// Which of its provider's APIs it speaks.

@@ -1,7 +1,7 @@
 //! What there is to know of a model.
 
 use super::price::Tariff;
-use crate::ai::Provider;
+use crate::ai::{Format, Provider};
 use crate::db::text_enum;
 
 text_enum! {
@@ -96,8 +96,8 @@ pub struct ModelInfo {
     pub input_modalities: Vec<Modality>,
     /// Whether it can call tools.
     pub tools: bool,
-    /// Whether it thinks before it answers.
-    pub reasoning: bool,
+    /// Whether it thinks before it answers; none when nobody knows.
+    pub reasoning: Option<bool>,
     /// Which API it speaks.
     pub mode: ModelMode,
     /// What it costs; none when nobody knows, which is not the same as nothing.
@@ -121,12 +121,17 @@ impl ModelInfo {
             max_output_tokens: facts.max_output_tokens.and_then(count),
             input_modalities: facts.input_modalities.unwrap_or_else(|| vec![Modality::Text]),
             tools: facts.tools.unwrap_or(false),
-            reasoning: facts.reasoning.unwrap_or(false),
+            reasoning: facts.reasoning,
             mode: facts.mode.unwrap_or(ModelMode::Chat),
             tariff,
             price_version,
             source,
         }
+    }
+
+    /// The format that it has to be asked in where nobody says otherwise; none for its provider's usual one.
+    pub fn format(&self) -> Option<Format> {
+        (self.provider == Provider::OpenAi && self.mode == ModelMode::Responses).then_some(Format::Responses)
     }
 
     /// Whether it reads pictures.

@@ -131,7 +131,8 @@ fn entry(name: &str, value: &RawValue) -> Result<Option<Entry>, String> {
             max_output_tokens: tokens(&fields, "max_output_tokens")?,
             input_modalities: Some(reads),
             tools: flag("supports_function_calling")?,
-            reasoning: flag("supports_reasoning")?,
+            // These files say so of every model that does.
+            reasoning: Some(flag("supports_reasoning")? == Some(true)),
             mode: Some(mode),
             priced: None,
         },

@@ -7,6 +7,7 @@ use diesel_async::RunQueryDsl;
 use uuid::Uuid;
 
 use super::budget::{self, Budget};
+use super::reconcile;
 use super::tab::{Entry, Figures, Tab};
 use super::terms::{Asker, AttemptOutcome, CostState, KeySource, Purpose};
 use crate::db::schema::attempts;
@@ -155,6 +156,8 @@ pub async fn settle(connection: &mut Connection, tab: &Tab) -> Result<()> {
     }
     for entry in ended {
         let Some(end) = entry.end else { continue };
+        let figures = entry.figures();
+        let owed = reconcile::is_owed(entry.terms.provider, entry.request_id.as_deref(), &figures);
         let last = Settlement {
             id: entry.id,
             first_token_at: entry.first_token_at,
@@ -163,9 +166,12 @@ pub async fn settle(connection: &mut Connection, tab: &Tab) -> Result<()> {
             error_code: end.error.map(|kind| kind.name().to_uppercase()),
             request_id: entry.request_id.clone(),
             raw_usage: entry.raw_usage(),
-            figures: entry.figures(),
+            figures,
         };
         store(connection, last).await?;
+        if owed {
+            reconcile::call_for(connection, entry.id, end.at).await?;
+        }
     }
     Ok(())
 }

@@ -13,13 +13,16 @@
 //! An attempt that was opened is always settled: by the task that made it, by whoever recovers the answer of a dead
 //! process, or by the sweep when the answer was removed before. Settling twice changes nothing.
 //!
+//! What a provider did not tell at the end it may tell later ([`reconcile`]): then its figures take the place of ours.
+//!
 //! Locks are taken in one order: chat, generation, attempt, budget. In reading order: [`terms`], [`tab`], [`ledger`],
-//! [`budget`], [`recover`]; [`aside`] for what is asked in the background; [`report`]; [`api`].
+//! [`budget`], [`recover`], [`reconcile`]; [`aside`] for what is asked in the background; [`report`]; [`api`].
 
 pub mod api;
 pub mod aside;
 pub mod budget;
 pub mod ledger;
+pub mod reconcile;
 pub mod recover;
 pub mod report;
 pub mod tab;

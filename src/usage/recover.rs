@@ -6,6 +6,7 @@ use diesel_async::{AsyncConnection, RunQueryDsl};
 use uuid::Uuid;
 
 use super::ledger::{self, Settlement};
+use super::reconcile;
 use super::tab::Figures;
 use super::terms::{AttemptOutcome, CostState, KeySource, Terms};
 use crate::ai::{FailureKind, tokens};
@@ -26,6 +27,7 @@ struct Row {
     provider: String,
     model: String,
     key_source: KeySource,
+    provider_request_id: Option<String>,
     first_token_at: Option<DateTime<Utc>>,
     ended_at: Option<DateTime<Utc>>,
     input_tokens: i64,
@@ -109,6 +111,15 @@ pub async fn recover(
         .select(Row::as_select())
         .load(connection)
         .await?;
+    let named: Option<Option<String>> = generations::table
+        .find(generation_id)
+        .select(generations::provider_request_id)
+        .first(connection)
+        .await
+        .optional()?;
+    // The name of a step that is settled is not that of the next.
+    let settled = |name: &String| rows.iter().any(|row| row.provider_request_id.as_ref() == Some(name));
+    let mut name = named.flatten().filter(|name| !settled(name));
     let thought = i64::from(tokens::count(reasoning));
     let wrote = i64::from(tokens::count(text).saturating_sub(settled));
     let known: Figures = Figures::sum(rows.iter().filter(|row| row.ended_at.is_some()).map(Row::figures));
@@ -125,7 +136,18 @@ pub async fn recover(
         let figures = row.counted(models, output, thinking);
         (output, thinking) = (0, 0);
         all.push(figures.clone());
-        ledger::store(connection, row.interrupted(figures)).await?;
+        let end = Settlement {
+            request_id: name.take(),
+            ..row.interrupted(figures)
+        };
+        let ended_at = end.ended_at;
+        let provider = row.provider.parse().ok();
+        let owed =
+            provider.is_some_and(|provider| reconcile::is_owed(provider, end.request_id.as_deref(), &end.figures));
+        ledger::store(connection, end).await?;
+        if owed {
+            reconcile::call_for(connection, row.id, ended_at).await?;
+        }
     }
     Ok(Figures::sum(all.into_iter()))
 }

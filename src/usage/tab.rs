@@ -413,12 +413,11 @@ impl Figures {
             } else {
                 sum.price_version.clone()
             };
-            let state = if used(&sum) && sum.state == Some(CostState::Estimated) {
-                sum.state
-            } else if used(&next) || !used(&sum) {
-                next.state
-            } else {
-                sum.state
+            // Of two that count, the less sure one: it comes first in `CostState`.
+            let state = match (used(&sum), used(&next)) {
+                (true, true) => sum.state.min(next.state),
+                (true, false) => sum.state,
+                (false, _) => next.state,
             };
             Figures {
                 tokens: sum.tokens.plus(next.tokens),
@@ -431,7 +430,7 @@ impl Figures {
     }
 }
 
-fn told(usage: &Usage) -> Tokens {
+pub(super) fn told(usage: &Usage) -> Tokens {
     let count = |count: u64| i64::try_from(count).unwrap_or(i64::MAX);
     Tokens {
         input: count(usage.input_tokens),

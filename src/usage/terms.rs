@@ -51,7 +51,7 @@ text_enum! {
         Estimated = "ESTIMATED",
         /// Told by the provider.
         Reported = "REPORTED",
-        /// Compared with the provider's bill.
+        /// Told by the provider afterwards, as it has charged them: the answer's end was not heard.
         Reconciled = "RECONCILED",
     }
 }

@@ -100,7 +100,7 @@ impl Viewer {
 
     /// The provider keys that the person brought. The keys themselves are not shown.
     async fn api_keys(&self, context: &Context<'_>) -> Result<Vec<ApiKey>> {
-        let keys = key::list(&mut *context.app().connection().await?, self.user.id).await?;
+        let keys = key::list(&*context.app().connection().await?, self.user.id).await?;
         Ok(keys.into_iter().map(ApiKey).collect())
     }
 

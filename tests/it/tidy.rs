@@ -81,7 +81,7 @@ const MAY_IMPORT: [(&str, &[&str]); 25] = [
     ),
     (
         "usage",
-        &["account", "ai", "db", "error", "id", "model", "scalar", "vault"],
+        &["account", "ai", "db", "error", "id", "job", "model", "scalar", "vault"],
     ),
     (
         "model",

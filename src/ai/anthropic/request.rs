@@ -11,6 +11,10 @@ use crate::ai::{
 
 /// The longest answer where nobody says otherwise; the format wants a number, and every model since Claude 4 takes this.
 const LONGEST: u32 = 16_384;
+/// The least that may be thought, as the format has it.
+const LEAST_THINKING: u32 = 1024;
+/// What is left for the answer when the thinking has to be cut for it.
+const LEAST_ANSWER: u32 = 64;
 
 #[derive(Serialize)]
 struct Wire<'a> {
@@ -47,23 +51,25 @@ enum Block {
 /// Writes a request for a stream.
 pub(in crate::ai) fn write(base: &Url, request: &Request) -> serde_json::Result<Written> {
     let caches = request.cache_key.is_some() || request.cache_through.is_some();
-    let (thinking, output_config, budget) = match request.effort {
-        None => (None, None, 0),
+    let effort = request.effort.filter(|_| may_think(request));
+    let room = effort.map_or(0, Effort::tokens);
+    let longest = longest(&request.model).saturating_add(room);
+    let longest = request.max_output_tokens.unwrap_or(longest);
+    let (thinking, output_config) = match effort {
+        None => (None, None),
         Some(effort) if thinks_as_it_likes(&request.model) => (
             Some(json!({ "type": "adaptive", "display": "summarized" })),
             Some(json!({ "effort": effort.name() })),
-            budget(effort),
         ),
-        Some(effort) => {
-            let budget = budget(effort);
-            let thinking = json!({ "type": "enabled", "budget_tokens": budget });
-            (Some(thinking), None, budget)
+        Some(_) => {
+            let budget = room.min(longest.saturating_sub(LEAST_ANSWER));
+            let enabled = json!({ "type": "enabled", "budget_tokens": budget });
+            (Some(enabled).filter(|_| budget >= LEAST_THINKING), None)
         }
     };
-    let longest = request.max_output_tokens.unwrap_or_else(|| longest(&request.model));
     let body = serde_json::to_vec(&Wire {
         model: &request.model,
-        max_tokens: longest.saturating_add(budget),
+        max_tokens: longest,
         stream: true,
         system: system(&request.turns, caches),
         messages: messages(request),
@@ -90,11 +96,17 @@ fn longest(model: &str) -> u32 {
     }
 }
 
-fn budget(effort: Effort) -> u32 {
-    match effort {
-        Effort::Low => 2048,
-        Effort::Medium => 6144,
-        Effort::High => 12_288,
+/// Whether the turn may begin with thoughts: not one that was begun without any, be it an answer to be continued or one
+/// that waits for its tools.
+fn may_think(request: &Request) -> bool {
+    let mut last = request.turns.iter().rev().peekable();
+    let results = std::iter::from_fn(|| last.next_if(|turn| matches!(turn, Turn::ToolResult { .. }))).count();
+    match last.next() {
+        Some(Turn::Assistant { replay, .. }) if results > 0 => replay
+            .as_ref()
+            .is_some_and(|replay| replay.for_model(Format::AnthropicMessages, &request.model).is_some()),
+        Some(Turn::Assistant { .. }) => false,
+        _ => true,
     }
 }
 

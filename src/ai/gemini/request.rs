@@ -94,11 +94,7 @@ fn thinking(model: &str, effort: Option<Effort>) -> Option<Value> {
         .any(|m| model.contains(m));
     match effort {
         Some(effort) => {
-            thinking["thinkingBudget"] = json!(match effort {
-                Effort::Low => 1024,
-                Effort::Medium => 8192,
-                Effort::High => 24_576,
-            });
+            thinking["thinkingBudget"] = json!(effort.tokens());
             Some(thinking)
         }
         None => (thinks && speaks).then_some(thinking),

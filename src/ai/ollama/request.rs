@@ -5,9 +5,14 @@ use serde_json::{Value, json};
 use url::Url;
 
 use crate::ai::{
-    Request, Tool, ToolCall, Turn,
+    Request, Tool, ToolCall, Turn, tokens,
     wire::{Written, below},
 };
+
+/// The least that it is to hold.
+const LEAST: u32 = 8192;
+/// What is kept free for an answer whose length nobody limits.
+const ANSWER: u32 = 4096;
 
 #[derive(Serialize)]
 struct Wire<'a> {
@@ -17,7 +22,7 @@ struct Wire<'a> {
     #[serde(skip_serializing_if = "Vec::is_empty")]
     tools: Vec<Value>,
     #[serde(skip_serializing_if = "Option::is_none")]
-    think: Option<bool>,
+    think: Option<Value>,
     options: Value,
 }
 
@@ -30,18 +35,42 @@ pub(in crate::ai) fn write(base: &Url, request: &Request) -> serde_json::Result<
     if let Some(most) = request.max_output_tokens {
         options["num_predict"] = json!(most);
     }
+    options["num_ctx"] = json!(window(request));
     let body = serde_json::to_vec(&Wire {
         model: &request.model,
         messages: request.turns.iter().map(message).collect(),
         stream: true,
         tools: request.tools.iter().map(tool).collect(),
-        think: request.effort.map(|_| true),
+        think: request.effort.map(|effort| match request.model.contains("gpt-oss") {
+            true => json!(effort.name()),
+            // Others think or they do not.
+            false => json!(true),
+        }),
         options,
     })?;
     Ok(Written {
         url: below(base, &["api", "chat"]),
         body,
     })
+}
+
+/// How much of the conversation it is to hold. By itself it takes a few thousand tokens, and cuts silently what is more.
+/// It loads a model anew for every other number, so there are few of them.
+fn window(request: &Request) -> u32 {
+    let calls = |turn: &Turn| match turn {
+        Turn::Assistant { tool_calls, .. } => tool_calls.iter().map(|call| tokens::count(&call.arguments)).sum(),
+        _ => 0,
+    };
+    let turns = request.turns.iter();
+    let said: u32 = turns.map(|turn| tokens::count(turn.text()) + calls(turn) + 8).sum();
+    let tools = request.tools.iter().map(tool);
+    let offered: u32 = tools.map(|tool| tokens::count(&tool.to_string())).sum();
+    // The tokenizers of open models make up to a fifth more of the same text.
+    let asked = u64::from(said + offered) * 6 / 5;
+    let whole = asked + u64::from(request.max_output_tokens.unwrap_or(ANSWER));
+    let window = u32::try_from(whole).ok().and_then(u32::checked_next_power_of_two);
+    let window = window.unwrap_or(u32::MAX).max(LEAST);
+    request.context_window.map_or(window, |most| window.min(most))
 }
 
 fn message(turn: &Turn) -> Value {

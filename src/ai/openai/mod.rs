@@ -1,5 +1,6 @@
 //! The Chat Completions format: OpenAI's, and of everyone who imitates it.
 
+mod details;
 mod reading;
 mod request;
 

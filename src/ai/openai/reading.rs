@@ -3,6 +3,7 @@
 use serde::Deserialize;
 use serde_json::Value;
 
+use super::details::{self, Details};
 use crate::ai::{
     Failure, FinishReason, ToolCall,
     frames::Event,
@@ -38,6 +39,7 @@ struct Piece {
     refusal: Option<Content>,
     reasoning_content: Option<Content>,
     reasoning: Option<Content>,
+    reasoning_details: Option<Value>,
     tool_calls: Option<Vec<CallPiece>>,
 }
 
@@ -72,6 +74,7 @@ struct FunctionPiece {
 #[derive(Default)]
 pub(in crate::ai) struct Reading {
     calls: Vec<Call>,
+    details: Details,
 }
 
 /// A call of a tool, as far as it has come.
@@ -120,6 +123,9 @@ impl Grammar for Reading {
     }
 
     fn close(&mut self, told: &mut Telling) {
+        if let Some(details) = self.details.to_replay(!self.calls.is_empty()) {
+            told.replay(details);
+        }
         for call in self.calls.drain(..) {
             let id = match call.id.is_empty() {
                 true => format!("call_{}", told.calls()),
@@ -161,8 +167,15 @@ impl Reading {
     }
 
     fn piece(&mut self, piece: Piece, told: &mut Telling) {
-        // Some send both names with the same words.
-        each(piece.reasoning_content.or(piece.reasoning), told, Telling::think);
+        // Some send both names with the same words, and the same again in parts.
+        let details = details::pieces(piece.reasoning_details);
+        match piece.reasoning_content.or(piece.reasoning) {
+            None => details::texts(&details).for_each(|text| told.think(text.to_owned())),
+            reasoning => each(reasoning, told, Telling::think),
+        }
+        for detail in details {
+            self.details.add(detail, told);
+        }
         each(piece.content, told, Telling::say);
         each(piece.refusal, told, Telling::refuse);
         for call in piece.tool_calls.into_iter().flatten() {

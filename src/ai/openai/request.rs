@@ -1,11 +1,11 @@
 //! The request, from neutral words to the wire.
 
 use serde::Serialize;
-use serde_json::{Value, json};
+use serde_json::{Value, json, value::RawValue};
 use url::Url;
 
 use crate::ai::{
-    Provider, Request, Tool, ToolCall, Turn,
+    Format, Provider, Request, Tool, ToolCall, Turn,
     wire::{Written, below},
 };
 
@@ -39,6 +39,9 @@ struct Message<'a> {
     tool_calls: Vec<Value>,
     #[serde(skip_serializing_if = "Option::is_none")]
     tool_call_id: Option<&'a str>,
+    /// What OpenRouter told of the thinking before this turn; others do not know the word.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    reasoning_details: Option<Vec<Box<RawValue>>>,
 }
 
 #[derive(Serialize)]
@@ -59,19 +62,30 @@ pub(in crate::ai) fn write(provider: Provider, base: &Url, request: &Request) ->
     let effort = request.effort.map(|effort| effort.name());
     let (flat_effort, nested_effort) = match provider {
         Provider::OpenRouter => (None, effort.map(|effort| json!({ "effort": effort }))),
+        // It thinks there, or it does not.
+        Provider::Groq if request.model.contains("qwen") => (effort.map(|_| "default"), None),
         _ => (effort, None),
     };
+    // There, whoever thinks chooses words as the provider likes.
+    let fixed = provider == Provider::OpenAi && effort.is_some();
     let is_openai = base.host_str() == Some("api.openai.com");
     let body = serde_json::to_vec(&Wire {
         model: &request.model,
-        messages: request.turns.iter().map(message).collect(),
+        messages: request
+            .turns
+            .iter()
+            .map(|turn| Message {
+                reasoning_details: signed(provider, turn, &request.model),
+                ..message(turn)
+            })
+            .collect(),
         stream: true,
         stream_options: StreamOptions {
             include_usage: true,
             include_obfuscation: is_openai.then_some(false),
         },
         tools: request.tools.iter().map(tool).collect(),
-        temperature: request.temperature.filter(|t| t.is_finite()),
+        temperature: request.temperature.filter(|t| t.is_finite() && !fixed),
         max_completion_tokens: newer,
         max_tokens: older,
         reasoning_effort: flat_effort,
@@ -97,6 +111,17 @@ fn message(turn: &Turn) -> Message<'_> {
         content: (!text.is_empty() || tool_calls.is_empty()).then_some(text),
         tool_calls,
         tool_call_id,
+        reasoning_details: None,
+    }
+}
+
+/// What goes back with a turn as it came.
+fn signed(provider: Provider, turn: &Turn, model: &str) -> Option<Vec<Box<RawValue>>> {
+    match turn {
+        Turn::Assistant {
+            replay: Some(replay), ..
+        } if provider == Provider::OpenRouter => replay.for_model(Format::ChatCompletions, model),
+        _ => None,
     }
 }
 

@@ -53,9 +53,10 @@ pub(in crate::ai) fn write(base: &Url, request: &Request) -> serde_json::Result<
         input,
         stream: true,
         store: false,
-        include: reasons(&request.model).then_some(["reasoning.encrypted_content"]),
+        include: (effort.is_some() || reasons(&request.model)).then_some(["reasoning.encrypted_content"]),
         tools: request.tools.iter().map(tool).collect(),
-        temperature: request.temperature.filter(|t| t.is_finite()),
+        // Whoever thinks chooses words as the provider likes.
+        temperature: request.temperature.filter(|t| t.is_finite() && effort.is_none()),
         max_output_tokens: request.max_output_tokens,
         reasoning: effort.map(|effort| json!({ "effort": effort, "summary": "auto" })),
         prompt_cache_key: request.cache_key.as_deref().filter(|_| is_openai),

@@ -121,7 +121,7 @@ impl LanePlan {
         Long(self.0.input_tokens.into())
     }
 
-    /// The longest answer that would be asked for, in tokens; null where the provider decides.
+    /// The longest answer that would be asked for, in tokens, thoughts included; null where the provider decides.
     async fn max_output_tokens(&self) -> Option<Long> {
         self.0.request.max_output_tokens.map(|most| Long(most.into()))
     }

@@ -25,7 +25,7 @@ impl ChatQuery {
         #[graphql(desc = "Which chat.")] id: ChatId,
     ) -> Result<Option<Chat>> {
         let who = context.signed_in()?;
-        let membership = Membership::of(&mut *context.app().connection().await?, who.user_id, id).await?;
+        let membership = Membership::of(&*context.app().connection().await?, who.user_id, id).await?;
         Ok(membership.map(|membership| membership.chat))
     }
 

@@ -70,7 +70,7 @@ impl ChatSubscription {
         >,
     ) -> Result<impl Stream<Item = Result<Event>> + 'static> {
         let who = context.signed_in()?;
-        let membership = Membership::of(&mut *context.app().connection().await?, who.user_id, chat_id).await?;
+        let membership = Membership::of(&*context.app().connection().await?, who.user_id, chat_id).await?;
         // A chat that is gone can still be caught up with: its removal is in the log.
         if membership.is_none() && after.is_none() {
             return Err(Error::not_found(&["chatId"], "chat"));

@@ -16,7 +16,7 @@ use super::ask::Ask;
 use super::lane::Lane;
 use super::message::MessageRole;
 use super::recall::{Covering, recall};
-use crate::ai::{Request, Tool, Turn, tokens};
+use crate::ai::{Effort, Request, Tool, Turn, tokens};
 use crate::app::App;
 use crate::db::Connection;
 use crate::error::Result;
@@ -127,7 +127,12 @@ impl Material {
         let info = app.models().find(provider, &payer.model);
         let window = info.as_ref().and_then(|info| info.context_window);
         let longest = info.as_ref().and_then(|info| info.max_output_tokens);
-        let max_output_tokens = match (manner.max_output_tokens, longest) {
+        // Others than those that are known not to think may be asked to, as somebody wants it.
+        let knows_no_thinking = info.as_ref().is_some_and(|info| info.reasoning == Some(false));
+        let effort = manner.effort.filter(|_| !knows_no_thinking);
+        let thinking = effort.map_or(0, Effort::tokens);
+        let wanted = manner.max_output_tokens.map(|most| most.saturating_add(thinking));
+        let max_output_tokens = match (wanted, longest) {
             (Some(wanted), Some(longest)) => Some(wanted.min(longest)),
             (wanted, _) => wanted,
         };
@@ -193,10 +198,11 @@ impl Material {
                 turns,
                 temperature: manner.temperature,
                 max_output_tokens,
+                effort,
+                context_window: window,
                 tools,
                 cache_key: Some(self.chat_id.to_string()),
                 cache_through,
-                ..Request::default()
             },
             lane,
         }

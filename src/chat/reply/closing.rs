@@ -89,7 +89,7 @@ struct Final {
 /// What an answer came to, as its row keeps it.
 #[derive(AsChangeset)]
 #[diesel(table_name = generations)]
-pub(super) struct Spent {
+pub(in crate::chat) struct Spent {
     input_tokens: Option<i64>,
     cached_input_tokens: Option<i64>,
     output_tokens: Option<i64>,

@@ -108,8 +108,10 @@ impl Unstored {
 async fn store_batch(engine: &Engine, app: &App, batch: Vec<Unstored>) -> Result<()> {
     let (mut stored, mut ids, mut texts, mut reasonings) = (Vec::new(), Vec::new(), Vec::new(), Vec::new());
     let (mut sequences, mut first_tokens): (Vec<i32>, Vec<Option<DateTime<Utc>>>) = (Vec::new(), Vec::new());
+    let mut request_ids: Vec<Option<String>> = Vec::new();
     for Unstored { live, progress } in batch {
         ids.push(live.id);
+        request_ids.push(progress.provider_request_id);
         texts.push(progress.text);
         reasonings.push(progress.reasoning);
         sequences.push(progress.sequence);
@@ -118,10 +120,10 @@ async fn store_batch(engine: &Engine, app: &App, batch: Vec<Unstored>) -> Result
     }
     // Locked in the order of their ids, as everybody does who takes several. An answer whose end is stored meanwhile
     // fails the condition and keeps its end; one that waits for a person has no lease, and is nobody's to write.
-    let query = "WITH progress AS (SELECT * FROM unnest($1, $2, $3, $4, $5) AS p (id, text, reasoning, sequence, first_token_at)), \
+    let query = "WITH progress AS (SELECT * FROM unnest($1, $2, $3, $4, $5, $8) AS p (id, text, reasoning, sequence, first_token_at, request_id)), \
         mine AS (SELECT id FROM generations WHERE id = ANY ($1) AND finished_at IS NULL AND leased_by = $7 AND lease_expires_at IS NOT NULL ORDER BY id FOR NO KEY UPDATE), \
         stored AS (UPDATE generations SET status = CASE WHEN progress.first_token_at IS NULL THEN generations.status ELSE 'STREAMING' END, sequence = progress.sequence, reasoning = nullif(progress.reasoning, ''), \
-            first_token_at = progress.first_token_at, lease_expires_at = now() + make_interval(secs => $6) \
+            first_token_at = progress.first_token_at, provider_request_id = progress.request_id, lease_expires_at = now() + make_interval(secs => $6) \
           FROM progress JOIN mine USING (id) WHERE generations.id = progress.id AND generations.finished_at IS NULL \
           RETURNING generations.message_id, progress.text) \
         UPDATE messages SET content = stored.text FROM stored WHERE messages.id = stored.message_id";
@@ -134,7 +136,8 @@ async fn store_batch(engine: &Engine, app: &App, batch: Vec<Unstored>) -> Result
             .bind::<Array<Integer>, _>(sequences)
             .bind::<Array<Nullable<Timestamptz>>, _>(first_tokens)
             .bind::<Double, _>(lease_seconds())
-            .bind::<SqlUuid, _>(engine.node()),
+            .bind::<SqlUuid, _>(engine.node())
+            .bind::<Array<Nullable<Text>>, _>(request_ids),
     )
     .execute(&mut connection)
     .await?;

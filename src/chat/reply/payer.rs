@@ -37,7 +37,11 @@ pub struct Payer {
 
 impl Payer {
     /// This model at this endpoint, on the terms of now.
-    fn new(app: &App, endpoint: Endpoint, model: String, source: KeySource, key: Option<UsedKey>) -> Self {
+    fn new(app: &App, mut endpoint: Endpoint, model: String, source: KeySource, key: Option<UsedKey>) -> Self {
+        if endpoint.format.is_none() {
+            let known = app.models().find(endpoint.provider, &model);
+            endpoint.format = known.and_then(|info| info.format());
+        }
         let key_id = key.as_ref().map(|key| key.id);
         let terms = Terms::new(app.models(), endpoint.provider, &model, source, key_id);
         Payer {

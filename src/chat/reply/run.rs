@@ -12,7 +12,7 @@ use super::fallback;
 use super::live::{Channel, Ending, Live, Notice};
 use super::replay;
 use super::steps::{self, Work};
-use crate::ai::{Delta, Endpoint, Failure, FailureKind, FinishReason, Format, Headroom, Replay, Request, ToolCall};
+use crate::ai::{Delta, Endpoint, Failure, FailureKind, FinishReason, Headroom, Replay, Request, ToolCall};
 use crate::app::App;
 use crate::chat::plan::Plan;
 use crate::usage::budget;
@@ -114,7 +114,7 @@ pub(super) async fn end(app: &App, live: &Live, mut asked: Asked) {
 
 /// Puts back what providers have signed; without it the model gets the text.
 pub(super) async fn restore(app: &App, live: &Live, plan: &mut Plan) {
-    if !plan.lane.payer.endpoint.format().is_some_and(Format::replays) {
+    if !plan.lane.payer.endpoint.replays() {
         return;
     }
     let restored = async {

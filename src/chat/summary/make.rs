@@ -125,7 +125,7 @@ async fn enqueue(connection: &mut Connection, task: &Task) -> QueryResult<()> {
 /// NOT_FOUND; INVALID_STATE when there is nothing new; KEY_MISSING; RATE_LIMITED.
 pub async fn summarize(app: &App, user_id: UserId, chat_id: ChatId) -> Result<Chat> {
     let mut connection = app.connection().await?;
-    let chat = Membership::of(&mut connection, user_id, chat_id)
+    let chat = Membership::of(&connection, user_id, chat_id)
         .await?
         .ok_or_else(|| Error::not_found(&["chatId"], "chat"))?
         .chat;
@@ -139,7 +139,7 @@ pub async fn summarize(app: &App, user_id: UserId, chat_id: ChatId) -> Result<Ch
         })?;
     app.throttle().message(user_id)?;
     let wish = wish(&mut connection, &chat, user_id).await?;
-    payer::resolve(&mut connection, app, user_id, wish).await?;
+    payer::resolve(&connection, app, user_id, wish).await?;
     let task = Task {
         chat_id,
         user_id,
@@ -198,8 +198,8 @@ fn run(app: App, payload: Value) -> Running {
         let Some(matter) = gather(&app, &task).await? else {
             return Ok(());
         };
-        let mut connection = app.connection().await?;
-        let payer = payer::resolve(&mut connection, &app, task.user_id, matter.wish.clone()).await?;
+        let connection = app.connection().await?;
+        let payer = payer::resolve(&connection, &app, task.user_id, matter.wish.clone()).await?;
         drop(connection);
         let window = app
             .models()
@@ -235,7 +235,7 @@ fn run(app: App, payload: Value) -> Running {
 /// Reads what is to be summarised; none when nothing is, any more: it was cleared, or another branch is shown now.
 async fn gather(app: &App, task: &Task) -> Result<Option<Matter>> {
     let mut connection = app.connection().await?;
-    let Some(Membership { chat, .. }) = Membership::of(&mut connection, task.user_id, task.chat_id).await? else {
+    let Some(Membership { chat, .. }) = Membership::of(&connection, task.user_id, task.chat_id).await? else {
         return Ok(None);
     };
     if !task.asked && !preferences::of(&mut connection, task.user_id).await?.summaries_enabled {

@@ -114,7 +114,7 @@ async fn enqueue(connection: &mut Connection, task: &Task) -> QueryResult<()> {
 /// NOT_FOUND; INVALID_STATE when nothing was said yet; KEY_MISSING; RATE_LIMITED.
 pub async fn regenerate(app: &App, user_id: UserId, chat_id: ChatId) -> Result<Chat> {
     let mut connection = app.connection().await?;
-    let chat = Membership::of(&mut connection, user_id, chat_id)
+    let chat = Membership::of(&connection, user_id, chat_id)
         .await?
         .ok_or_else(|| Error::not_found(&["chatId"], "chat"))?
         .chat;
@@ -123,7 +123,7 @@ pub async fn regenerate(app: &App, user_id: UserId, chat_id: ChatId) -> Result<C
         return Err(Error::rejected(ErrorCode::InvalidState, &["chatId"], message));
     }
     app.throttle().message(user_id)?;
-    let assistants = assistant::of_chat(&mut connection, chat_id, user_id).await?;
+    let assistants = assistant::of_chat(&connection, chat_id, user_id).await?;
     let assistant = assistants.into_iter().next();
     let assistant = assistant.ok_or_else(|| Error::internal("there is no default assistant"))?;
     let wish = Answering::new(&assistant, &chat, Wish::default()).wish;
@@ -135,7 +135,7 @@ pub async fn regenerate(app: &App, user_id: UserId, chat_id: ChatId) -> Result<C
         replaces: chat.title.clone(),
         asked: true,
     };
-    payer::resolve(&mut connection, app, user_id, wish).await?;
+    payer::resolve(&connection, app, user_id, wish).await?;
     enqueue(&mut connection, &task).await?;
     app.jobs().wake();
     Ok(chat)

@@ -42,6 +42,7 @@ fn conversation() -> Request {
         cache_key: Some("chat_1".into()),
         cache_through: Some(4),
         effort: None,
+        context_window: None,
     }
 }
 
@@ -101,15 +102,14 @@ async fn responses() {
         "include": ["reasoning.encrypted_content"],
         "tools": [{"type": "function", "name": "find", "description": "Finds people.", "strict": false,
             "parameters": {"type": "object", "properties": {"who": {"type": "string"}}}}],
-        "temperature": 0.5,
         "max_output_tokens": 99,
         "reasoning": {"effort": "low", "summary": "auto"},
     });
     assert_eq!(seen.body, expected);
     let plain = asked(Format::Responses, conversation()).await;
     assert_eq!(
-        plain.body.get("include"),
-        None,
+        (plain.body.get("include"), &plain.body["temperature"]),
+        (None, &json!(0.5)),
         "a model that does not reason refuses to be asked"
     );
 }
@@ -148,20 +148,6 @@ async fn anthropic() {
     });
     assert_eq!(seen.body, expected);
 
-    let mut request = conversation();
-    request.effort = Some(Effort::Low);
-    request.model = "claude-sonnet-4-5".into();
-    let old = asked(Format::AnthropicMessages, request.clone()).await.body;
-    assert_eq!(
-        (&old["thinking"], &old["max_tokens"], old.get("temperature")),
-        (&json!({"type": "enabled", "budget_tokens": 2048}), &json!(2147), None)
-    );
-    request.model = "claude-opus-4-7".into();
-    let new = asked(Format::AnthropicMessages, request).await.body;
-    assert_eq!(
-        (&new["thinking"]["type"], &new["output_config"]),
-        (&json!("adaptive"), &json!({"effort": "low"}))
-    );
     // It neither begins with the model nor says nothing.
     let turns = vec![
         Turn::assistant("Before."),
@@ -231,9 +217,31 @@ async fn ollama() {
         "stream": true,
         "tools": [{"type": "function", "function": {"name": "find", "description": "Finds people.",
             "parameters": {"type": "object", "properties": {"who": {"type": "string"}}}}}],
-        "options": {"temperature": 0.5, "num_predict": 99},
+        "options": {"temperature": 0.5, "num_predict": 99, "num_ctx": 8192},
     });
     assert_eq!(seen.body, expected);
+}
+
+#[tokio::test]
+async fn ollama_is_told_how_much_to_hold() {
+    let words = |count: usize| "word ".repeat(count);
+    for (text, most, window, held) in [
+        ("?".to_owned(), None, None, 8192),
+        ("?".to_owned(), None, Some(131_072), 8192),
+        ("?".to_owned(), None, Some(2048), 2048),
+        (words(5000), None, None, 16_384),
+        (words(5000), Some(100), None, 8192),
+        (words(5000), None, Some(12_000), 12_000),
+        ("?".to_owned(), Some(30_000), None, 32_768),
+    ] {
+        let request = Request {
+            max_output_tokens: most,
+            context_window: window,
+            ..super::question(&text)
+        };
+        let body = asked(Format::OllamaChat, request).await.body;
+        assert_eq!(body["options"]["num_ctx"], held, "{} {most:?} {window:?}", text.len());
+    }
 }
 
 #[tokio::test]

@@ -2,6 +2,8 @@
 
 mod asked;
 mod broken;
+mod details;
+mod effort;
 mod failures;
 mod formats;
 mod guard;

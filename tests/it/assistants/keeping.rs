@@ -12,7 +12,7 @@ async fn an_assistant_is_made_and_changed() {
     let app = TestApp::start().await;
     let ada = app.user("ada").await;
     let clio = json!({ "displayName": "  Clio ", "description": "Knows history", "instructions": "Answer\nin verse.",
-        "provider": "SCRIPTED", "model": "scripted:context", "temperature": 0.5, "maxOutputTokens": 100,
+        "provider": "SCRIPTED", "model": "scripted:context", "temperature": 0.5, "maxOutputTokens": 100, "reasoningEffort": "LOW",
         "avatarUrl": "https://example.com/clio.png" });
     let clio = made(&ada, clio).await;
     assert_json_snapshot!(clio, { ".id" => "[id]" }, @r#"
@@ -30,13 +30,14 @@ async fn an_assistant_is_made_and_changed() {
         "username": "ada"
       },
       "provider": "SCRIPTED",
+      "reasoningEffort": "LOW",
       "temperature": 0.5,
       "version": 1,
       "visibility": "PRIVATE"
     }
     "#);
     let nothing = json!({ "description": null, "instructions": "", "provider": null, "model": null, "temperature": null,
-        "maxOutputTokens": null, "avatarUrl": null });
+        "maxOutputTokens": null, "reasoningEffort": null, "avatarUrl": null });
     let plain = changed(&ada, &clio, nothing).await;
     assert_json_snapshot!(plain, { ".id" => "[id]" }, @r#"
     {
@@ -53,6 +54,7 @@ async fn an_assistant_is_made_and_changed() {
         "username": "ada"
       },
       "provider": null,
+      "reasoningEffort": null,
       "temperature": null,
       "version": 2,
       "visibility": "PRIVATE"

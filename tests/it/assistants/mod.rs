@@ -3,6 +3,7 @@
 mod answering;
 mod keeping;
 mod sharing;
+mod thinking;
 
 use serde_json::{Value, json};
 
@@ -12,7 +13,7 @@ use crate::harness::app::{Client, new_key};
 pub(super) const DEFAULT: &str = "asst_00000000000070008000000000000001";
 /// Everything that can be seen of an assistant.
 pub(super) const FIELDS: &str = "id displayName available isDefault avatarUrl description instructions provider model \
-    temperature maxOutputTokens owner { username } visibility version";
+    temperature maxOutputTokens reasoningEffort owner { username } visibility version";
 
 pub(super) async fn made(client: &Client, input: Value) -> Value {
     let payload = client

@@ -100,6 +100,40 @@ async fn each_answers_by_its_own() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_model_that_is_only_in_responses_is_asked_there() {
+    let upstream = Upstream::start().await;
+    let allow = format!("--base-urls=http://127.0.0.1:{}", upstream.port());
+    let base_url = format!("--openai-base-url={}", upstream.url());
+    let key = format!("--openai-api-key={OTHER}");
+    let app = TestApp::with(&[&allow, &base_url, &key]).await;
+    let (ada, root) = (app.user("ada").await, app.admin("root").await);
+    let asked = async |provider: &str, model: &str| {
+        upstream.script([Reply::status(400)]);
+        answered(&ada, &chat(&ada, provider, model).await, "What?").await;
+        upstream.requests().last().expect("a request").path.clone()
+    };
+    // The server's key, then one's own.
+    for own in [false, true] {
+        if own {
+            set(&ada, &upstream, "OPENAI", None).await;
+        }
+        assert_eq!(asked("OPENAI", "gpt-5-codex").await, "/v1/responses");
+        assert_eq!(asked("OPENAI", "gpt-5-mini").await, "/v1/chat/completions");
+    }
+    let input = json!({ "provider": "OPENAI", "model": "m-1", "mode": "RESPONSES" });
+    root.mutate("setModel", input, "model { name }").await;
+    assert_eq!(asked("OPENAI", "m-1").await, "/v1/responses");
+    set(&ada, &upstream, "OPENROUTER", None).await;
+    let input = json!({ "provider": "OPENROUTER", "model": "m-1", "mode": "RESPONSES" });
+    root.mutate("setModel", input, "model { name }").await;
+    assert_eq!(
+        asked("OPENROUTER", "m-1").await,
+        "/v1/chat/completions",
+        "others have all their models there"
+    );
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_format_that_is_not_spoken_there_is_refused() {
     let (app, upstream) = with_upstream(&[]).await;
     let ada = app.user("ada").await;
@@ -145,6 +179,54 @@ async fn what_is_signed_goes_back_with_the_next_question() {
     let body = upstream.requests().last().expect("a request").body.clone();
     assert!(!body.to_string().contains("signature"), "another model gets the text");
     assert_eq!(body.pointer("/messages/1/content/0/text"), Some(&json!("I look.")));
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn what_openrouter_tells_of_thoughts_goes_back_too() {
+    let (app, upstream) = with_upstream(&[]).await;
+    let ada = app.user("ada").await;
+    set(&ada, &upstream, "OPENROUTER", None).await;
+    let room = chat(&ada, "OPENROUTER", "maker/model-x").await;
+    let piece = |delta: Value| json!({ "choices": [{ "index": 0, "delta": delta }] }).to_string();
+    let part = |text: Option<&str>, signature: Option<&str>| json!({ "type": "reasoning.text", "index": 0, "format": "anthropic-claude-v1", "text": text, "signature": signature });
+    upstream.script([Reply::stream()
+        .data(&piece(
+            json!({ "reasoning": "Let me", "reasoning_details": [part(Some("Let me"), None)] }),
+        ))
+        .data(&piece(
+            json!({ "reasoning": " see.", "reasoning_details": [part(Some(" see."), None)] }),
+        ))
+        .data(&piece(
+            json!({ "reasoning": null, "reasoning_details": [part(None, Some("EqQB/x2=="))] }),
+        ))
+        .data(&piece(
+            json!({ "reasoning_details": [{ "type": "reasoning.encrypted", "index": 1, "data": "gAAA+b==" }] }),
+        ))
+        .word("I look.")
+        .stop()]);
+    let first = answered(&ada, &room, "Who?").await;
+    assert_eq!(
+        (&first["text"], &first["reasoning"]),
+        (&json!("I look."), &json!("Let me see."))
+    );
+    answered(&ada, &room, "And?").await;
+    let sent = upstream.requests()[1].body["messages"].clone();
+    let whole = json!([
+        { "type": "reasoning.text", "index": 0, "format": "anthropic-claude-v1", "text": "Let me see.", "signature": "EqQB/x2==" },
+        { "type": "reasoning.encrypted", "index": 1, "data": "gAAA+b==" },
+    ]);
+    assert_eq!(
+        sent[1],
+        json!({ "role": "assistant", "content": "I look.", "reasoning_details": whole })
+    );
+    let input = json!({ "chatId": room, "model": "maker/model-y" });
+    ada.mutate("updateChat", input, "chat { model }").await;
+    answered(&ada, &room, "And now?").await;
+    let sent = upstream.requests()[2].body.to_string();
+    assert!(
+        sent.contains("I look.") && !sent.contains("reasoning_details"),
+        "another model gets the text"
+    );
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

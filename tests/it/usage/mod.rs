@@ -5,6 +5,7 @@ mod cut;
 mod lanes;
 mod ledger;
 mod race;
+mod reconciled;
 mod report;
 mod steps;
 
