@@ -12,7 +12,7 @@ use crate::account::throttle::Throttle;
 use crate::account::token::Signer;
 use crate::account::{admin, session};
 use crate::ai;
-use crate::chat::reply::Engine;
+use crate::chat::reply::{Engine, cache};
 use crate::chat::{bill, summary, title};
 use crate::config::Config;
 use crate::db::{self, Pool, PooledConnection};
@@ -187,6 +187,7 @@ impl App {
         session::sweep(&mut connection).await?;
         event::trim(&mut connection, self.config().settings.event_days).await?;
         usage::recover::sweep(&mut connection, self.models()).await?;
+        cache::sweep(&mut connection, self.config().settings.answer_cache_seconds).await?;
         Ok(())
     }
 

@@ -287,6 +287,11 @@ pub struct Settings {
     #[arg(long, env = "PARLOR_TITLES", default_value_t = true, action = clap::ArgAction::Set, global = true, help_heading = "AI")]
     pub titles: bool,
 
+    /// Seconds for which a person who asks the same again, of the same model and with the same conversation before it, is given
+    /// the same answer again without the model being asked; at most 30 days, 0 never.
+    #[arg(long, env = "PARLOR_ANSWER_CACHE_SECONDS", default_value_t = 0, value_parser = clap::value_parser!(u32).range(0..=2_592_000), global = true, help_heading = "AI")]
+    pub answer_cache_seconds: u32,
+
     /// Seconds to wait for a provider's first byte.
     #[arg(
         long,

@@ -95,6 +95,7 @@ impl<'a> Ask<'a> {
     /// When Postgres fails.
     pub async fn look(&self, connection: &mut Connection, app: &App, lanes: Lanes) -> Result<Lanes<Plan>> {
         let mut material = Material::read(connection, app, self).await?;
+        material.from_cache = lanes.from_cache;
         if lanes.tools && !self.tools.is_empty() {
             material.offer = self.tools.offer(connection, self.user_id, self.chat_id).await?;
         }

@@ -51,6 +51,8 @@ pub struct Reply {
     pub mode: Mode,
     /// Whether no tools may be used, whatever the chat has.
     pub without_tools: bool,
+    /// Whether the model is to be asked, whatever it has answered before.
+    pub without_cache: bool,
 }
 
 impl Reply {
@@ -63,9 +65,20 @@ impl Reply {
                 .collect::<Vec<_>>()
         });
         let mut asked = vec![wished(&self.wish), json!(lanes), json!(format!("{:?}", self.mode))];
-        // Left out where it is not said, so that repeats from before there were tools are known.
+        // Left out where it is not said, so that repeats from before there were tools and a cache are
+        // known.
         asked.extend(self.without_tools.then(|| json!("without tools")));
+        asked.extend(self.without_cache.then(|| json!("without cache")));
         asked.into()
+    }
+
+    /// The same by the model itself: who wants another answer does not want the same one again.
+    #[must_use]
+    pub fn anew(self) -> Self {
+        Reply {
+            without_cache: true,
+            ..self
+        }
     }
 }
 
@@ -93,15 +106,18 @@ pub struct Lanes<T = Lane> {
     pub mode: Mode,
     /// Whether they may use the chat's tools. Those that race never do: what the losers have done could not be undone.
     pub tools: bool,
+    /// Whether an earlier answer may be given again.
+    pub from_cache: bool,
 }
 
 impl<T> Lanes<T> {
-    /// One lane alone.
+    /// One lane alone, which is asked in any case.
     pub fn one(lane: T) -> Self {
         Lanes {
             lanes: vec![lane],
             mode: Mode::Compare,
             tools: true,
+            from_cache: false,
         }
     }
 
@@ -119,6 +135,7 @@ impl<T> Lanes<T> {
             lanes: self.lanes.into_iter().map(change).collect(),
             mode: self.mode,
             tools: self.tools,
+            from_cache: self.from_cache,
         }
     }
 }
@@ -148,6 +165,7 @@ impl Lanes {
             let lane = who.lane(&first, wish)?;
             return Ok(Lanes {
                 tools: !reply.without_tools,
+                from_cache: !reply.without_cache,
                 ..Lanes::one(lane)
             });
         };
@@ -178,6 +196,7 @@ impl Lanes {
             lanes,
             mode: reply.mode,
             tools: !reply.without_tools && reply.mode != Mode::Race,
+            from_cache: !reply.without_cache,
         })
     }
 }

@@ -5,6 +5,7 @@ use super::lane::{Lanes, Reply};
 use super::member::Membership;
 use super::plan::Plan;
 use super::plan::history::Tip;
+use super::reply::cache;
 use super::send::check_content;
 use super::{revise, turn};
 use crate::ai::FailureKind;
@@ -32,11 +33,22 @@ pub enum Wanted {
     },
 }
 
+/// What would be sent to one model.
+#[derive(Debug)]
+pub struct Foretold {
+    /// What would be sent.
+    pub plan: Plan,
+    /// The budget that would pay for it, if there is one.
+    pub budget: Option<Budget>,
+    /// Whether an earlier answer would be given again, and nothing would be sent.
+    pub cached: bool,
+}
+
 /// What would come of it.
 #[derive(Debug, Default)]
 pub struct Preview {
-    /// What would be sent, and the budget that would pay for it, if there is one; nothing when nobody could be asked.
-    pub plans: Vec<(Plan, Option<Budget>)>,
+    /// What would be sent; nothing when nobody could be asked.
+    pub plans: Vec<Foretold>,
     /// What would be refused.
     pub refusals: Vec<UserError>,
 }
@@ -50,22 +62,29 @@ pub async fn preview(app: &App, user_id: UserId, wanted: Wanted, reply: Reply) -
     let mut preview = Preview::default();
     let (plans, refusals) = payload(plan(&mut connection, app, user_id, wanted, reply).await)?;
     preview.refusals.extend(refusals);
-    if let Some(plans) = plans {
-        for plan in &plans.lanes {
+    if let Some(mut plans) = plans {
+        let mut cached = Vec::with_capacity(plans.lanes.len());
+        for plan in &mut plans.lanes {
             preview.refusals.extend(plan.refusal());
-            let refused = refused_key(&mut connection, user_id, plan).await?;
-            preview.refusals.extend(refused);
+            let is_cached = cache::would_answer(&mut connection, app, user_id, plan).await?;
+            cached.push(is_cached);
+            // Nobody would be asked with the key.
+            if !is_cached {
+                let refused = refused_key(&mut connection, user_id, plan).await?;
+                preview.refusals.extend(refused);
+            }
         }
         let (_, refusals) = payload(turn::check_running(&mut connection, user_id, plans.answers()).await)?;
         preview.refusals.extend(refusals);
-        for plan in plans.lanes {
+        for (plan, cached) in plans.lanes.into_iter().zip(cached) {
             let foreseen = match plan.lane.payer.tab.terms() {
                 Some(terms) => budget::foresee(&mut connection, user_id, &terms, plan.input_tokens).await?,
                 None => None,
             };
             let refusal = foreseen.as_ref().and_then(|foreseen| foreseen.refusal.clone());
             preview.refusals.extend(refusal);
-            preview.plans.push((plan, foreseen.map(|foreseen| foreseen.budget)));
+            let budget = foreseen.map(|foreseen| foreseen.budget);
+            preview.plans.push(Foretold { plan, budget, cached });
         }
     }
     Ok(preview)
@@ -76,7 +95,8 @@ async fn refused_key(connection: &mut Connection, user_id: UserId, plan: &Plan) 
     let payer = &plan.lane.payer;
     let Some(used) = &payer.key else { return Ok(None) };
     let key = key::find(connection, user_id, used.id).await?;
-    let refused = key.is_some_and(|key| key.last_error_code.as_deref() == Some(FailureKind::KeyInvalid.name()));
+    let invalid = FailureKind::KeyInvalid.name().to_uppercase();
+    let refused = key.is_some_and(|key| key.last_error_code == Some(invalid));
     Ok(refused.then(|| {
         let name = payer.endpoint.provider.title();
         let message = format!("Invalid API key. Please check your {name} API key in profile settings.");
@@ -104,7 +124,7 @@ async fn plan(
         }
         Wanted::Regenerate { message_id } => {
             let (chat, message) = revise::answered(connection, user_id, message_id).await?;
-            let lanes = Lanes::in_chat(connection, app, user_id, &chat, reply).await?;
+            let lanes = Lanes::in_chat(connection, app, user_id, &chat, reply.anew()).await?;
             let ask = Ask::new(user_id, &chat, message.parent_id.into(), None);
             ask.look(connection, app, lanes).await
         }

@@ -48,7 +48,7 @@ pub struct Edit {
 pub async fn regenerate(app: &App, user_id: UserId, new: Regeneration) -> Result<Sent> {
     let asked = serde_json::json!(["regenerate", new.message_id.0, new.reply.asked()]);
     let claim = Claim::new(user_id, &new.idempotency_key, &asked)?;
-    revise(app, claim, new.message_id, None, new.reply, is_answer).await
+    revise(app, claim, new.message_id, None, new.reply.anew(), is_answer).await
 }
 
 /// Refuses what is no answer to anything.

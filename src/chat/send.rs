@@ -100,7 +100,7 @@ fn asked(new: &NewMessage) -> serde_json::Value {
         json!(wish.model),
     ];
     // Left out where there are none, so that repeats of messages from before there were lanes are known.
-    let more = new.reply.lanes.is_some() || new.reply.without_tools;
+    let more = new.reply.lanes.is_some() || new.reply.without_tools || new.reply.without_cache;
     asked.extend(more.then(|| new.reply.asked()));
     asked.into()
 }

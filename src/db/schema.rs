@@ -120,7 +120,7 @@ diesel::table! {
         first_token_at -> Nullable<Timestamptz>,
         /// When it ended; null while it runs, and until then its figures are what was expected.
         ended_at -> Nullable<Timestamptz>,
-        /// How it ended.
+        /// How it ended; CACHED when an earlier answer was given again and nobody was asked.
         outcome -> Nullable<Text>,
         /// Why it failed or broke off.
         error_code -> Nullable<Text>,
@@ -187,6 +187,20 @@ diesel::table! {
         spent_micro_usd -> Int8,
         /// What the running attempts hold.
         reserved_micro_usd -> Int8,
+    }
+}
+
+diesel::table! {
+    /// Which answer is given again to whom when the same is asked again. Its text is where it was written, and goes with it.
+    cached_answers (user_id, hash) {
+        /// Who asked. Nobody else is given it.
+        user_id -> Uuid,
+        /// SHA-256 of everything that the model was asked, and of where.
+        hash -> Bytea,
+        /// The answer that it gave.
+        generation_id -> Uuid,
+        /// When it gave it; how long that counts is a setting.
+        created_at -> Timestamptz,
     }
 }
 
@@ -783,6 +797,8 @@ diesel::joinable!(api_keys -> users (user_id));
 diesel::joinable!(assistants -> users (owner_id));
 diesel::joinable!(attempts -> generations (generation_id));
 diesel::joinable!(budgets -> users (user_id));
+diesel::joinable!(cached_answers -> generations (generation_id));
+diesel::joinable!(cached_answers -> users (user_id));
 diesel::joinable!(chat_assistants -> assistants (assistant_id));
 diesel::joinable!(chat_assistants -> chats (chat_id));
 diesel::joinable!(chat_members -> chats (chat_id));
@@ -818,6 +834,7 @@ diesel::allow_tables_to_appear_in_same_query!(
     attempts,
     audit_log,
     budgets,
+    cached_answers,
     chat_assistants,
     chat_members,
     chat_summaries,

@@ -138,6 +138,11 @@ impl UsageSums {
         Long(self.0.estimated)
     }
 
+    /// How many answers came from the cache. Nobody was asked for them and they cost nothing, so they are no attempts.
+    async fn cached_answers(&self) -> Long {
+        Long(self.0.cached)
+    }
+
     /// What they cost, in USD; null when the cost of none is known.
     async fn cost_usd(&self) -> Option<Decimal> {
         (self.0.attempts == 0 || self.0.unpriced < self.0.attempts).then_some(Decimal(self.0.cost))

@@ -176,6 +176,20 @@ pub async fn settle(connection: &mut Connection, tab: &Tab) -> Result<()> {
     Ok(())
 }
 
+/// Those of these answers that were given before and not asked for again, in one query.
+///
+/// # Errors
+/// When Postgres fails.
+pub async fn cached(connection: &mut Connection, ids: &[GenerationId]) -> QueryResult<Vec<GenerationId>> {
+    let found: Vec<Option<GenerationId>> = attempts::table
+        .filter(attempts::generation_id.eq_any(ids))
+        .filter(attempts::outcome.eq(AttemptOutcome::Cached))
+        .select(attempts::generation_id)
+        .load(connection)
+        .await?;
+    Ok(found.into_iter().flatten().collect())
+}
+
 /// The end of an attempt, as it is stored.
 #[derive(Debug)]
 pub(super) struct Settlement {

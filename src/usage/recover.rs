@@ -118,8 +118,8 @@ pub async fn recover(
         .await
         .optional()?;
     // The name of a step that is settled is not that of the next.
-    let settled = |name: &String| rows.iter().any(|row| row.provider_request_id.as_ref() == Some(name));
-    let mut name = named.flatten().filter(|name| !settled(name));
+    let is_settled = |name: &String| rows.iter().any(|row| row.provider_request_id.as_ref() == Some(name));
+    let mut name = named.flatten().filter(|name| !is_settled(name));
     let thought = i64::from(tokens::count(reasoning));
     let wrote = i64::from(tokens::count(text).saturating_sub(settled));
     let known: Figures = Figures::sum(rows.iter().filter(|row| row.ended_at.is_some()).map(Row::figures));

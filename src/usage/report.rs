@@ -116,6 +116,9 @@ pub struct Sums {
     /// What the others cost, in micro-USD.
     #[diesel(sql_type = BigInt)]
     pub cost: i64,
+    /// How many answers were given again, for which nobody was asked; they are no attempts.
+    #[diesel(sql_type = BigInt)]
+    pub cached: i64,
     #[diesel(sql_type = BigInt)]
     input: i64,
     #[diesel(sql_type = BigInt)]
@@ -182,7 +185,7 @@ pub async fn read(connection: &mut Connection, wanted: Wanted) -> Result<Report>
     };
     let query = format!(
         "SELECT {} AS since, {} AS provider, {} AS model, {} AS chat_id, {} AS user_id, grouping({}) > 0 AS is_total, \
-           count(*) AS attempts, count(*) FILTER (WHERE cost_micro_usd IS NULL) AS unpriced, \
+           count(*) FILTER (WHERE outcome <> 'CACHED') AS attempts, count(*) FILTER (WHERE outcome = 'CACHED') AS cached, count(*) FILTER (WHERE cost_micro_usd IS NULL) AS unpriced, \
            count(*) FILTER (WHERE state = 'ESTIMATED') AS estimated, coalesce(sum(cost_micro_usd), 0)::bigint AS cost, \
            coalesce(sum(input_tokens), 0)::bigint AS input, coalesce(sum(cached_input_tokens), 0)::bigint AS cached_input, \
            coalesce(sum(cache_write_tokens), 0)::bigint AS cache_write, coalesce(sum(output_tokens), 0)::bigint AS output, \

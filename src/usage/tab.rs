@@ -335,10 +335,10 @@ impl Entry {
     /// What it came to: what the provider tells when it is done; else what was counted, where the provider's figures so
     /// far are not higher; nothing when the provider did not even begin.
     pub fn figures(&self) -> Figures {
-        let completed = matches!(&self.end, Some(end) if end.outcome == AttemptOutcome::Completed);
+        let outcome = self.end.map(|end| end.outcome);
         let told = self.told.as_ref().map(told);
         let (tokens, state) = match told {
-            Some(tokens) if completed => (tokens, CostState::Reported),
+            Some(tokens) if outcome == Some(AttemptOutcome::Completed) => (tokens, CostState::Reported),
             Some(told) => {
                 let counted = self.counted();
                 let tokens = Tokens {
@@ -349,6 +349,8 @@ impl Entry {
                 };
                 (tokens, CostState::Estimated)
             }
+            // Who was not asked has nothing to tell.
+            None if outcome == Some(AttemptOutcome::Cached) => (Tokens::default(), CostState::Reported),
             None => (self.counted(), CostState::Estimated),
         };
         Figures::of(

@@ -41,6 +41,8 @@ text_enum! {
         Stopped = "STOPPED",
         /// It broke off.
         Interrupted = "INTERRUPTED",
+        /// An earlier answer was given again: nobody was asked.
+        Cached = "CACHED",
     }
 }
 
@@ -49,7 +51,7 @@ text_enum! {
     CostState {
         /// Counted here from what was sent and what came, because the provider did not tell.
         Estimated = "ESTIMATED",
-        /// Told by the provider.
+        /// Told by the provider; also where nobody was asked and there is nothing to tell.
         Reported = "REPORTED",
         /// Told by the provider afterwards, as it has charged them: the answer's end was not heard.
         Reconciled = "RECONCILED",

@@ -5,6 +5,7 @@ mod accounts;
 mod admin;
 mod ai;
 mod assistants;
+mod cached;
 mod chats;
 mod command;
 mod crash;

@@ -5,7 +5,7 @@ use chrono::{DateTime, Utc};
 use tokio::sync::OnceCell;
 
 use super::failure::{GenerationError, GenerationErrorCode};
-use super::loader::{CallsOf, TextOf, load_one};
+use super::loader::{CachedOf, CallsOf, TextOf, load_one};
 use super::tool_call::ToolCall;
 use crate::ai::{FailureKind, Provider};
 use crate::chat::message::Message;
@@ -144,6 +144,11 @@ impl Answer {
         self.row.key_source
     }
 
+    /// Whether it was not asked for: an earlier answer to the same question, given again. It used and cost nothing.
+    async fn cached(&self, context: &Context<'_>) -> Result<bool> {
+        Ok(load_one(context, CachedOf(self.row.id)).await?.is_some())
+    }
+
     /// The text so far: everything up to the delta numbered `sequence`.
     async fn text(&self, context: &Context<'_>) -> Result<&str> {
         Ok(&self.text_now(context).await?.text)
@@ -225,13 +230,13 @@ impl Answer {
         Some(took.num_milliseconds().max(0).try_into().unwrap_or(i32::MAX))
     }
 
-    /// How fast it was written, from its first word to its end; null while it is, and when nobody knows how many tokens it
-    /// has.
+    /// How fast it was written, from its first word to its end; null while it is, when nobody knows how many tokens it has,
+    /// and when no model wrote it.
     async fn tokens_per_second(&self) -> Option<f64> {
         let took = self.row.finished_at? - self.row.first_token_at?;
         let seconds = took.to_std().ok()?.as_secs_f64();
         let tokens = u32::try_from(self.row.output_tokens?).ok()?;
-        (seconds > 0.0).then(|| f64::from(tokens) / seconds)
+        (seconds > 0.0 && tokens > 0).then(|| f64::from(tokens) / seconds)
     }
 
     /// When it ended.

@@ -18,6 +18,7 @@ use crate::chat::summary::{self, Summary};
 use crate::error::{Error, Result};
 use crate::id::{AssistantId, ChatId, GenerationId, MessageId, ToolCallId, ToolServerId, UserId};
 use crate::tool::server::{self, StoredServer};
+use crate::usage::ledger;
 
 /// Loads what belongs to chats, as the viewer may see it.
 #[derive(Debug, Clone)]
@@ -87,6 +88,10 @@ pub struct TextOf(pub GenerationId);
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub struct CallsOf(pub GenerationId);
 
+/// Whether a generation came from the cache: it has a value then, and none else.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub struct CachedOf(pub GenerationId);
+
 /// A call of a tool that the viewer may see.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub struct CallOf(pub ToolCallId);
@@ -99,6 +104,17 @@ impl Loader<CallsOf> for ChatLoader {
         let ids: Vec<GenerationId> = keys.iter().map(|key| key.0).collect();
         let found = row::calls_of(&mut *self.app.connection().await?, &ids).await?;
         Ok(found.into_iter().map(|(id, calls)| (CallsOf(id), calls)).collect())
+    }
+}
+
+impl Loader<CachedOf> for ChatLoader {
+    type Value = ();
+    type Error = Error;
+
+    async fn load(&self, keys: &[CachedOf]) -> Result<HashMap<CachedOf, ()>> {
+        let ids: Vec<GenerationId> = keys.iter().map(|key| key.0).collect();
+        let found = ledger::cached(&mut *self.app.connection().await?, &ids).await?;
+        Ok(found.into_iter().map(|id| (CachedOf(id), ())).collect())
     }
 }
 

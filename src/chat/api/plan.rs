@@ -4,8 +4,7 @@ use async_graphql::{Context, InputObject, Object, SimpleObject};
 
 use super::reply::ReplyOptions;
 use crate::chat::lane::Reply;
-use crate::chat::plan::Plan;
-use crate::chat::preview::{self, Preview, Wanted};
+use crate::chat::preview::{self, Foretold, Preview, Wanted};
 use crate::chat::reply::generation::KeySource;
 use crate::chat::summary::{self, Summary};
 use crate::context::RequestContext;
@@ -13,7 +12,6 @@ use crate::error::{Error, Result, UserError};
 use crate::id::{ApiKeyId, AssistantId, ChatId, MessageId};
 use crate::scalar::{Decimal, Long};
 use crate::usage::api::Budget;
-use crate::usage::budget;
 use crate::vault::api::ProviderName;
 
 /// What to plan: a question that would be sent, or an answer that would be made anew.
@@ -41,7 +39,7 @@ pub struct GenerationPlan {
 
 /// What would be sent to one model.
 #[derive(Debug)]
-pub struct LanePlan(Plan, Option<budget::Budget>);
+pub struct LanePlan(Foretold);
 
 /// What would be left of a budget.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, SimpleObject)]
@@ -62,47 +60,58 @@ pub struct PriceRange {
     most_usd: Decimal,
 }
 
+impl LanePlan {
+    /// The least and the most that it can cost.
+    fn cost_range(&self) -> Option<(i64, i64)> {
+        if self.0.cached {
+            Some((0, 0))
+        } else {
+            self.0.plan.cost()
+        }
+    }
+}
+
 /// What would be sent to one model, and who would pay what for it.
 #[Object]
 impl LanePlan {
     /// Whose model would answer.
     async fn provider(&self) -> ProviderName {
-        self.0.lane.payer.endpoint.provider.into()
+        self.0.plan.lane.payer.endpoint.provider.into()
     }
 
     /// Which model would answer.
     async fn model(&self) -> &str {
-        &self.0.lane.payer.model
+        &self.0.plan.lane.payer.model
     }
 
     /// The assistant that would answer.
     async fn assistant_id(&self) -> Option<AssistantId> {
-        self.0.lane.assistant_id
+        self.0.plan.lane.assistant_id
     }
 
     /// Whose key would pay.
     async fn key_source(&self) -> KeySource {
-        self.0.lane.payer.source
+        self.0.plan.lane.payer.source
     }
 
     /// Which of the viewer's keys would pay; null when it is the server's, or none is needed.
     async fn api_key_id(&self) -> Option<ApiKeyId> {
-        self.0.lane.payer.key.as_ref().map(|key| key.id)
+        self.0.plan.lane.payer.key.as_ref().map(|key| key.id)
     }
 
     /// The messages that the model would be shown besides the question, oldest first.
     async fn message_ids(&self) -> &[MessageId] {
-        &self.0.messages
+        &self.0.plan.messages
     }
 
     /// Whether older messages would be left out, because no more fit.
     async fn older_left_out(&self) -> bool {
-        self.0.cut
+        self.0.plan.cut
     }
 
     /// The summary that the model would be shown in the place of what came before those messages.
     async fn summary(&self, context: &Context<'_>) -> Result<Option<Summary>> {
-        let Some(covering) = &self.0.summary else {
+        let Some(covering) = &self.0.plan.summary else {
             return Ok(None);
         };
         let (app, who) = (context.app(), context.signed_in()?);
@@ -113,34 +122,40 @@ impl LanePlan {
 
     /// How many memories the model would be told.
     async fn memory_count(&self) -> i32 {
-        i32::try_from(self.0.memories).unwrap_or(i32::MAX)
+        i32::try_from(self.0.plan.memories).unwrap_or(i32::MAX)
     }
 
     /// The tokens of everything that would be sent, as this provider will probably count them.
     async fn input_tokens(&self) -> Long {
-        Long(self.0.input_tokens.into())
+        Long(self.0.plan.input_tokens.into())
     }
 
     /// The longest answer that would be asked for, in tokens, thoughts included; null where the provider decides.
     async fn max_output_tokens(&self) -> Option<Long> {
-        self.0.request.max_output_tokens.map(|most| Long(most.into()))
+        self.0.plan.request.max_output_tokens.map(|most| Long(most.into()))
     }
 
     /// The tokens that the model takes; null when nobody knows.
     async fn context_window(&self) -> Option<Long> {
-        let window = self.0.info.as_ref()?.context_window?;
+        let window = self.0.plan.info.as_ref()?.context_window?;
         Some(Long(window.into()))
     }
 
     /// The part of the context window that would be used, from 0 to 1; null when nobody knows.
     async fn window_use(&self) -> Option<f64> {
-        let window = self.0.info.as_ref()?.context_window?;
-        Some(f64::from(self.0.input_tokens) / f64::from(window.max(1)))
+        let window = self.0.plan.info.as_ref()?.context_window?;
+        Some(f64::from(self.0.plan.input_tokens) / f64::from(window.max(1)))
+    }
+
+    /// Whether an earlier answer to the same would be given again, so that nothing would be sent and nothing paid. Its time
+    /// may be over a moment later.
+    async fn cached(&self) -> bool {
+        self.0.cached
     }
 
     /// What it would cost; null when nobody knows the model's price, which is not the same as nothing.
     async fn cost(&self) -> Option<PriceRange> {
-        let (least, most) = self.0.cost()?;
+        let (least, most) = self.cost_range()?;
         Some(PriceRange {
             least_usd: Decimal(least),
             most_usd: Decimal(most),
@@ -149,13 +164,13 @@ impl LanePlan {
 
     /// The budget that would pay, as it is now; null when there is none.
     async fn budget(&self) -> Option<Budget> {
-        self.1.clone().map(Budget)
+        self.0.budget.clone().map(Budget)
     }
 
     /// What would be left of the budget; null when there is none, or nobody knows the model's price.
     async fn budget_after(&self) -> Option<BudgetAfter> {
-        let left = self.1.as_ref()?.left();
-        let (least, most) = self.0.cost()?;
+        let left = self.0.budget.as_ref()?.left();
+        let (least, most) = self.cost_range()?;
         Some(BudgetAfter {
             least_left_usd: Decimal((left - most).max(0)),
             most_left_usd: Decimal((left - least).max(0)),
@@ -194,7 +209,7 @@ impl PlanQuery {
         let reply = reply.map(Reply::from).unwrap_or_default();
         let Preview { plans, refusals } = preview::preview(context.app(), who.user_id, wanted, reply).await?;
         Ok(GenerationPlan {
-            lanes: plans.into_iter().map(|(plan, budget)| LanePlan(plan, budget)).collect(),
+            lanes: plans.into_iter().map(LanePlan).collect(),
             refusals,
         })
     }

@@ -38,6 +38,11 @@ pub struct ReplyOptions {
     /// Which tools the answer may use. Answers that race use none; of those that are compared, each uses them by itself.
     #[graphql(default_with = "ReplyTools::Auto")]
     tools: ReplyTools,
+    /// Whether an answer that the same model gave to the same before may be given again, where the operator allows it: at
+    /// once, at no cost, and saying so in `Generation.cached`. Say false to have the model asked. Has no effect on
+    /// `regenerateMessage`, which always asks it.
+    #[graphql(default = true)]
+    cache: bool,
 }
 
 impl From<ReplyOptions> for Reply {
@@ -55,6 +60,7 @@ impl From<ReplyOptions> for Reply {
             lanes: options.lanes.map(|lanes| lanes.into_iter().map(lane).collect()),
             mode: options.mode,
             without_tools: options.tools == ReplyTools::None,
+            without_cache: !options.cache,
         }
     }
 }

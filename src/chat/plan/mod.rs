@@ -39,6 +39,8 @@ pub struct Material {
     last_sequence: i64,
     /// The tools that the answer may use.
     pub offer: Offer,
+    /// Whether an earlier answer may be given again.
+    pub from_cache: bool,
 }
 
 /// What is sent to one model.
@@ -50,6 +52,8 @@ pub struct Plan {
     pub request: Request,
     /// The tools that it may use; `request` names them too.
     pub offer: Offer,
+    /// Whether an earlier answer to the same may be given again.
+    pub from_cache: bool,
     /// The messages that the model is shown besides the question, oldest first.
     pub messages: Vec<MessageId>,
     /// The tokens of the question's text, by our own count; none where the question is a message already.
@@ -116,6 +120,7 @@ impl Material {
             chat_id: ask.chat_id,
             at_least: ask.at_least,
             offer: Offer::default(),
+            from_cache: false,
             last_sequence: ask.last_sequence,
         })
     }
@@ -189,6 +194,7 @@ impl Material {
             input_tokens: fit::stretched(provider, fixed + used),
             info,
             offer: self.offer.clone(),
+            from_cache: self.from_cache,
             last_sequence: self.last_sequence,
             summarise_through: summarise
                 .and_then(|kept| self.history.lines.get(kept))

@@ -5,6 +5,7 @@ use diesel::dsl::now;
 use diesel::prelude::*;
 use diesel_async::{AsyncConnection, RunQueryDsl};
 
+use super::cache;
 use super::generation::{self, GenerationStatus};
 use super::race;
 use super::replay;
@@ -67,6 +68,8 @@ pub struct Progress {
     pub provider_request_id: Option<String>,
     /// The answer as the provider wrote it, where that matters.
     pub replay: Option<Replay>,
+    /// The question that it is the whole answer to, if the cache is on.
+    pub keep_as: Option<cache::Key>,
 }
 
 #[derive(AsChangeset)]
@@ -329,6 +332,12 @@ async fn end(
     let replay = progress.and_then(|progress| progress.replay.as_ref());
     if let Some(replay) = replay.filter(|_| completed) {
         replay::keep(connection, id, replay).await?;
+    }
+    let whole = matches!(outcome, Outcome::Completed(FinishReason::Stop));
+    if let Some(progress) = progress.filter(|progress| whole && !progress.text.trim().is_empty())
+        && let Some(key) = &progress.keep_as
+    {
+        cache::keep(connection, user_id, key, id).await?;
     }
     diesel::update(chats::table.find(chat_id))
         .set(chats::version.eq(chats::version + 1))

@@ -12,6 +12,7 @@ use chrono::{DateTime, Utc};
 use tokio::sync::watch;
 use tokio_util::sync::CancellationToken;
 
+use super::cache::Key;
 use super::closing::Progress;
 use super::generation::Generation;
 use super::steps::row::StoredCall;
@@ -251,6 +252,12 @@ impl Live {
     /// Notes the answer as the provider wrote it.
     pub fn replay(&self, replay: Replay) {
         self.lock().progress.replay = Some(replay);
+    }
+
+    /// Notes the question that it is the whole answer to; one that goes on with another answer is not.
+    pub fn keep_as(&self, key: Key) {
+        let mut state = self.lock();
+        state.progress.keep_as = Some(key).filter(|_| state.own == 0);
     }
 
     /// Puts what it costs on this tab.

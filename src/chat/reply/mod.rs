@@ -5,6 +5,7 @@
 //! text of all running answers to Postgres every hundred milliseconds and renews their leases; the closing transaction
 //! writes the whole text once more with the status and the event.
 
+pub mod cache;
 pub mod closing;
 pub mod generation;
 pub mod live;

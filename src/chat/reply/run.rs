@@ -7,6 +7,7 @@ use std::time::Duration;
 use chrono::Utc;
 use futures_util::{FutureExt, StreamExt};
 
+use super::cache;
 use super::closing::{self, Outcome};
 use super::fallback;
 use super::live::{Channel, Ending, Live, Notice};
@@ -87,6 +88,8 @@ pub(super) async fn do_work(app: &App, live: &Live, work: Work, key: Option<Used
         outcome = steps::answer(app, live, work, &mut headroom) => outcome,
     };
     // Leaving the select has dropped the provider's stream and the calls of tools, and with them the connections.
+    // A key that nobody was asked with fares as before.
+    let key = key.filter(|_| !cache::answered(live));
     Asked { outcome, key, headroom }
 }
 

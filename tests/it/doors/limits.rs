@@ -106,12 +106,11 @@ fn root_fields_are_counted_without_expanding_fragments() {
         count("{a ...F} fragment F on Query {b ...G} fragment G on Query {c ...F}"),
         3
     );
-    let started = Instant::now();
+    // Expanded, this would be 40 to the power of 20 fields.
     let wide: String = (0..20)
         .map(|n| format!("fragment f{n} on Query{{{}}}", format!("...f{} ", n + 1).repeat(40)))
         .collect();
     assert_eq!(count(&format!("{{...f0}}{wide}fragment f20 on Query{{a}}")), u32::MAX);
-    assert!(started.elapsed().as_millis() < 100, "{:?}", started.elapsed());
 }
 
 #[test]

@@ -24,6 +24,7 @@ use futures_util::future::join_all;
 
 use self::row::{NewCall, Step, StepRow, StoredCall, ToolCallStatus};
 use self::window::Window;
+use super::cache;
 use super::closing::{Outcome, Waiting};
 use super::live::{Live, Notice};
 use super::run::{Said, ask, spent};
@@ -61,6 +62,8 @@ pub struct Work {
     window: Window,
     /// The tools.
     pub offer: Offer,
+    /// Whether an earlier answer may be given again.
+    pub from_cache: bool,
     /// The steps that were made already, of an answer that waited.
     pub before: Vec<Step>,
 }
@@ -73,6 +76,7 @@ impl Work {
             lane,
             request,
             offer,
+            from_cache,
             input_tokens,
             ..
         } = plan;
@@ -82,6 +86,7 @@ impl Work {
             input_tokens,
             window,
             offer,
+            from_cache,
             before,
         };
         (work, lane.payer.key)
@@ -104,10 +109,17 @@ pub(super) async fn answer(app: &App, live: &Live, work: Work, headroom: &mut Op
         input_tokens,
         window,
         offer,
+        from_cache,
         before,
     } = work;
     // The first attempt at a new answer was opened with it.
     let mut opened = before.is_empty();
+    let key = cache::key(app, &endpoint, &request).filter(|_| opened);
+    if let Some(key) = key.as_ref().filter(|_| from_cache)
+        && let Some(outcome) = cache::answer(app, live, key).await
+    {
+        return outcome;
+    }
     let mut calls_before = 0;
     let mut is_told = false;
     let mut step = 0;
@@ -139,6 +151,9 @@ pub(super) async fn answer(app: &App, live: &Live, work: Work, headroom: &mut Op
             // What is signed of the last step alone is not the whole answer.
             if let Some(replay) = said.replay.filter(|_| step == 0) {
                 live.replay(replay);
+            }
+            if let Some(key) = key.filter(|_| step == 0 && said.calls.is_empty()) {
+                live.keep_as(key);
             }
             return outcome;
         }
