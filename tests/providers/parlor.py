@@ -41,8 +41,13 @@ class Person:
         given = {"provider": provider, "baseUrl": address, "secret": secret, "format": form, "verify": verify}
         return self.mutate("setApiKey", given, "apiKey { id }")["apiKey"]["id"]
 
-    def chat(self, provider, model):
-        return self.mutate("createChat", {"provider": provider, "model": model}, "chat { id }")["chat"]["id"]
+    def chat(self, provider, model, effort=None):
+        given = {"provider": provider, "model": model}
+        if effort:
+            assistant = {"displayName": "Thinker", "reasoningEffort": effort}
+            made = self.mutate("createAssistant", assistant, "assistant { id }")
+            given["assistantIds"] = [made["assistant"]["id"]]
+        return self.mutate("createChat", given, "chat { id }")["chat"]["id"]
 
     def send(self, chat, content):
         given = {"chatId": chat, "content": content, "idempotencyKey": str(uuid.uuid4())}
