@@ -123,7 +123,8 @@ function versions(shown) {
 }
 
 /** Who answered, and what it took. */
-function facts({ model, usage, tokensPerSecond }) {
+function facts({ model, usage: used, tokensPerSecond }) {
+  const usage = used?.totalTokens ? used : null;
   const about = usage?.costState === 'ESTIMATED' ? '≈ ' : '';
   const cost = usage?.costUsd && (Number(usage.costUsd) ? about + money(usage.costUsd) : 'free');
   const words = [model.replace(/^scripted:.*/, 'scripted'), cost, usage && `${about && !cost ? about : ''}${usage.totalTokens.toLocaleString('en')} tokens`];

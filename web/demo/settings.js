@@ -68,8 +68,9 @@ async function keys() {
 }
 function health({ accepted, lastErrorCode, throttledUntil }) {
   const until = throttledUntil && new Date(throttledUntil);
+  if (/^(KEY|QUOTA)_/.test(lastErrorCode)) return make('small', 'bad', WHY[lastErrorCode]);
   if (until > new Date()) return make('small', 'slow', `The provider asks to wait until ${until.toLocaleTimeString([], { hour: '2-digit', minute: '2-digit', second: '2-digit' })}`);
-  if (lastErrorCode) return make('small', 'bad', WHY[lastErrorCode] ?? 'The provider refused it last');
+  if (lastErrorCode) return make('small', 'bad', WHY[lastErrorCode] ?? 'It did not work last');
   return make('small', accepted ? 'good' : '', accepted ? 'Works' : 'Not tried yet');
 }
 
