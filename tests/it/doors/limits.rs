@@ -1,6 +1,5 @@
 //! What a request may cost.
 
-
 use async_graphql::{Request, ServerError, Variables};
 use parlor::graphql::limits;
 use serde_json::json;
