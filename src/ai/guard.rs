@@ -70,14 +70,14 @@ pub enum Refusal {
     #[error("The base URL must not contain a fragment: leave away everything from the # on.")]
     Fragment,
     /// A public host that nobody allowed.
-    #[error("This server sends no keys to that address. Whoever runs the server can allow it with PARLOR_BASE_URLS.")]
+    #[error("This server does not connect to that address. Whoever runs the server can allow it with PARLOR_BASE_URLS.")]
     NotListed,
     /// Plain http to a host that the operator did not name.
     #[error("The base URL must begin with https://.")]
     NotHttps,
     /// Loopback, private, link-local and the like.
     #[error(
-        "That address is not a public one, so no keys are sent there. Whoever runs the server can allow it with PARLOR_BASE_URLS."
+        "That address is not a public one, so nothing is sent there. Whoever runs the server can allow it with PARLOR_BASE_URLS."
     )]
     NotPublic,
 }
