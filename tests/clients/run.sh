@@ -11,6 +11,6 @@ case $target in
 esac
 only=${2:-}
 cd "$(dirname "$0")"
-[ -d node_modules ] || npm ci --ignore-scripts --no-audit --no-fund
+[ node_modules/.package-lock.json -nt package-lock.json ] || npm ci --ignore-scripts --no-audit --no-fund
 [ -n "$only" ] && set -- "$only.test.mjs" || set -- audit.test.mjs clients.test.mjs walk.test.mjs demo.test.mjs
 PARLOR_UNDER_TEST=$target exec node --test --test-concurrency=1 --test-reporter=spec "$@"
