@@ -12,6 +12,7 @@
 //! | [`viewer`], [`admin`] | what the signed-in person, and what administrators see: they gather from every feature |
 //! | [`account`] | people: passwords, sessions, tokens, roles, the audit log |
 //! | [`chat`] | rooms and messages; [`chat::branch`] is the tree they stand in, [`chat::reply`] the engine that writes answers |
+//! | [`contact`] | finding people, address books, blocks |
 //! | [`tool`] | tools for models: MCP servers, and the conversations with them |
 //! | [`assistant`] | AIs with instructions and a model of their own, private or shared |
 //! | [`usage`] | what every attempt at a provider cost, reports of it, and budgets |
@@ -28,7 +29,7 @@
 //! Imports run one way:
 //!
 //! ```text
-//! command -> server -> graphql -> viewer | admin -> chat -> assistant | memory | usage | tool -> model -> vault -> account -> event | job | db | page | input -> id | error | scalar
+//! command -> server -> graphql -> viewer | admin -> chat -> assistant | memory | contact | usage | tool -> model -> vault -> account -> event | job | db | page | input -> id | error | scalar
 //!                                                    chat | tool | vault -> ai           (app and context go everywhere)
 //! ```
 //!
@@ -72,6 +73,7 @@ pub mod assistant;
 pub mod chat;
 pub mod command;
 pub mod config;
+pub mod contact;
 pub mod context;
 pub mod db;
 pub mod error;

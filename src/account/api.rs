@@ -3,7 +3,7 @@
 use std::collections::HashMap;
 
 use async_graphql::dataloader::{DataLoader, Loader};
-use async_graphql::{Context, InputObject, Object, OneofObject, SimpleObject};
+use async_graphql::{Context, InputObject, Object, SimpleObject};
 use chrono::{DateTime, Utc};
 use secrecy::SecretString;
 
@@ -17,14 +17,32 @@ use crate::id::{SessionId, UserId};
 
 /// Finds people by id, many in one query.
 #[derive(Debug, Clone)]
-pub struct UserLoader(pub App);
+pub struct UserLoader {
+    /// The shared handles.
+    pub app: App,
+    /// Whose view it is; none when nobody is signed in.
+    pub viewer: Option<UserId>,
+}
+
+/// Asks what somebody is to the viewer. The answer comes from the room of contacts, which stands above this one.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub struct RelationTo(pub UserId);
+
+/// What somebody is to the viewer.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Relation {
+    /// Whether they are a contact of the viewer.
+    pub is_contact: bool,
+    /// Whether the viewer blocks them.
+    pub is_blocked: bool,
+}
 
 impl Loader<UserId> for UserLoader {
     type Value = User;
     type Error = Error;
 
     async fn load(&self, ids: &[UserId]) -> Result<HashMap<UserId, User>, Self::Error> {
-        let found = async { Ok(User::find_many(&mut *self.0.connection().await?, ids).await?) };
+        let found = async { Ok(User::find_many(&mut *self.app.connection().await?, ids).await?) };
         found.await
     }
 }
@@ -35,6 +53,11 @@ impl Loader<UserId> for UserLoader {
 /// When Postgres fails.
 pub async fn load_user(context: &Context<'_>, id: UserId) -> Result<Option<User>> {
     context.data_unchecked::<DataLoader<UserLoader>>().load_one(id).await
+}
+
+async fn load_relation(context: &Context<'_>, id: UserId) -> Result<Relation> {
+    let loader = context.data_unchecked::<DataLoader<UserLoader>>();
+    Ok(loader.load_one(RelationTo(id)).await?.unwrap_or_default())
 }
 
 /// A person, as everybody may see them.
@@ -60,19 +83,20 @@ impl User {
         self.bio.as_deref()
     }
 
+    /// Whether the viewer has this person in their contacts.
+    pub async fn is_contact(&self, context: &Context<'_>) -> Result<bool> {
+        Ok(load_relation(context, self.id).await?.is_contact)
+    }
+
+    /// Whether the viewer blocks this person. Nobody is told who blocks them.
+    pub async fn is_blocked(&self, context: &Context<'_>) -> Result<bool> {
+        Ok(load_relation(context, self.id).await?.is_blocked)
+    }
+
     /// When the account was made.
     pub async fn created_at(&self) -> DateTime<Utc> {
         self.created_at
     }
-}
-
-/// Names one person, in one of two ways.
-#[derive(Debug, OneofObject)]
-pub enum UserBy {
-    /// By id.
-    Id(UserId),
-    /// By user name, in any case.
-    Username(String),
 }
 
 /// One sign-in on one device.
@@ -111,25 +135,6 @@ impl Session {
     /// When it ends unless it is used before.
     async fn expires_at(&self) -> DateTime<Utc> {
         self.expires_at
-    }
-}
-
-/// Questions about people.
-#[derive(Debug, Default)]
-pub struct AccountQuery;
-
-#[Object]
-impl AccountQuery {
-    /// The person with this id or user name; null when there is none.
-    async fn user(&self, context: &Context<'_>, #[graphql(desc = "Which person.")] by: UserBy) -> Result<Option<User>> {
-        context.signed_in()?;
-        match by {
-            UserBy::Id(id) => load_user(context, id).await,
-            UserBy::Username(username) if username.contains('\0') => Ok(None),
-            UserBy::Username(username) => {
-                Ok(User::find_by_username(&mut *context.app().connection().await?, &username).await?)
-            }
-        }
     }
 }
 

@@ -24,6 +24,7 @@ pub struct Throttle {
     registrations: DefaultKeyedRateLimiter<IpAddr>,
     passwords: DefaultKeyedRateLimiter<UserId>,
     shared_changes: DefaultKeyedRateLimiter<UserId>,
+    finds: DefaultKeyedRateLimiter<UserId>,
     requests: Option<DefaultKeyedRateLimiter<Principal>>,
     messages: Option<DefaultKeyedRateLimiter<UserId>>,
 }
@@ -46,6 +47,7 @@ impl Throttle {
             registrations: limiter(60, Duration::from_secs(10)),
             passwords: limiter(10, Duration::from_secs(15)),
             shared_changes: limiter(20, Duration::from_secs(3)),
+            finds: limiter(1_000, Duration::from_millis(100)),
             requests: per_minute(requests_per_minute),
             messages: per_minute(messages_per_minute),
         }
@@ -63,16 +65,7 @@ impl Throttle {
             Viewer::SignedIn(who) => Principal::User(who.user_id),
             Viewer::Anonymous => Principal::Address(network(address)),
         };
-        match limiter.check_key_n(&principal, fields) {
-            Ok(Ok(())) => Ok(()),
-            Ok(Err(wait)) => Err(Error::RateLimited {
-                retry_after: wait.wait_time_from(self.clock.now()),
-            }),
-            // More fields than the limit ever lets through at once.
-            Err(_) => Err(Error::RateLimited {
-                retry_after: Duration::from_secs(60),
-            }),
-        }
+        self.check_many(limiter, &principal, fields)
     }
 
     /// Counts a message of a person; a repeat of one that was sent does not count.
@@ -127,6 +120,16 @@ impl Throttle {
         self.check(&self.shared_changes, &user_id)
     }
 
+    /// Counts a search of a person that may find so many others: whoever wants to know everybody on this server has to
+    /// wait long.
+    ///
+    /// # Errors
+    /// [`Error::RateLimited`].
+    pub fn find(&self, user_id: UserId, others: u32) -> Result<()> {
+        let others = NonZeroU32::new(others).unwrap_or(NonZeroU32::MIN);
+        self.check_many(&self.finds, &user_id, others)
+    }
+
     /// Forgets whoever has been quiet, so that memory stays bounded by recent traffic.
     pub fn sweep(&self) {
         self.pair.retain_recent();
@@ -135,6 +138,7 @@ impl Throttle {
         self.registrations.retain_recent();
         self.passwords.retain_recent();
         self.shared_changes.retain_recent();
+        self.finds.retain_recent();
         if let Some(requests) = &self.requests {
             requests.retain_recent();
         }
@@ -147,6 +151,24 @@ impl Throttle {
         limiter.check_key(key).map_err(|wait| Error::RateLimited {
             retry_after: wait.wait_time_from(self.clock.now()),
         })
+    }
+
+    fn check_many<K: std::hash::Hash + Eq + Clone>(
+        &self,
+        limiter: &DefaultKeyedRateLimiter<K>,
+        key: &K,
+        many: NonZeroU32,
+    ) -> Result<()> {
+        match limiter.check_key_n(key, many) {
+            Ok(Ok(())) => Ok(()),
+            Ok(Err(wait)) => Err(Error::RateLimited {
+                retry_after: wait.wait_time_from(self.clock.now()),
+            }),
+            // More than the limit ever lets through at once.
+            Err(_) => Err(Error::RateLimited {
+                retry_after: Duration::from_secs(60),
+            }),
+        }
     }
 }
 

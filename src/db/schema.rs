@@ -169,6 +169,19 @@ diesel::table! {
 }
 
 diesel::table! {
+    /// Whom people want to hear nothing from. The blocked are never told.
+    blocks (user_id, blocked_id) {
+        /// Who blocks.
+        user_id -> Uuid,
+        /// Who is blocked.
+        blocked_id -> Uuid,
+        /// The version of the blocking person's book when they were blocked: lists are ordered by it.
+        version -> Int4,
+        created_at -> Timestamptz,
+    }
+}
+
+diesel::table! {
     /// What people may spend. Its row is locked by whoever reserves or settles, so that nobody overspends together.
     budgets (user_id, scope) {
         /// Whose budget.
@@ -302,6 +315,29 @@ diesel::table! {
         tool_server_ids -> Array<Nullable<Uuid>>,
         /// Which of Parlor's own tools answers here may use.
         builtin_tools -> Array<Nullable<Text>>,
+    }
+}
+
+diesel::table! {
+    /// One row for each person who ever added or blocked somebody: its lock has their changes take turns.
+    contact_books (user_id) {
+        /// Whose.
+        user_id -> Uuid,
+        /// Grows with each change, also of what is gone by now.
+        version -> Int4,
+    }
+}
+
+diesel::table! {
+    /// Whom people have in their address books. One-sided: the other is not asked and not told.
+    contacts (user_id, contact_id) {
+        /// Whose address book.
+        user_id -> Uuid,
+        /// Who is in it.
+        contact_id -> Uuid,
+        /// The version of the book when they were added: lists are ordered by it.
+        version -> Int4,
+        created_at -> Timestamptz,
     }
 }
 
@@ -806,6 +842,7 @@ diesel::joinable!(chat_members -> users (user_id));
 diesel::joinable!(chat_summaries -> chats (chat_id));
 diesel::joinable!(chat_summaries -> messages (through_message_id));
 diesel::joinable!(chats -> users (created_by));
+diesel::joinable!(contact_books -> users (user_id));
 diesel::joinable!(events -> chats (chat_id));
 diesel::joinable!(events -> users (user_id));
 diesel::joinable!(generation_steps -> generations (generation_id));
@@ -833,12 +870,15 @@ diesel::allow_tables_to_appear_in_same_query!(
     assistants,
     attempts,
     audit_log,
+    blocks,
     budgets,
     cached_answers,
     chat_assistants,
     chat_members,
     chat_summaries,
     chats,
+    contact_books,
+    contacts,
     event_log,
     events,
     generation_steps,

@@ -12,7 +12,7 @@ use async_graphql::{MergedObject, MergedSubscription, Request, Response, SDLExpo
 
 use self::node::NodeQuery;
 use self::server_info::ServerInfoQuery;
-use crate::account::api::{AccountMutation, AccountQuery, UserLoader};
+use crate::account::api::{AccountMutation, UserLoader};
 use crate::account::viewer::{Client, Viewer};
 use crate::admin::{AdminMutation, AdminQuery};
 use crate::app::App;
@@ -20,6 +20,7 @@ use crate::assistant::api::AssistantMutation;
 use crate::chat::api::{
     BranchMutation, ChatLoader, ChatMutation, ChatQuery, ChatSubscription, PlanQuery, SummaryMutation, ToolCallMutation,
 };
+use crate::contact::api::{ContactMutation, ContactQuery};
 use crate::error::{Error, Result};
 use crate::event::{self, SyncCursor};
 use crate::memory::api::MemoryMutation;
@@ -35,7 +36,7 @@ pub struct Query(
     NodeQuery,
     ServerInfoQuery,
     ViewerQuery,
-    AccountQuery,
+    ContactQuery,
     ChatQuery,
     PlanQuery,
     AdminQuery,
@@ -47,6 +48,7 @@ pub struct Query(
 pub struct Mutation(
     SignInMutation,
     AccountMutation,
+    ContactMutation,
     ChatMutation,
     SummaryMutation,
     BranchMutation,
@@ -97,7 +99,11 @@ pub fn sdl() -> String {
 /// # Errors
 /// The answer: too many requests, or Postgres fails.
 pub async fn prepare(app: &App, request: Request, viewer: Viewer, client: Client) -> Result<Request, Box<Response>> {
-    let mut request = request.data(DataLoader::new(UserLoader(app.clone()), tokio::spawn));
+    let people = UserLoader {
+        app: app.clone(),
+        viewer: viewer.signed_in().ok().map(|who| who.user_id),
+    };
+    let mut request = request.data(DataLoader::new(people, tokio::spawn));
     let name = request.operation_name.clone();
     let fields = request
         .parsed_query()

@@ -17,6 +17,8 @@ use crate::chat::api::{self as chats, ChatConnection, ChatFilterInput};
 use crate::chat::chat::Chat;
 use crate::chat::create;
 use crate::config::Registration;
+use crate::contact::api::{self as contacts, ContactConnection};
+use crate::contact::block;
 use crate::context::RequestContext;
 use crate::error::{Error, ErrorCode, Result, UserError, payload};
 use crate::event::{self, SyncCursor};
@@ -173,6 +175,29 @@ impl Viewer {
     /// How the person wants the AI to be with them.
     async fn preferences(&self, context: &Context<'_>) -> Result<Preferences> {
         Ok(preferences::of(&mut *context.app().connection().await?, self.user.id).await?)
+    }
+
+    /// The people in the person's address book, those who were added last first.
+    async fn contacts(
+        &self,
+        context: &Context<'_>,
+        #[graphql(desc = "How many from the start, at most 100.")] first: Option<i32>,
+        #[graphql(desc = "Only contacts after this cursor.")] after: Option<String>,
+        #[graphql(desc = "How many from the end, at most 100.")] last: Option<i32>,
+        #[graphql(desc = "Only contacts before this cursor.")] before: Option<String>,
+    ) -> Result<ContactConnection> {
+        let arguments = PageArguments {
+            first,
+            after,
+            last,
+            before,
+        };
+        contacts::list(context, self.user.id, arguments).await
+    }
+
+    /// The people whom the person blocks, those who were blocked last first, at most 1000. They are not told.
+    async fn blocked_users(&self, context: &Context<'_>) -> Result<Vec<User>> {
+        Ok(block::list(&mut *context.app().connection().await?, self.user.id).await?)
     }
 
     /// The devices that the person is signed in on, newest first.

@@ -8,6 +8,7 @@ mod assistants;
 mod cached;
 mod chats;
 mod command;
+mod contacts;
 mod crash;
 mod databases;
 mod doors;

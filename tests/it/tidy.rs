@@ -5,7 +5,7 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 /// Which rooms a room may import. `app` and `context` are handles that go everywhere.
-const MAY_IMPORT: [(&str, &[&str]); 25] = [
+const MAY_IMPORT: [(&str, &[&str]); 26] = [
     (
         "command",
         &[
@@ -22,6 +22,7 @@ const MAY_IMPORT: [(&str, &[&str]); 25] = [
             "ai",
             "assistant",
             "chat",
+            "contact",
             "config",
             "error",
             "event",
@@ -41,6 +42,7 @@ const MAY_IMPORT: [(&str, &[&str]); 25] = [
             "account",
             "assistant",
             "chat",
+            "contact",
             "config",
             "error",
             "event",
@@ -59,6 +61,7 @@ const MAY_IMPORT: [(&str, &[&str]); 25] = [
             "account",
             "ai",
             "assistant",
+            "contact",
             "db",
             "error",
             "event",
@@ -74,6 +77,7 @@ const MAY_IMPORT: [(&str, &[&str]); 25] = [
         ],
     ),
     ("job", &["db", "error"]),
+    ("contact", &["account", "db", "error", "event", "id", "input", "page"]),
     ("memory", &["db", "error", "event", "id", "input", "page"]),
     (
         "assistant",

@@ -5,12 +5,12 @@ use async_graphql::{Enum, Interface, SimpleObject};
 use chrono::{DateTime, Utc};
 
 use super::own::{
-    ApiKeyHealthChanged, AssistantRemoved, AssistantUpserted, MemoryRemoved, MemoryUpserted, PreferencesChanged,
-    SummaryUpserted,
+    ApiKeyHealthChanged, AssistantRemoved, AssistantUpserted, ContactChanged, MemoryRemoved, MemoryUpserted,
+    PreferencesChanged, SummaryUpserted,
 };
 use crate::chat::chat::Chat;
 use crate::chat::message::Message;
-use crate::id::{ApiKeyId, AssistantId, ChatId, MemoryId, MessageId, SummaryId};
+use crate::id::{ApiKeyId, AssistantId, ChatId, MemoryId, MessageId, SummaryId, UserId};
 use crate::scalar::Long;
 
 /// Something that happened.
@@ -54,6 +54,8 @@ pub enum Event {
     PreferencesChanged(PreferencesChanged),
     /// A summary appeared or changed.
     SummaryUpserted(SummaryUpserted),
+    /// Somebody became a contact or blocked, or is so no more.
+    ContactChanged(ContactChanged),
 }
 
 /// The stream begins. Always first: then comes what was missed, then what happens.
@@ -198,6 +200,7 @@ pub(super) struct Payload {
     pub(super) memory_id: Option<MemoryId>,
     pub(super) summary_id: Option<SummaryId>,
     pub(super) message_id: Option<MessageId>,
+    pub(super) user_id: Option<UserId>,
     #[serde(default)]
     pub(super) through: i64,
     #[serde(default)]

@@ -1,4 +1,4 @@
-//! The events of what is no chat or message: assistants, keys, memories, preferences, summaries.
+//! The events of what is no chat or message: assistants, keys, memories, preferences, summaries, contacts.
 
 use std::collections::HashMap;
 
@@ -6,9 +6,12 @@ use async_graphql::SimpleObject;
 use chrono::{DateTime, Utc};
 
 use super::event::{Event, Payload};
+use crate::account::user::User;
 use crate::assistant::{self, Assistant};
 use crate::chat::event::SUMMARY_UPSERTED;
 use crate::chat::summary::{self, Summary};
+use crate::contact::event::CONTACT_CHANGED;
+use crate::contact::{Contact, Standing, standing};
 use crate::db::Connection;
 use crate::error::Result;
 use crate::event::LoggedEvent;
@@ -99,6 +102,24 @@ pub struct SummaryUpserted {
     pub summary: Summary,
 }
 
+/// Somebody became a contact of the viewer's or blocked by them, or is so no more: put this in the place of what the client
+/// has of this person, if its version is higher.
+#[derive(Debug, SimpleObject)]
+pub struct ContactChanged {
+    /// Where the client stands then.
+    pub cursor: Option<String>,
+    /// When it happened.
+    pub occurred_at: DateTime<Utc>,
+    /// Who it is.
+    pub user: User,
+    /// Their entry in the viewer's contacts; null when they are not among them.
+    pub contact: Option<Contact>,
+    /// Whether the viewer blocks them.
+    pub is_blocked: bool,
+    /// Grows with each change.
+    pub version: i32,
+}
+
 /// What a batch of events speaks of besides chats and messages, as it is now.
 #[derive(Default)]
 pub(super) struct Own {
@@ -107,6 +128,7 @@ pub(super) struct Own {
     summaries: HashMap<SummaryId, Summary>,
     preferences: Option<Preferences>,
     keys: Vec<StoredKey>,
+    standings: HashMap<UserId, Standing>,
 }
 
 impl Own {
@@ -118,10 +140,14 @@ impl Own {
     ) -> Result<Self> {
         let (mut assistants, mut memories, mut summaries) = (Vec::new(), Vec::new(), Vec::new());
         let (mut keyed, mut preferred) = (false, false);
+        let mut people = Vec::new();
         for (event, payload) in events {
             assistants.extend(payload.assistant_id);
             memories.extend(payload.memory_id);
             summaries.extend(payload.summary_id);
+            if event.kind == CONTACT_CHANGED {
+                people.extend(payload.user_id);
+            }
             keyed |= payload.api_key_id.is_some();
             preferred |= event.kind == PREFERENCES_CHANGED;
         }
@@ -140,6 +166,9 @@ impl Own {
         }
         if preferred {
             own.preferences = Some(preferences::of(connection, user_id).await?);
+        }
+        if !people.is_empty() {
+            own.standings = standing::find_many(connection, user_id, &people).await?;
         }
         Ok(own)
     }
@@ -201,6 +230,22 @@ impl Own {
                     cursor,
                     occurred_at,
                     summary,
+                }))
+            }
+            CONTACT_CHANGED => {
+                let Standing {
+                    user,
+                    contact,
+                    blocked,
+                    version,
+                } = self.standings.get(&payload.user_id?)?.clone();
+                Some(Event::ContactChanged(ContactChanged {
+                    cursor,
+                    occurred_at,
+                    user,
+                    contact,
+                    is_blocked: blocked,
+                    version,
                 }))
             }
             other => {

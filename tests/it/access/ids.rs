@@ -140,6 +140,26 @@ async fn they_get_the_answer_of_absent_ones() {
         (Mutation, "asst", &choose_in_mine),
         (
             Mutation,
+            "user",
+            "addContact(input: { userId: \"<id>\" }) { contact { version } errors { code message field } }",
+        ),
+        (
+            Mutation,
+            "user",
+            "removeContact(input: { userId: \"<id>\" }) { user { id } errors { code message field } }",
+        ),
+        (
+            Mutation,
+            "user",
+            "blockUser(input: { userId: \"<id>\" }) { user { id } errors { code message field } }",
+        ),
+        (
+            Mutation,
+            "user",
+            "unblockUser(input: { userId: \"<id>\" }) { user { id } errors { code message field } }",
+        ),
+        (
+            Mutation,
             "chat",
             "updateChat(input: { chatId: \"<id>\", pinned: true }) { chat { id } errors { code message field } }",
         ),

@@ -62,7 +62,8 @@ async fn everybody_gets_what_the_table_says() {
     upstream.script([Reply::status(200).json(&json!({ "data": [] }))]);
     let mcp = McpServer::start().await;
     let allowed = format!("{},http://127.0.0.1:{}", mcp.allowed(), upstream.port());
-    let app = TestApp::with(&[&allowed]).await;
+    // Every row has a room of its own furnished, with a message in it.
+    let app = TestApp::with(&[&allowed, "--messages-per-minute=0", "--requests-per-minute=0"]).await;
     let [stranger, owner, admin] = people(&app).await;
     let (anonymous, bystander) = (app.anonymous(), app.user("bystander").await);
     let session = app.anonymous().sign_in("owner").await.session_id().await;

@@ -40,6 +40,7 @@ const TOUCHED_BY_OWNER: [Outcome; 4] = [Unauthenticated, NotFound, Allowed, NotF
 pub(super) const TABLE: &[Row] = &[
     row(Query, "admin", "admin { users { nodes { email } } auditLog { nodes { action } } }", ADMINISTRATORS),
     row(Query, "chat", "chat(id: \"<chat>\") { title messages { nodes { content } } }", SEEN_BY_OWNER),
+    row(Query, "findUsers", "findUsers(query: \"bystander\") { nodes { username } }", SIGNED_IN),
     row(Query, "generation", "generation(id: \"<generation>\") { text }", SEEN_BY_OWNER),
     row(Query, "generationPlan", "generationPlan(input: { chatId: \"<chat>\", content: \"Hello?\" }) { errors: refusals { code } }", TOUCHED_BY_OWNER),
     row(Query, "message", "message(id: \"<question>\") { content }", SEEN_BY_OWNER),
@@ -81,6 +82,11 @@ pub(super) const TABLE: &[Row] = &[
     row(Mutation, "updateMemory", "updateMemory(input: { memoryId: \"<memory>\", content: \"Owns a bird.\" }) { errors { code } }", TOUCHED_BY_OWNER),
     row(Mutation, "deleteMemory", "deleteMemory(input: { memoryId: \"<memory>\" }) { errors { code } }", TOUCHED_BY_OWNER),
     row(Mutation, "updatePreferences", "updatePreferences(input: { language: \"Deutsch\" }) { errors { code } }", SIGNED_IN),
+
+    row(Mutation, "addContact", "addContact(input: { userId: \"<bystander>\" }) { errors { code } }", SIGNED_IN),
+    row(Mutation, "removeContact", "removeContact(input: { userId: \"<bystander>\" }) { errors { code } }", SIGNED_IN),
+    row(Mutation, "blockUser", "blockUser(input: { userId: \"<bystander>\" }) { errors { code } }", SIGNED_IN),
+    row(Mutation, "unblockUser", "unblockUser(input: { userId: \"<bystander>\" }) { errors { code } }", SIGNED_IN),
 
     row(Mutation, "setApiKey", "setApiKey(input: { provider: OPENAI, secret: \"sk-<who>\", verify: false }) { errors { code } }", SIGNED_IN),
     row(Mutation, "verifyApiKey", "verifyApiKey(input: { apiKeyId: \"<key>\" }) { errors { code } }", TOUCHED_BY_OWNER),

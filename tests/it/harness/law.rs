@@ -34,6 +34,8 @@ const MEMORY: &str = "id content version";
 const PREFERENCES: &str = "aboutMe responseStyle language memoryEnabled titlesEnabled summariesEnabled version";
 /// What a client keeps of a summary.
 const SUMMARY: &str = "id chatId throughSequence content tokens model revertedAt version";
+/// What a client keeps of a contact.
+const CONTACT: &str = "addedAt version user { id }";
 
 /// What a client holds: everything, by id.
 #[derive(Debug, Default, Clone, PartialEq)]
@@ -52,6 +54,8 @@ pub struct Held {
     pub summaries: BTreeMap<String, Value>,
     /// The preferences, under an id of their own.
     pub preferences: BTreeMap<String, Value>,
+    /// What people are to the viewer: those who are neither contacts nor blocked any more stay, for their version.
+    pub people: BTreeMap<String, Value>,
 }
 
 impl Held {
@@ -101,6 +105,11 @@ impl Held {
                 self.memories.remove(event["memoryId"].as_str().expect("an id"));
             }
             "PreferencesChanged" => self.prefer(&event["preferences"]),
+            "ContactChanged" => {
+                let (user, contact) = (&event["user"]["id"], &event["contact"]);
+                let person = json!({ "id": user, "contact": contact, "isBlocked": event["isBlocked"], "version": event["version"] });
+                upsert(&mut self.people, &person);
+            }
             "SummaryUpserted" => upsert(&mut self.summaries, &event["summary"]),
             "StreamReady" => {}
             other => panic!("an event that the law does not know: {other}"),
@@ -113,6 +122,17 @@ impl Held {
         let mut preferences = preferences.clone();
         preferences["id"] = json!("preferences");
         upsert(&mut self.preferences, &preferences);
+    }
+
+    /// Who is a contact or blocked, as far as a fresh read says it.
+    fn standing(&self) -> BTreeMap<String, Value> {
+        let known = self
+            .people
+            .iter()
+            .filter(|(_, person)| !person["contact"].is_null() || person["isBlocked"] == true);
+        known
+            .map(|(id, person)| (id.clone(), json!([person["contact"], person["isBlocked"]])))
+            .collect()
     }
 
     /// Applies a message: what is not on the active branch is not shown.
@@ -191,6 +211,7 @@ impl Device {
              ... on ApiKeyHealthChanged {{ apiKey {{ {KEY} }} }} \
              ... on MemoryUpserted {{ memory {{ {MEMORY} }} }} ... on MemoryRemoved {{ memoryId }} \
              ... on PreferencesChanged {{ preferences {{ {PREFERENCES} }} }} ... on SummaryUpserted {{ summary {{ {SUMMARY} }} }} \
+             ... on ContactChanged {{ user {{ id }} contact {{ {CONTACT} }} isBlocked version }} \
              ... on ResyncRequired {{ reason }} }} }}"
         );
         let mut stream = self
@@ -205,13 +226,15 @@ impl Device {
     /// Fails when what this device holds is not what a fresh read returns.
     pub async fn obeys(&self) {
         let (fresh, _) = read(&self.client).await;
+        let (people, known) = (self.held.standing(), fresh.standing());
         let differing = differing(&self.held.chats, &fresh.chats)
             .chain(differing(&self.held.messages, &fresh.messages))
             .chain(differing(&self.held.assistants, &fresh.assistants))
             .chain(differing(&self.held.keys, &fresh.keys))
             .chain(differing(&self.held.memories, &fresh.memories))
             .chain(differing(&self.held.summaries, &fresh.summaries))
-            .chain(differing(&self.held.preferences, &fresh.preferences));
+            .chain(differing(&self.held.preferences, &fresh.preferences))
+            .chain(differing(&people, &known));
         let differing: Vec<_> = differing.collect();
         assert!(differing.is_empty(), "snapshot + events != fresh read: {differing:#?}");
     }
@@ -231,7 +254,8 @@ fn differing<'a>(
 async fn read(client: &Client) -> (Held, String) {
     let query = format!(
         "{{ viewer {{ syncCursor apiKeys {{ {KEY} }} assistants(first: 100) {{ nodes {{ {ASSISTANT} }} }} \
-         memories(first: 100) {{ nodes {{ {MEMORY} }} }} preferences {{ {PREFERENCES} }} chats(filter: {{ archived: null }}, first: 25) {{ pageInfo {{ hasNextPage }} \
+         memories(first: 100) {{ nodes {{ {MEMORY} }} }} preferences {{ {PREFERENCES} }} \
+         contacts(first: 100) {{ nodes {{ {CONTACT} }} }} blockedUsers {{ id }} chats(filter: {{ archived: null }}, first: 25) {{ pageInfo {{ hasNextPage }} \
          nodes {{ {CHAT} summaries {{ {SUMMARY} }} messages(last: 50) {{ pageInfo {{ hasPreviousPage }} nodes {{ {MESSAGE} }} }} }} }} }} }}"
     );
     let mut answer = client.ok(&query, json!({})).await;
@@ -248,6 +272,19 @@ async fn read(client: &Client) -> (Held, String) {
         upsert(&mut held.memories, memory);
     }
     held.prefer(&answer["viewer"]["preferences"]);
+    for contact in answer["viewer"]["contacts"]["nodes"].as_array().expect("contacts") {
+        let (id, version) = (&contact["user"]["id"], &contact["version"]);
+        upsert(
+            &mut held.people,
+            &json!({ "id": id, "contact": contact, "isBlocked": false, "version": version }),
+        );
+    }
+    for user in answer["viewer"]["blockedUsers"].as_array().expect("people") {
+        upsert(
+            &mut held.people,
+            &json!({ "id": user["id"], "contact": null, "isBlocked": true, "version": 0 }),
+        );
+    }
     for chat in chats["nodes"].as_array().expect("chats") {
         assert_eq!(
             chat["messages"]["pageInfo"]["hasPreviousPage"], false,

@@ -1,0 +1,24 @@
+//! Contacts: finding people, keeping them in an address book, and blocking them.
+//!
+//! An address book is one-sided, like that of a phone: whoever is added is not asked and not told. So is a block. To
+//! the blocked the one who blocks looks like somebody whose account was deactivated: named wherever they were named
+//! before, and found no more. Nothing here ever answers a blocked person with an error of its own; what they may not do
+//! is refused by the rooms where they would do it, with [`blocks_between`].
+//!
+//! Each person has a *book* ([`book`]): a row that their changes lock, and whose version grows with each. To its owner a
+//! person is one of three things, a contact, blocked, or neither, and an event always tells which:
+//!
+//! ```text
+//! addContact ── version 1: a contact ── blockUser ── version 2: blocked ── unblockUser ── version 3: neither
+//! ```
+
+pub mod api;
+pub mod block;
+pub mod book;
+pub mod event;
+pub mod find;
+pub mod standing;
+
+pub use block::{blocks_among, blocks_between};
+pub use book::Contact;
+pub use standing::Standing;
