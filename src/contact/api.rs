@@ -71,8 +71,8 @@ pub struct ContactQuery;
 
 #[Object]
 impl ContactQuery {
-    /// The person with this id, user name or e-mail address; null when there is none. Whoever was deactivated, or is not to
-    /// be found by the viewer, is known by id alone.
+    /// The person with this id, user name or e-mail address; null when there is none. Whoever was deactivated is known
+    /// by id alone.
     async fn user(&self, context: &Context<'_>, #[graphql(desc = "Which person.")] by: UserBy) -> Result<Option<User>> {
         let who = context.signed_in()?;
         let name = match by {
@@ -83,11 +83,8 @@ impl ContactQuery {
         };
         context.app().throttle().find(who.user_id, LOOKUP)?;
         let mut connection = context.app().connection().await?;
-        let Some(user) = User::find_by_identifier(&mut connection, &name).await? else {
-            return Ok(None);
-        };
-        let found = find::is_found_by(&mut connection, who.user_id, &user).await?;
-        Ok(found.then_some(user))
+        let found = User::find_by_identifier(&mut connection, &name).await?;
+        Ok(found.filter(|user| user.deactivated_at.is_none()))
     }
 
     /// Searches for people other than the viewer: `ada` is the beginning of a user name or of a word of a display name,
@@ -205,8 +202,8 @@ impl ContactMutation {
         Ok(RemoveContactPayload { user, errors })
     }
 
-    /// Blocks somebody: they do not find the viewer any more, and are no contact of theirs. They are not told, and keep
-    /// what they have.
+    /// Blocks somebody, who is no contact of the viewer's any more. They are not told, and keep what they have: to them the
+    /// viewer looks like somebody who does not answer.
     async fn block_user(
         &self,
         context: &Context<'_>,

@@ -1,7 +1,8 @@
 //! Finding people: by the beginning of their user name or of a word of their display name, by their e-mail address only
 //! when all of it is given.
 //!
-//! Never found are deactivated accounts, and people who block whoever searches: the two look alike.
+//! Deactivated accounts are never found. People who block whoever searches are, as ever: to be found no more would tell
+//! that one is blocked.
 
 use diesel::prelude::*;
 use diesel::sql_types::{BigInt, Integer, Nullable, Text, Uuid as SqlUuid};
@@ -9,7 +10,6 @@ use diesel_async::RunQueryDsl;
 
 use crate::account::user::User;
 use crate::db::Connection;
-use crate::db::schema::blocks;
 use crate::error::{Error, Result};
 use crate::id::UserId;
 use crate::input;
@@ -38,7 +38,6 @@ pub fn statement() -> String {
         format!(
             "(SELECT id, username, email, display_name, bio, role, deactivated_at, created_at, {rank} AS rank, {name} AS key \
               FROM users WHERE {condition} AND ($1, $2 COLLATE \"C\") < ({rank}, {name}) AND deactivated_at IS NULL AND id <> $8 \
-              AND NOT EXISTS (SELECT FROM blocks WHERE blocks.user_id = users.id AND blocked_id = $8) \
               ORDER BY {name} LIMIT $9)"
         )
     };
@@ -145,15 +144,6 @@ pub async fn find(
         .bind::<SqlUuid, _>(viewer)
         .bind::<BigInt, _>(window.fetch());
     Ok(query.load(connection).await?)
-}
-
-/// Whether `viewer` may find somebody whose whole user name or e-mail address they gave.
-///
-/// # Errors
-/// When Postgres fails.
-pub async fn is_found_by(connection: &mut Connection, viewer: UserId, user: &User) -> QueryResult<bool> {
-    let blocks_viewer = diesel::select(diesel::dsl::exists(blocks::table.find((user.id, viewer))));
-    Ok(user.deactivated_at.is_none() && !blocks_viewer.get_result::<bool>(connection).await?)
 }
 
 /// The pattern of names of which a word begins like this.

@@ -1,8 +1,8 @@
 //! Contacts: finding people, keeping them in an address book, and blocking them.
 //!
 //! An address book is one-sided, like that of a phone: whoever is added is not asked and not told. So is a block. To
-//! the blocked the one who blocks looks like somebody whose account was deactivated: named wherever they were named
-//! before, and found no more. Nothing here ever answers a blocked person with an error of its own; what they may not do
+//! the blocked the one who blocks looks like somebody who does not answer: found as ever, and named wherever they were
+//! named before. Nothing here ever answers a blocked person with an error of its own; what they may not do
 //! is refused by the rooms where they would do it, with [`blocks_between`].
 //!
 //! Each person has a *book* ([`book`]): a row that their changes lock, and whose version grows with each. To its owner a
