@@ -158,7 +158,7 @@ fn what_our_own_pages_and_the_readme_ask_passes() {
         .collect();
     assert!(asked.len() > 5, "{asked:?}");
     for query in asked {
-        let variables = json!({ "input": {}, "id": "x", "query": "x" });
+        let variables = json!({ "input": {}, "id": "x", "text": "x" });
         assert_eq!(refusal(query, variables), None, "{query}");
     }
 }
