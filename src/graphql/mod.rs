@@ -18,7 +18,8 @@ use crate::admin::{AdminMutation, AdminQuery};
 use crate::app::App;
 use crate::assistant::api::AssistantMutation;
 use crate::chat::api::{
-    BranchMutation, ChatLoader, ChatMutation, ChatQuery, ChatSubscription, PlanQuery, SummaryMutation, ToolCallMutation,
+    BranchMutation, ChatLoader, ChatMutation, ChatQuery, ChatSubscription, PlanQuery, RoomMutation, SummaryMutation,
+    ToolCallMutation,
 };
 use crate::error::{Error, Result};
 use crate::event::{self, SyncCursor};
@@ -48,6 +49,7 @@ pub struct Mutation(
     SignInMutation,
     AccountMutation,
     ChatMutation,
+    RoomMutation,
     SummaryMutation,
     BranchMutation,
     AssistantMutation,

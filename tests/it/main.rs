@@ -23,6 +23,7 @@ mod memories;
 mod models;
 mod plan;
 mod rates;
+mod rooms;
 mod schema_details;
 mod send;
 mod summaries;
