@@ -243,6 +243,8 @@ pub enum ErrorCode {
     PriceUnknown,
     /// The action does not fit the state the object is in.
     InvalidState,
+    /// The viewer's role in the chat does not allow it.
+    Forbidden,
 }
 
 /// Splits an operation's outcome into a mutation payload's result and its `errors`; only refusals of the

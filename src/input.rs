@@ -1,6 +1,7 @@
 //! Input -> checked text. What passes here can be stored and shown; what does not gets an error that says why.
 
 use unicode_segmentation::UnicodeSegmentation;
+use url::Url;
 
 use crate::error::{ErrorCode, UserError};
 
@@ -56,6 +57,23 @@ pub fn idempotency_key(value: &str) -> Result<String, UserError> {
     }
     let message = "The idempotency key must be 1 to 128 visible ASCII characters. Use a new UUID for each action and the same one for its retries.";
     Err(UserError::new(ErrorCode::Invalid, &["idempotencyKey"], message))
+}
+
+/// Where a picture is: an https address, or a path on this server. A browser loads it, the server never does.
+///
+/// # Errors
+/// A [`UserError`] for `field`, in which `what` names the picture.
+pub fn picture(field: &[&str], what: &str, url: &str) -> Result<String, UserError> {
+    let url = line(field, &format!("{what}'s address"), url, 2_000)?;
+    let path = url.starts_with('/') && !url.starts_with("//") && !url.contains('\\');
+    let https = Url::parse(&url).is_ok_and(|parsed| {
+        parsed.scheme() == "https" && parsed.has_host() && parsed.username().is_empty() && parsed.password().is_none()
+    });
+    if path || https {
+        return Ok(url);
+    }
+    let message = format!("{what} must be an https address, or a path on this server that begins with a slash.");
+    Err(UserError::new(ErrorCode::Invalid, field, message))
 }
 
 fn check_length(field: &[&str], what: &str, value: &str, most: usize) -> Result<(), UserError> {

@@ -11,7 +11,7 @@
 //! | [`graphql`] | the schema's roots, a list; the limits before execution |
 //! | [`viewer`], [`admin`] | what the signed-in person, and what administrators see: they gather from every feature |
 //! | [`account`] | people: passwords, sessions, tokens, roles, the audit log |
-//! | [`chat`] | rooms and messages; [`chat::branch`] is the tree they stand in, [`chat::reply`] the engine that writes answers |
+//! | [`chat`] | rooms and messages; [`chat::branch`] is the tree they stand in, [`chat::room`] what people have among themselves, [`chat::reply`] the engine that writes answers |
 //! | [`contact`] | finding people, address books, blocks |
 //! | [`tool`] | tools for models: MCP servers, and the conversations with them |
 //! | [`assistant`] | AIs with instructions and a model of their own, private or shared |
@@ -60,6 +60,7 @@
 //! 3. [`chat::send`]: the same key before ([`chat::claim`])? the first result again. Who pays? Then one transaction
 //!    ([`chat::turn`]): the chat's row lock (it orders the chat's events), message, reply, generation QUEUED, events. After
 //!    it: wake the log, start the engine.
+//!    In rooms of people there is nobody to pay and nothing to start: [`chat::room::post`].
 //! 4. [`chat::reply`]: history on a short connection -> prompt -> the provider's stream -> the one text that everybody
 //!    watches; checkpoints and leases beside it; one closing transaction with text, status, usage and event.
 //! 5. [`ai`]: neutral request <-> wire, bytes <-> delta.

@@ -196,6 +196,7 @@ impl Admin {
         chats::message_page(
             context,
             chat_id,
+            0,
             PageArguments {
                 first,
                 after,

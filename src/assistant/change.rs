@@ -4,7 +4,6 @@ use chrono::Utc;
 use diesel::prelude::*;
 use diesel_async::{AsyncConnection, RunQueryDsl};
 use serde_json::json;
-use url::Url;
 
 use super::assistant::{ReasoningEffort, Visibility};
 use super::{Assistant, event, model};
@@ -100,7 +99,7 @@ impl AssistantChange {
             reasoning_effort: self.reasoning_effort,
             avatar_url: self.avatar_url.map(|url| {
                 let url = url.filter(|url| !url.trim().is_empty())?;
-                kept(&mut errors, checked_avatar(url.trim()))
+                kept(&mut errors, input::picture(&["avatarUrl"], "The avatar", &url))
             }),
             visibility: self.visibility,
         };
@@ -131,21 +130,6 @@ fn checked_length(value: i32) -> Result<i32, UserError> {
     }
     let message = "The longest answer must be between 1 and 1000000 tokens.";
     Err(UserError::new(ErrorCode::Invalid, &["maxOutputTokens"], message))
-}
-
-/// An https address, or a path on this server: a browser loads it, the server never does.
-fn checked_avatar(url: &str) -> Result<String, UserError> {
-    let field = ["avatarUrl"];
-    let url = input::line(&field, "The avatar's address", url, 2_000)?;
-    let path = url.starts_with('/') && !url.starts_with("//") && !url.contains('\\');
-    let https = Url::parse(&url).is_ok_and(|parsed| {
-        parsed.scheme() == "https" && parsed.has_host() && parsed.username().is_empty() && parsed.password().is_none()
-    });
-    if path || https {
-        return Ok(url);
-    }
-    let message = "The avatar must be an https address, or a path on this server that begins with a slash.";
-    Err(UserError::new(ErrorCode::Invalid, &field, message))
 }
 
 /// Makes an assistant.

@@ -10,14 +10,17 @@ use super::chat::{Chat, TitleSource};
 use super::create::{checked_assistants, checked_model, checked_title};
 use super::event;
 use super::member::Membership;
+use super::room::details::{self, DetailsChange};
+use super::room::leave;
+use super::room::note::{self, Note};
 use crate::ai::Provider;
 use crate::app::App;
 use crate::assistant::assistant;
 use crate::db::Connection;
 use crate::db::schema::{chat_members, chats, messages};
 use crate::error::{Error, ErrorCode, Result};
-use crate::event::append;
-use crate::id::{AssistantId, ChatId, GenerationId, ToolServerId, UserId};
+use crate::event::{append, append_all};
+use crate::id::{AssistantId, ChatId, GenerationId, MessageId, ToolServerId, UserId};
 use crate::tool::builtin::BuiltinTool;
 use crate::tool::server;
 
@@ -43,6 +46,30 @@ pub struct ChatChange {
     pub pinned: Option<bool>,
     /// Put it away.
     pub archived: Option<bool>,
+    /// What only groups have.
+    pub details: DetailsChange,
+}
+
+impl ChatChange {
+    /// Whether anything changes for everybody in the chat.
+    fn for_all(&self) -> bool {
+        let DetailsChange {
+            description,
+            icon_url,
+            history,
+            permissions,
+        } = &self.details;
+        self.title.is_some()
+            || self.assistants.is_some()
+            || self.provider.is_some()
+            || self.model.is_some()
+            || self.tool_servers.is_some()
+            || self.builtin_tools.is_some()
+            || description.is_some()
+            || icon_url.is_some()
+            || history.is_some()
+            || permissions.is_some()
+    }
 }
 
 #[derive(AsChangeset, Default)]
@@ -66,65 +93,63 @@ struct MemberColumns {
 /// Changes a chat, or how it looks to the person who asks.
 ///
 /// # Errors
-/// NOT_FOUND, or a refused title or model.
+/// NOT_FOUND, or what is refused; FORBIDDEN; INVALID_STATE for what the kind of chat does not have.
 pub async fn update(app: &App, user_id: UserId, chat_id: ChatId, change: ChatChange) -> Result<Chat> {
     let mut columns = ChatColumns::default();
-    if let Some(title) = change.title {
-        let title = checked_title(Some(&title))?;
+    if let Some(title) = &change.title {
+        let title = checked_title(Some(title))?;
         // Also when it is taken away: it stays away.
         columns.title_source = Some(TitleSource::User);
         columns.title = Some(title);
     }
-    if let Some(model) = change.model {
-        columns.model = Some(checked_model(app, &["model"], Some(model))?);
+    if let Some(model) = &change.model {
+        columns.model = Some(checked_model(app, &["model"], Some(model.clone()))?);
     }
     columns.provider = change
         .provider
         .map(|provider| provider.map(|provider| provider.name().to_owned()));
-    columns.builtin_tools = change.builtin_tools.map(each_once);
-    let tool_servers = change.tool_servers.map(each_once);
+    columns.builtin_tools = change.builtin_tools.clone().map(each_once);
+    let mut details = Some(change.details.check()?);
     let member = MemberColumns {
         pinned_at: change.pinned.map(|pinned| pinned.then(Utc::now)),
         archived_at: change.archived.map(|archived| archived.then(Utc::now)),
     };
-    let for_tools = tool_servers.is_some() || columns.builtin_tools.is_some();
-    let for_columns = columns.title.is_some() || columns.model.is_some() || columns.provider.is_some() || for_tools;
-    let for_all = for_columns || change.assistants.is_some();
     let for_one = member.pinned_at.is_some() || member.archived_at.is_some();
     let mut connection = app.connection().await?;
     let chat = connection
         .transaction(async |connection| {
-            let Membership { chat, .. } = Membership::lock(connection, user_id, chat_id).await?;
+            let membership = Membership::lock(connection, user_id, chat_id).await?;
+            let told = details::check(&membership, &change)?;
             if for_one {
                 diesel::update(chat_members::table.find((chat_id, user_id)))
-                    .set(member)
+                    .set((member, chat_members::version.eq(chat_members::version + 1)))
                     .execute(connection)
                     .await?;
             }
-            if !for_all && !for_one {
-                return Ok::<_, Error>(chat);
+            if !change.for_all() {
+                if for_one {
+                    append(connection, [event::chat_upserted_for(chat_id, user_id)]).await?;
+                }
+                return Ok::<_, Error>(membership.chat);
             }
             if let Some(ids) = &change.assistants {
                 let chosen = checked_assistants(connection, user_id, ids).await?;
                 assistant::choose(connection, chat_id, &chosen).await?;
             }
-            if let Some(ids) = tool_servers {
+            if let Some(ids) = change.tool_servers.clone().map(each_once) {
                 columns.tool_server_ids = Some(checked_servers(connection, user_id, ids).await?);
             }
-            if for_columns {
-                diesel::update(chats::table.find(chat_id))
-                    .set(columns)
-                    .execute(connection)
-                    .await?;
+            let mut events = Vec::new();
+            if !told.is_empty() {
+                let notes = vec![(MessageId::new(), Note::details(told))];
+                events = note::tell(connection, &membership.chat, user_id, notes).await?;
             }
-            if for_all {
-                append(connection, [event::chat_upserted(chat_id)]).await?;
-            } else {
-                append(connection, [event::chat_upserted_for(chat_id, user_id)]).await?;
-            }
+            events.push(event::chat_upserted(chat_id));
+            append_all(connection, events).await?;
             let version = (chats::version.eq(chats::version + 1), chats::updated_at.eq(now));
+            let changes = (columns, details.take(), change.details.permissions, version);
             Ok(diesel::update(chats::table.find(chat_id))
-                .set(version)
+                .set(changes)
                 .returning(Chat::as_returning())
                 .get_result(connection)
                 .await?)
@@ -160,7 +185,8 @@ async fn checked_servers(
     Ok(ids)
 }
 
-/// Deletes a chat and all that was said in it; answers that are being written are stopped first.
+/// Deletes one's chat with an assistant and all that was said in it; answers that are being written are stopped first.
+/// Rooms of several people are left.
 ///
 /// # Errors
 /// NOT_FOUND, or [`ErrorCode::InvalidState`] for the always-there chat.
@@ -168,16 +194,12 @@ pub async fn delete(app: &App, user_id: UserId, chat_id: ChatId) -> Result<ChatI
     let mut connection = app.connection().await?;
     let running = connection
         .transaction(async |connection| {
-            let Membership { chat, .. } = Membership::lock(connection, user_id, chat_id).await?;
-            if chat.is_default {
+            let membership = Membership::lock(connection, user_id, chat_id).await?;
+            if membership.chat.is_default {
                 let message = "This chat is always there and cannot be deleted. Clear its history instead.";
                 return Err(Error::rejected(ErrorCode::InvalidState, &["chatId"], message));
             }
-            let running = lock_running(connection, chat_id).await?;
-            diesel::sql_query(LONG_WORK).execute(connection).await?;
-            append(connection, [event::chat_removed(chat_id, user_id)]).await?;
-            diesel::delete(chats::table.find(chat_id)).execute(connection).await?;
-            Ok(running)
+            leave::depart(connection, &membership).await
         })
         .await?;
     app.engine().abandon(&running);
@@ -185,7 +207,8 @@ pub async fn delete(app: &App, user_id: UserId, chat_id: ChatId) -> Result<ChatI
     Ok(chat_id)
 }
 
-/// Removes all messages of a chat; answers that are being written are stopped first.
+/// Removes all messages of a chat; answers that are being written are stopped first. In a room of several people they are
+/// gone for the one who asks, and stay for the others.
 ///
 /// # Errors
 /// NOT_FOUND.
@@ -194,6 +217,10 @@ pub async fn clear_history(app: &App, user_id: UserId, chat_id: ChatId) -> Resul
     let (chat, running) = connection
         .transaction(async |connection| {
             let Membership { chat, .. } = Membership::lock(connection, user_id, chat_id).await?;
+            if chat.is_shared() {
+                clear_for(connection, &chat, user_id).await?;
+                return Ok((chat, Vec::new()));
+            }
             let running = lock_running(connection, chat_id).await?;
             diesel::sql_query(LONG_WORK).execute(connection).await?;
             diesel::delete(messages::table.filter(messages::chat_id.eq(chat_id)))
@@ -220,4 +247,23 @@ pub async fn clear_history(app: &App, user_id: UserId, chat_id: ChatId) -> Resul
     app.engine().abandon(&running);
     app.log().wake();
     Ok(chat)
+}
+
+/// Keeps what was said in a room so far from one of its members.
+async fn clear_for(connection: &mut Connection, chat: &Chat, user_id: UserId) -> Result<()> {
+    let through = chat.last_sequence;
+    let changes = (
+        chat_members::history_after.eq(through),
+        chat_members::last_read_sequence.eq(through),
+        chat_members::version.eq(chat_members::version + 1),
+    );
+    diesel::update(chat_members::table.find((chat.id, user_id)))
+        .set(changes)
+        .execute(connection)
+        .await?;
+    let events = [
+        event::history_cleared_for(chat.id, user_id, through),
+        event::chat_upserted_for(chat.id, user_id),
+    ];
+    Ok(append(connection, events).await?)
 }

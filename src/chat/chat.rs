@@ -6,9 +6,10 @@ use chrono::{DateTime, Utc};
 use diesel::prelude::*;
 use diesel_async::RunQueryDsl;
 
+use super::room::permission::Permissions;
 use crate::db::schema::{chat_members, chats};
 use crate::db::{Connection, text_enum};
-use crate::error::Result;
+use crate::error::{Error, ErrorCode, Result};
 use crate::id::{ChatId, ToolServerId, UserId};
 use crate::page::Window;
 use crate::tool::builtin::BuiltinTool;
@@ -18,6 +19,20 @@ text_enum! {
     ChatKind {
         /// One person and an AI.
         Assistant = "ASSISTANT",
+        /// Two people; there is one such chat for each two.
+        Direct = "DIRECT",
+        /// As many people as there are.
+        Group = "GROUP",
+    }
+}
+
+text_enum! {
+    /// What those see who join a group.
+    ChatHistory {
+        /// What is said after they have joined.
+        FromJoining = "FROM_JOINING",
+        /// All that was said from the start.
+        FromStart = "FROM_START",
     }
 }
 
@@ -49,8 +64,8 @@ pub struct Chat {
     pub provider: Option<String>,
     /// The model that answers here.
     pub model: Option<String>,
-    /// Who made it.
-    pub created_by: UserId,
+    /// Whose chat with an AI it is; none for rooms of several people.
+    pub created_by: Option<UserId>,
     /// Whether it is its maker's always-there chat.
     pub is_default: bool,
     /// The number of its newest message.
@@ -69,6 +84,38 @@ pub struct Chat {
     pub tool_server_ids: Vec<Option<ToolServerId>>,
     /// Which of Parlor's own tools answers here may use.
     pub builtin_tools: Vec<Option<BuiltinTool>>,
+    /// What a group is for.
+    pub description: Option<String>,
+    /// The picture of a group.
+    pub icon_url: Option<String>,
+    /// Of the two people of a direct chat the one with the lower id, unless the account is gone.
+    pub direct_low_id: Option<UserId>,
+    /// The one with the higher id, unless the account is gone.
+    pub direct_high_id: Option<UserId>,
+    /// What those see who join the group from now on.
+    pub history: ChatHistory,
+    /// Who may do what in the group.
+    #[diesel(embed)]
+    pub permissions: Permissions,
+}
+
+impl Chat {
+    /// Whether it is a room of people rather than one's own with an AI.
+    pub fn is_shared(&self) -> bool {
+        self.kind != ChatKind::Assistant
+    }
+
+    /// Refuses what only an assistant's answers have, where nobody answers.
+    ///
+    /// # Errors
+    /// INVALID_STATE for `field`.
+    pub fn answers(&self, field: &str) -> Result<()> {
+        if !self.is_shared() {
+            return Ok(());
+        }
+        let message = "No assistant answers in this chat. Do this in a chat with an assistant.";
+        Err(Error::rejected(ErrorCode::InvalidState, &[field], message))
+    }
 }
 
 /// What a list of chats is ordered by: latest activity first.
@@ -83,6 +130,8 @@ pub struct ChatFilter {
     pub pinned: Option<bool>,
     /// Only archived ones, or only others.
     pub archived: Option<bool>,
+    /// Only those of these kinds.
+    pub kinds: Option<Vec<ChatKind>>,
 }
 
 /// A page of the chats that `user_id` is in, latest activity first.
@@ -108,6 +157,9 @@ pub async fn list(
             .replace('_', "\\_")
             .replace('\0', "");
         query = query.filter(chats::title.ilike(format!("%{pattern}%")));
+    }
+    if let Some(kinds) = filter.kinds {
+        query = query.filter(chats::kind.eq_any(kinds));
     }
     match filter.pinned {
         Some(true) => query = query.filter(chat_members::pinned_at.is_not_null()),

@@ -94,7 +94,7 @@ impl Claim {
         mut connection: &Connection,
         chat_id: ChatId,
         message_id: MessageId,
-        generation_id: GenerationId,
+        generation_id: Option<GenerationId>,
     ) -> QueryResult<bool> {
         let claim = (
             sends::user_id.eq(self.user_id),

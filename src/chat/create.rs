@@ -6,6 +6,7 @@ use diesel_async::{AsyncConnection, RunQueryDsl};
 
 use super::chat::{Chat, ChatKind, TitleSource};
 use super::event;
+use super::room::permission::MemberRole;
 use crate::ai::Provider;
 use crate::app::App;
 use crate::assistant::assistant;
@@ -88,18 +89,7 @@ struct NewRow {
 }
 
 async fn insert(connection: &mut Connection, user_id: UserId, row: NewRow) -> Result<(Chat, bool)> {
-    let have: i64 = chat_members::table
-        .filter(chat_members::user_id.eq(user_id))
-        .count()
-        .get_result(connection)
-        .await?;
-    if have >= MOST_CHATS {
-        return Err(Error::rejected(
-            ErrorCode::LimitReached,
-            &[],
-            format!("You have {MOST_CHATS} chats. Delete some first."),
-        ));
-    }
+    check_count(connection, user_id).await?;
     let values = (
         chats::id.eq(ChatId::new()),
         chats::kind.eq(ChatKind::Assistant),
@@ -121,7 +111,11 @@ async fn insert(connection: &mut Connection, user_id: UserId, row: NewRow) -> Re
         .await
         .optional()?;
     if let Some(chat) = made {
-        let member = (chat_members::chat_id.eq(chat.id), chat_members::user_id.eq(user_id));
+        let member = (
+            chat_members::chat_id.eq(chat.id),
+            chat_members::user_id.eq(user_id),
+            chat_members::role.eq(MemberRole::Owner),
+        );
         diesel::insert_into(chat_members::table)
             .values(member)
             .execute(connection)
@@ -148,6 +142,23 @@ async fn insert(connection: &mut Connection, user_id: UserId, row: NewRow) -> Re
     }
     let message = "This idempotency key was used to create another chat. Use a new key for a new chat.";
     Err(Error::rejected(ErrorCode::Conflict, &["idempotencyKey"], message))
+}
+
+/// Refuses another chat to who has too many.
+///
+/// # Errors
+/// LIMIT_REACHED, or when Postgres fails.
+pub(super) async fn check_count(connection: &mut Connection, user_id: UserId) -> Result<()> {
+    let have: i64 = chat_members::table
+        .filter(chat_members::user_id.eq(user_id))
+        .count()
+        .get_result(connection)
+        .await?;
+    if have < MOST_CHATS {
+        return Ok(());
+    }
+    let message = format!("You have {MOST_CHATS} chats. Delete some first.");
+    Err(Error::rejected(ErrorCode::LimitReached, &[], message))
 }
 
 /// The always-there chat of `user_id`, made when it is first asked for.

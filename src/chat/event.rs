@@ -42,6 +42,12 @@ pub fn history_cleared(chat_id: ChatId, through: i64) -> NewEvent {
     NewEvent::new(Audience::Chat(chat_id), HISTORY_CLEARED, payload)
 }
 
+/// One person cleared the chat for themselves.
+pub fn history_cleared_for(chat_id: ChatId, user_id: UserId, through: i64) -> NewEvent {
+    let payload = json!({ "chatId": chat_id.0, "through": through });
+    NewEvent::new(Audience::User(user_id), HISTORY_CLEARED, payload)
+}
+
 /// A message was sent.
 pub fn message_created(chat_id: ChatId, message_id: MessageId) -> NewEvent {
     let payload = json!({ "chatId": chat_id.0, "messageId": message_id.0 });
@@ -64,4 +70,10 @@ pub fn summary_upserted(chat_id: ChatId, id: SummaryId) -> NewEvent {
 pub fn branch_changed(chat_id: ChatId, after: i64) -> NewEvent {
     let payload = json!({ "chatId": chat_id.0, "after": after });
     NewEvent::new(Audience::Chat(chat_id), BRANCH_CHANGED, payload)
+}
+
+/// One person has come to see what was said in a chat before.
+pub fn history_opened_for(chat_id: ChatId, user_id: UserId) -> NewEvent {
+    let payload = json!({ "chatId": chat_id.0, "after": 0 });
+    NewEvent::new(Audience::User(user_id), BRANCH_CHANGED, payload)
 }

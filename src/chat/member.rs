@@ -8,6 +8,7 @@ use diesel::sql_types::{Array, BigInt, Uuid as SqlUuid};
 use diesel_async::RunQueryDsl;
 
 use super::chat::Chat;
+use super::room::permission::MemberRole;
 use crate::db::schema::{chat_members, chats};
 use crate::db::{Connection, prepared};
 use crate::error::{Error, Result};
@@ -25,10 +26,27 @@ pub struct Membership {
     pub user_id: UserId,
     /// The chat, as it was read with the membership.
     pub chat: Chat,
+    /// What they may do in it.
+    pub role: MemberRole,
+    /// Messages up to this number are not theirs to see.
+    pub history_after: i64,
     _proof: (),
 }
 
+/// What is read to make a [`Membership`].
+type Read = (Chat, MemberRole, i64);
+
 impl Membership {
+    fn made(user_id: UserId, (chat, role, history_after): Read) -> Self {
+        Membership {
+            user_id,
+            chat,
+            role,
+            history_after,
+            _proof: (),
+        }
+    }
+
     /// The access of `user_id` to `chat_id`; none when there is no such chat or they are not in it.
     ///
     /// # Errors
@@ -38,15 +56,11 @@ impl Membership {
             .inner_join(chat_members::table)
             .filter(chats::id.eq(chat_id))
             .filter(chat_members::user_id.eq(user_id))
-            .select(Chat::as_select())
+            .select((Chat::as_select(), chat_members::role, chat_members::history_after))
             .first(&mut connection)
             .await
             .optional()?;
-        Ok(found.map(|chat| Membership {
-            user_id,
-            chat,
-            _proof: (),
-        }))
+        Ok(found.map(|read| Membership::made(user_id, read)))
     }
 
     /// The same, with the rows of chat and member locked until the transaction ends: the chat's orders all that
@@ -59,16 +73,12 @@ impl Membership {
             .inner_join(chat_members::table)
             .filter(chats::id.eq(chat_id))
             .filter(chat_members::user_id.eq(user_id))
-            .select(Chat::as_select())
+            .select((Chat::as_select(), chat_members::role, chat_members::history_after))
             .for_no_key_update()
             .first(connection)
             .await
             .optional()?;
-        let membership = locked.map(|chat| Membership {
-            user_id,
-            chat,
-            _proof: (),
-        });
+        let membership = locked.map(|read| Membership::made(user_id, read));
         membership.ok_or_else(|| Error::not_found(&["chatId"], "chat"))
     }
 }
@@ -85,6 +95,12 @@ pub struct MemberState {
     pub pinned_at: Option<DateTime<Utc>>,
     /// Since when they have put it away.
     pub archived_at: Option<DateTime<Utc>>,
+    /// What they may do in it.
+    pub role: MemberRole,
+    /// Messages up to this number are not theirs to see.
+    pub history_after: i64,
+    /// Grows with each change of what only they see of it.
+    pub version: i32,
 }
 
 impl MemberState {
@@ -125,7 +141,7 @@ pub async fn unread_counts(
     }
     let query = "SELECT member.chat_id, unread.count AS unread FROM chat_members AS member CROSS JOIN LATERAL (\
           SELECT count(*) FROM (SELECT 1 FROM messages WHERE chat_id = member.chat_id AND active AND sequence > member.last_read_sequence \
-            AND author_id IS DISTINCT FROM member.user_id AND deleted_at IS NULL LIMIT 1000) AS counted) AS unread \
+            AND author_id IS DISTINCT FROM member.user_id AND role <> 'SYSTEM' AND deleted_at IS NULL LIMIT 1000) AS counted) AS unread \
         WHERE member.user_id = $1 AND member.chat_id = ANY ($2)";
     let rows: Vec<Row> = prepared(
         diesel::sql_query(query)
@@ -147,7 +163,10 @@ pub async fn mark_read(connection: &mut Connection, membership: &Membership, thr
         .find((membership.chat.id, membership.user_id))
         .filter(chat_members::last_read_sequence.lt(through));
     let changed = diesel::update(mine)
-        .set(chat_members::last_read_sequence.eq(through))
+        .set((
+            chat_members::last_read_sequence.eq(through),
+            chat_members::version.eq(chat_members::version + 1),
+        ))
         .execute(connection)
         .await?;
     Ok(changed > 0)

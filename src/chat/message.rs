@@ -6,7 +6,7 @@ use chrono::{DateTime, Utc};
 use diesel::dsl::{AsSelect, SqlTypeOf};
 use diesel::pg::Pg;
 use diesel::prelude::*;
-use diesel::sql_types::{Array, Nullable, Uuid as SqlUuid};
+use diesel::sql_types::{Array, BigInt, Nullable, Uuid as SqlUuid};
 use diesel_async::RunQueryDsl;
 
 use super::member::Membership;
@@ -97,12 +97,21 @@ pub struct NewRow {
     pub tokens: Option<i32>,
 }
 
-/// A page of a chat's active branch. Keyset on `(chat_id, sequence)`: as fast at a million messages as at ten.
+/// A page of what was said on a chat's active branch after the message at `history_after`. Keyset on `(chat_id, sequence)`: as fast at a million messages as at ten.
 ///
 /// # Errors
 /// When Postgres fails.
-pub async fn page(connection: &mut Connection, chat_id: ChatId, window: &Window<i64>) -> Result<Vec<Message>> {
-    Ok(page_query(chat_id, window).load(connection).await?)
+pub async fn page(
+    connection: &mut Connection,
+    chat_id: ChatId,
+    history_after: i64,
+    window: &Window<i64>,
+) -> Result<Vec<Message>> {
+    let mut query = page_query(chat_id, window);
+    if history_after > 0 {
+        query = query.filter(messages::sequence.gt(history_after));
+    }
+    Ok(query.load(connection).await?)
 }
 
 type PageQuery = messages::BoxedQuery<'static, Pg, SqlTypeOf<AsSelect<Message, Pg>>>;
@@ -138,27 +147,29 @@ pub async fn find_many_visible(
     user_id: UserId,
     ids: &[MessageId],
 ) -> QueryResult<HashMap<MessageId, Message>> {
-    let mine = chat_members::table
-        .filter(chat_members::user_id.eq(user_id))
-        .select(chat_members::chat_id);
     let found: Vec<Message> = messages::table
+        .inner_join(chat_members::table.on(chat_members::chat_id.eq(messages::chat_id)))
         .filter(messages::id.eq_any(ids))
-        .filter(messages::chat_id.eq_any(mine))
+        .filter(chat_members::user_id.eq(user_id))
+        .filter(messages::sequence.gt(chat_members::history_after))
         .select(Message::as_select())
         .load(connection)
         .await?;
     Ok(found.into_iter().map(|message| (message.id, message)).collect())
 }
 
-/// The newest message of each chat's active branch, in one query.
+/// The newest message of each chat's active branch after the number that is given with the chat, in one query.
 ///
 /// # Errors
 /// When Postgres fails.
-pub async fn last_of(connection: &mut Connection, chats: &[ChatId]) -> QueryResult<HashMap<ChatId, Message>> {
-    let query = "SELECT last.* FROM unnest($1) AS chat (id) CROSS JOIN LATERAL \
-        (SELECT * FROM messages WHERE messages.chat_id = chat.id AND active ORDER BY sequence DESC LIMIT 1) AS last";
+pub async fn last_of(connection: &mut Connection, chats: &[(ChatId, i64)]) -> QueryResult<HashMap<ChatId, Message>> {
+    let query = "SELECT last.* FROM unnest($1, $2) AS chat (id, history_after) CROSS JOIN LATERAL \
+        (SELECT * FROM messages WHERE messages.chat_id = chat.id AND active AND sequence > chat.history_after \
+          ORDER BY sequence DESC LIMIT 1) AS last";
+    let (ids, after): (Vec<ChatId>, Vec<i64>) = chats.iter().copied().unzip();
     let found: Vec<Message> = diesel::sql_query(query)
-        .bind::<Array<SqlUuid>, _>(chats)
+        .bind::<Array<SqlUuid>, _>(ids)
+        .bind::<Array<BigInt>, _>(after)
         .load(connection)
         .await?;
     Ok(found.into_iter().map(|message| (message.chat_id, message)).collect())
@@ -175,6 +186,7 @@ pub async fn sequence_of(
 ) -> QueryResult<Option<i64>> {
     let found = messages::table
         .find(id)
-        .filter(messages::chat_id.eq(membership.chat.id));
+        .filter(messages::chat_id.eq(membership.chat.id))
+        .filter(messages::sequence.gt(membership.history_after));
     found.select(messages::sequence).first(connection).await.optional()
 }

@@ -26,6 +26,7 @@ pub mod recall;
 pub mod reply;
 pub mod resume;
 pub mod revise;
+pub mod room;
 pub mod select;
 pub mod send;
 pub mod summary;

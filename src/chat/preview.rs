@@ -118,6 +118,7 @@ async fn plan(
                 .await?
                 .ok_or_else(|| Error::not_found(&["chatId"], "chat"))?
                 .chat;
+            chat.answers("chatId")?;
             let lanes = Lanes::in_chat(connection, app, user_id, &chat, reply).await?;
             let ask = Ask::new(user_id, &chat, Tip::Newest, Some(&content));
             ask.look(connection, app, lanes).await

@@ -1,13 +1,11 @@
 //! Reading up to a message.
 
-use diesel::prelude::*;
-use diesel_async::{AsyncConnection, RunQueryDsl};
+use diesel_async::AsyncConnection;
 
 use super::chat::Chat;
 use super::member::{self, Membership};
 use super::{event, message};
 use crate::app::App;
-use crate::db::schema::chats;
 use crate::error::{Error, Result};
 use crate::event::append;
 use crate::id::{ChatId, MessageId, UserId};
@@ -24,15 +22,10 @@ pub async fn mark_read(app: &App, user_id: UserId, chat_id: ChatId, message_id: 
             let through = message::sequence_of(connection, &membership, message_id)
                 .await?
                 .ok_or_else(|| Error::not_found(&["messageId"], "message"))?;
-            if !member::mark_read(connection, &membership, through).await? {
-                return Ok::<_, Error>(membership.chat);
+            if member::mark_read(connection, &membership, through).await? {
+                append(connection, [event::chat_upserted_for(chat_id, user_id)]).await?;
             }
-            append(connection, [event::chat_upserted_for(chat_id, user_id)]).await?;
-            Ok(diesel::update(chats::table.find(chat_id))
-                .set(chats::version.eq(chats::version + 1))
-                .returning(Chat::as_returning())
-                .get_result(connection)
-                .await?)
+            Ok::<_, Error>(membership.chat)
         })
         .await?;
     app.log().wake();

@@ -115,7 +115,7 @@ async fn store(
     };
     let payer = &plan.lane.payer;
     let new_id = GenerationId::new();
-    if !claim.take(connection, chat.id, old.message_id, new_id).await? {
+    if !claim.take(connection, chat.id, old.message_id, Some(new_id)).await? {
         return Ok(None);
     }
     check_running(connection, claim.user_id, 1).await?;

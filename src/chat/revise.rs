@@ -110,6 +110,7 @@ async fn revise(
         .await?
         .ok_or_else(not_found)?
         .chat;
+    chat.answers("messageId")?;
     let lanes = Lanes::in_chat(&mut connection, app, user_id, &chat, reply).await?;
     let ask = Ask::new(user_id, &chat, message.parent_id.into(), question.as_deref());
     let plans = ask.plan(&mut connection, app, lanes).await?;

@@ -1,4 +1,4 @@
-//! Sending a message to an assistant: one transaction, and then the answer begins.
+//! Sending a message: to people as [`post`] says; to an assistant in one transaction, and then the answer begins.
 //!
 //! ```text
 //! same key before? ─ yes ─ the first result again, whatever else may be refused now
@@ -21,6 +21,7 @@ use super::lane::{Lanes, Mode, Reply};
 use super::member::Membership;
 use super::plan::Plan;
 use super::plan::history::Tip;
+use super::room::post;
 use super::summary;
 use super::turn::{self, Place, Turn};
 use crate::app::App;
@@ -42,10 +43,10 @@ pub struct NewMessage {
     pub reply: Reply,
 }
 
-/// Sends a message and starts the answer.
+/// Sends a message and starts the answer, where somebody answers.
 ///
 /// # Errors
-/// Refused content, NOT_FOUND, KEY_MISSING, CONTEXT_TOO_LONG, CONFLICT for a key that was used for something else, LIMIT_REACHED.
+/// Refused content, NOT_FOUND, FORBIDDEN, KEY_MISSING, CONTEXT_TOO_LONG, CONFLICT for a key that was used for something else, LIMIT_REACHED.
 pub async fn send(app: &App, user_id: UserId, new: NewMessage) -> Result<Sent> {
     let content = check_content(app, &new.content)?;
     let claim = Claim::new(user_id, &new.idempotency_key, &asked(&new))?;
@@ -55,11 +56,16 @@ pub async fn send(app: &App, user_id: UserId, new: NewMessage) -> Result<Sent> {
         let shared: &Connection = &connection;
         tokio::join!(claim.first_result(shared), Membership::of(shared, user_id, new.chat_id))
     };
+    let membership = membership?;
     if let Some(first) = first? {
-        return Ok(first);
+        // Who has left since is told no more of the chat than anybody else.
+        return membership.map(|_| first).ok_or_else(not_found);
     }
     admit(app, user_id)?;
-    let chat = membership?.ok_or_else(|| Error::not_found(&["chatId"], "chat"))?.chat;
+    let chat = membership.ok_or_else(not_found)?.chat;
+    if chat.is_shared() {
+        return post::post(app, &mut connection, &claim, chat.id, content).await;
+    }
     let lanes = Lanes::in_chat(&mut connection, app, user_id, &chat, new.reply).await?;
     let ask = Ask::new(user_id, &chat, Tip::Newest, Some(&content));
     let plans = ask.plan(&mut connection, app, lanes).await?;
@@ -87,6 +93,10 @@ pub async fn send(app: &App, user_id: UserId, new: NewMessage) -> Result<Sent> {
         })
         .await?;
     begin(app, &mut connection, &claim, stored, plans).await
+}
+
+fn not_found() -> Error {
+    Error::not_found(&["chatId"], "chat")
 }
 
 /// What tells a repeat from another message under the same key.

@@ -79,7 +79,7 @@ pub async fn store(
     } else {
         answer_id
     };
-    if !turn.claim.take(connection, chat.id, message_id, first_id).await? {
+    if !turn.claim.take(connection, chat.id, message_id, Some(first_id)).await? {
         return Ok(None);
     }
     lock_running(connection, user_id).await?;

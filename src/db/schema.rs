@@ -230,7 +230,7 @@ diesel::table! {
 }
 
 diesel::table! {
-    /// Who is in which chat, and how the chat looks to them.
+    /// Who is in which chat, and how the chat looks to them. Who leaves or is removed has no row any more.
     chat_members (chat_id, user_id) {
         /// Where somebody is a member.
         chat_id -> Uuid,
@@ -244,6 +244,12 @@ diesel::table! {
         pinned_at -> Nullable<Timestamptz>,
         /// Since when this person has put the chat away; null when not.
         archived_at -> Nullable<Timestamptz>,
+        /// What this person may do in the chat; a group has one owner.
+        role -> Text,
+        /// Messages up to this number are not shown to this person: they were sent before they joined, or were cleared by them.
+        history_after -> Int8,
+        /// Grows with each change of what only this person sees of the chat; the version that they see is the sum of it and the chat's.
+        version -> Int4,
     }
 }
 
@@ -279,7 +285,7 @@ diesel::table! {
     /// Rooms.
     chats (id) {
         id -> Uuid,
-        /// Who is in the room: ASSISTANT is one person and an AI.
+        /// Who is in the room: ASSISTANT is one person and an AI, DIRECT two people, GROUP as many as there are.
         kind -> Text,
         /// What it is called; null until its first message gives it a title.
         title -> Nullable<Text>,
@@ -289,8 +295,8 @@ diesel::table! {
         provider -> Nullable<Text>,
         /// The model that answers here; null for the server's default.
         model -> Nullable<Text>,
-        /// Who made it.
-        created_by -> Uuid,
+        /// Whose chat with an AI it is; null for rooms of several people, which outlive whoever made them.
+        created_by -> Nullable<Uuid>,
         /// Whether this is its creator's always-there chat.
         is_default -> Bool,
         /// The creator's key for the creation, so that a retry makes no second chat.
@@ -315,6 +321,26 @@ diesel::table! {
         tool_server_ids -> Array<Nullable<Uuid>>,
         /// Which of Parlor's own tools answers here may use.
         builtin_tools -> Array<Nullable<Text>>,
+        /// What a group is for, in its own words.
+        description -> Nullable<Text>,
+        /// The picture of a group.
+        icon_url -> Nullable<Text>,
+        /// Of the two people of a direct chat the one with the lower id; null when the account is gone.
+        direct_low_id -> Nullable<Uuid>,
+        /// Of the two people of a direct chat the one with the higher id; null when the account is gone.
+        direct_high_id -> Nullable<Uuid>,
+        /// What those see who join the group from now on: what is said after they joined, or all from the start.
+        history -> Text,
+        /// The lowest role in the group that may send messages.
+        may_post -> Text,
+        /// The lowest role in the group that may add people.
+        may_add_members -> Text,
+        /// The lowest role in the group that may pin messages.
+        may_pin -> Text,
+        /// The lowest role in the group that may change title, description and icon.
+        may_change_details -> Text,
+        /// The lowest role in the group that may ask its assistants.
+        may_ask_ai -> Text,
     }
 }
 
@@ -710,6 +736,22 @@ diesel::table! {
 }
 
 diesel::table! {
+    /// What happened in a room, for messages of the role SYSTEM. Who did it is the message's author.
+    system_notes (message_id) {
+        /// The message that tells of it.
+        message_id -> Uuid,
+        /// What happened.
+        kind -> Text,
+        /// To whom it happened; null when to nobody, and when the account is gone.
+        subject_id -> Nullable<Uuid>,
+        /// The role that the person was given.
+        role -> Nullable<Text>,
+        /// Which details of the group were changed.
+        details -> Array<Nullable<Text>>,
+    }
+}
+
+diesel::table! {
     /// What models asked of tools, and what came of it.
     tool_calls (id) {
         id -> Uuid,
@@ -857,6 +899,8 @@ diesel::joinable!(refresh_tokens -> sessions (session_id));
 diesel::joinable!(replays -> generations (generation_id));
 diesel::joinable!(sends -> users (user_id));
 diesel::joinable!(sessions -> users (user_id));
+diesel::joinable!(system_notes -> messages (message_id));
+diesel::joinable!(system_notes -> users (subject_id));
 diesel::joinable!(tool_calls -> generations (generation_id));
 diesel::joinable!(tool_calls -> tool_servers (tool_server_id));
 diesel::joinable!(tool_calls -> users (decided_by));
@@ -894,6 +938,7 @@ diesel::allow_tables_to_appear_in_same_query!(
     replays,
     sends,
     sessions,
+    system_notes,
     tool_calls,
     tool_grants,
     tool_servers,

@@ -18,7 +18,8 @@ use crate::admin::{AdminMutation, AdminQuery};
 use crate::app::App;
 use crate::assistant::api::AssistantMutation;
 use crate::chat::api::{
-    BranchMutation, ChatLoader, ChatMutation, ChatQuery, ChatSubscription, PlanQuery, SummaryMutation, ToolCallMutation,
+    BranchMutation, ChatLoader, ChatMutation, ChatQuery, ChatSubscription, PlanQuery, RoomMutation, SummaryMutation,
+    ToolCallMutation,
 };
 use crate::contact::api::{ContactMutation, ContactQuery};
 use crate::error::{Error, Result};
@@ -50,6 +51,7 @@ pub struct Mutation(
     AccountMutation,
     ContactMutation,
     ChatMutation,
+    RoomMutation,
     SummaryMutation,
     BranchMutation,
     AssistantMutation,

@@ -24,6 +24,7 @@ mod memories;
 mod models;
 mod plan;
 mod rates;
+mod rooms;
 mod schema_details;
 mod send;
 mod summaries;

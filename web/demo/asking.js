@@ -6,7 +6,7 @@ export const ANSWER = `fragment G on Generation { id status provider model text 
   usage { inputTokens outputTokens totalTokens costUsd costState } tokensPerSecond toolCalls { ...C } } ${CALL}`;
 export const MESSAGE = `fragment M on Message { id role content sequence version active idempotencyKey chat { id }
   siblings { id sequence } generation { ...G } } ${ANSWER}`;
-export const CHAT = 'fragment K on Chat { id title provider model builtinTools toolServers { id } }';
+export const CHAT = 'fragment K on Chat { id kind title provider model builtinTools toolServers { id } }';
 
 /** What failures are called in passing; `GenerationErrorCode`. */
 export const WHY = {

@@ -19,7 +19,7 @@ door(enter, () => { chats.clear(); open.clear(); });
 /** Reads everything anew, and follows the events from there. */
 async function enter() {
   const { viewer, serverInfo } = await ask(`{
-    viewer { syncCursor user { displayName } apiKeys { id } chats(first: 50) { nodes { ...K } } assistantChat { ...K } }
+    viewer { syncCursor user { displayName } apiKeys { id } chats(filter: { kinds: [ASSISTANT] }, first: 50) { nodes { ...K } } assistantChat { ...K } }
     serverInfo { providers { serverKey } limits { messageCharacters } } } ${CHAT}`);
   if (!viewer) return;
   serverKey = serverInfo.providers.some((provider) => provider.serverKey);
@@ -57,6 +57,7 @@ function follow() {
 const happened = {
   ResyncRequired: () => void start(),
   ChatUpserted({ chat }) {
+    if (chat.kind !== 'ASSISTANT') return; // this page is for talking with AIs
     chats.delete(chat.id);
     chats.set(chat.id, chat);
     list();

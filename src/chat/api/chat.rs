@@ -5,11 +5,13 @@ use chrono::{DateTime, Utc};
 
 use super::generation::Answer;
 use super::loader::{ChosenFor, LastOf, RunningIn, StateOf, SummariesOf, UnreadOf, load_one, loader};
+use super::member::{CountOf, MemberConnection, member_page};
 use crate::account::audit::{self, Actor};
 use crate::account::user::Role;
 use crate::assistant::Assistant;
-use crate::chat::chat::{self, Chat, ChatFilter, ChatKey, ChatKind, TitleSource};
+use crate::chat::chat::{self, Chat, ChatFilter, ChatHistory, ChatKey, ChatKind, TitleSource};
 use crate::chat::message::{self, Message};
+use crate::chat::room::permission::{ChatPermission, MemberRole, Permissions};
 use crate::chat::summary::Summary;
 use crate::context::RequestContext;
 use crate::error::Result;
@@ -40,6 +42,8 @@ pub struct ChatFilterInput {
     /// Only archived chats (true), or only others (false); null for both.
     #[graphql(default_with = "Some(false)")]
     archived: Option<bool>,
+    /// Only chats of these kinds.
+    kinds: Option<Vec<ChatKind>>,
 }
 
 /// A page of the chats of `user_id`.
@@ -57,10 +61,12 @@ pub async fn list(
             query,
             pinned,
             archived,
+            kinds,
         }) => ChatFilter {
             query,
             pinned,
             archived,
+            kinds,
         },
         None => ChatFilter {
             archived: Some(false),
@@ -72,30 +78,39 @@ pub async fn list(
     Ok(window.connection(rows, |chat| (chat.last_activity_at, chat.id)))
 }
 
-/// A page of the history of a chat that the asker has been shown.
+/// A page of the history of a chat that the asker has been shown, behind the message at `history_after`.
 ///
 /// # Errors
 /// Refused arguments.
 pub async fn message_page(
     context: &Context<'_>,
     chat_id: ChatId,
+    history_after: i64,
     arguments: PageArguments,
 ) -> Result<MessageConnection> {
     let window = Window::from_end(arguments, MESSAGES)?;
-    let rows = message::page(&mut *context.app().connection().await?, chat_id, &window).await?;
+    let rows = message::page(&mut *context.app().connection().await?, chat_id, history_after, &window).await?;
     Ok(window.connection(rows, |message| message.sequence))
 }
 
-/// Writes it into the audit log when an administrator looks at what is said in a chat that they are not in. Nobody else
-/// comes to hold such a chat.
-async fn audit_foreign_look(context: &Context<'_>, chat_id: ChatId) -> Result<()> {
+/// After which message the history of a chat is the asker's to read; none when nothing of it is any more. When an
+/// administrator looks at what is said in a chat that they are not in, it is written into the audit log first: nobody
+/// else comes to hold such a chat, except in the moment in which they are removed from it.
+async fn readable_after(context: &Context<'_>, chat: &Chat) -> Result<Option<i64>> {
     let who = context.signed_in()?;
-    if who.role != Role::Admin || load_one(context, StateOf(chat_id)).await?.is_some() {
-        return Ok(());
+    let is_admin = who.role == Role::Admin;
+    if !is_admin && !chat.is_shared() {
+        return Ok(Some(0));
+    }
+    if let Some(state) = load_one(context, StateOf(chat.id)).await? {
+        return Ok(Some(state.history_after));
+    }
+    if !is_admin {
+        return Ok(None);
     }
     let actor = Actor::signed_in(who, context.client());
     let mut connection = context.app().connection().await?;
-    let target = Some(chat_id.to_string());
+    let target = Some(chat.id.to_string());
     audit::record(
         &mut connection,
         actor,
@@ -103,7 +118,8 @@ async fn audit_foreign_look(context: &Context<'_>, chat_id: ChatId) -> Result<()
         target,
         serde_json::json!({}),
     )
-    .await
+    .await?;
+    Ok(Some(0))
 }
 
 /// How a chat looks to the one who asks.
@@ -117,6 +133,10 @@ pub struct ChatViewerState {
     pinned: bool,
     /// Whether the chat is put away.
     archived: bool,
+    /// What the viewer is in the chat: the OWNER of one's own with an AI, and a MEMBER like the other in a direct chat.
+    role: MemberRole,
+    /// What the viewer may do in the chat.
+    permissions: Vec<ChatPermission>,
 }
 
 /// A room: people and AI models in it, and what they say.
@@ -132,7 +152,7 @@ impl Chat {
         self.kind
     }
 
-    /// What it is called. Its first message gives it a title at once, and after the first answer the model gives it a
+    /// What it is called; null for a direct chat, which is called by the other person's name. In a chat with an AI its first message gives it a title at once, and after the first answer the model gives it a
     /// better one, which comes as an event; a person's own title stays.
     async fn title(&self) -> Option<&str> {
         self.title.as_deref()
@@ -149,10 +169,13 @@ impl Chat {
     }
 
     /// The assistants in the room, in order: the first one that is `available` answers, and the default one when none
-    /// is. A chat that none were chosen for has the default one.
+    /// is. A chat with an AI that none were chosen for has the default one; rooms of people have none.
     async fn assistants(&self, context: &Context<'_>) -> Result<Vec<Assistant>> {
         if let Some(chosen) = load_one(context, ChosenFor(self.id)).await? {
             return Ok(chosen);
+        }
+        if self.is_shared() {
+            return Ok(Vec::new());
         }
         Ok(load_one(context, Assistant::DEFAULT).await?.into_iter().collect())
     }
@@ -191,10 +214,13 @@ impl Chat {
         #[graphql(desc = "How many from the end, at most 100.")] last: Option<i32>,
         #[graphql(desc = "Only messages before this cursor.")] before: Option<String>,
     ) -> Result<MessageConnection> {
-        audit_foreign_look(context, self.id).await?;
+        let Some(history_after) = readable_after(context, self).await? else {
+            return Ok(Window::forward(PageArguments::default(), MESSAGES)?.connection(Vec::new(), |_| 0));
+        };
         message_page(
             context,
             self.id,
+            history_after,
             PageArguments {
                 first,
                 after,
@@ -207,20 +233,26 @@ impl Chat {
 
     /// The newest message.
     async fn last_message(&self, context: &Context<'_>) -> Result<Option<Message>> {
-        audit_foreign_look(context, self.id).await?;
-        load_one(context, LastOf(self.id)).await
+        match readable_after(context, self).await? {
+            Some(history_after) => load_one(context, LastOf(self.id, history_after)).await,
+            None => Ok(None),
+        }
     }
 
     /// The answers that are being written right now.
     async fn active_generations(&self, context: &Context<'_>) -> Result<Vec<Answer>> {
-        audit_foreign_look(context, self.id).await?;
+        if readable_after(context, self).await?.is_none() {
+            return Ok(Vec::new());
+        }
         let running = load_one(context, RunningIn(self.id)).await?.unwrap_or_default();
         Ok(running.into_iter().map(Answer::from).collect())
     }
 
     /// The summaries of what was said, those that go furthest first, at most 50.
     async fn summaries(&self, context: &Context<'_>) -> Result<Vec<Summary>> {
-        audit_foreign_look(context, self.id).await?;
+        if readable_after(context, self).await?.is_none() {
+            return Ok(Vec::new());
+        }
         Ok(load_one(context, SummariesOf(self.id)).await?.unwrap_or_default())
     }
 
@@ -235,12 +267,55 @@ impl Chat {
             last_read_sequence: Long(state.last_read_sequence),
             pinned: state.pinned_at.is_some(),
             archived: state.archived_at.is_some(),
+            role: state.role,
+            permissions: ChatPermission::ALL
+                .into_iter()
+                .filter(|permission| self.allows(state.role, *permission))
+                .collect(),
         }))
     }
 
-    /// Grows with each change: apply an event only when its version is higher.
-    async fn version(&self) -> i32 {
-        self.version
+    /// What a group is for, in its own words.
+    async fn description(&self) -> Option<&str> {
+        self.description.as_deref()
+    }
+
+    /// The picture of a group.
+    async fn icon_url(&self) -> Option<&str> {
+        self.icon_url.as_deref()
+    }
+
+    /// What those see who join the group from now on; null where nobody can join.
+    async fn history(&self) -> Option<ChatHistory> {
+        (self.kind == ChatKind::Group).then_some(self.history)
+    }
+
+    /// Who may do what in the group; null where there are no roles. What the viewer may do is in `viewerState`.
+    async fn permissions(&self) -> Option<Permissions> {
+        (self.kind == ChatKind::Group).then_some(self.permissions)
+    }
+
+    /// Who is in the room, those first who are there longest. A direct chat has both of its people, whether or not they
+    /// have deleted it on their side.
+    async fn members(
+        &self,
+        context: &Context<'_>,
+        #[graphql(desc = "How many, at most 100.", default = 50)] first: i32,
+        #[graphql(desc = "Only members after this cursor.")] after: Option<String>,
+    ) -> Result<MemberConnection> {
+        member_page(context, self, first, after).await
+    }
+
+    /// How many people are in the room.
+    async fn member_count(&self, context: &Context<'_>) -> Result<i32> {
+        let count = load_one(context, CountOf(self.id)).await?.unwrap_or_default();
+        Ok(i32::try_from(count).unwrap_or(i32::MAX))
+    }
+
+    /// Grows with each change of what the viewer sees of it: apply an event only when its version is higher.
+    async fn version(&self, context: &Context<'_>) -> Result<i32> {
+        let own = load_one(context, StateOf(self.id)).await?;
+        Ok(self.version + own.map_or(0, |state| state.version))
     }
 
     /// When it was made.

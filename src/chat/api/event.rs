@@ -101,7 +101,8 @@ pub struct ChatUpserted {
     pub chat: Chat,
 }
 
-/// A chat is gone for the viewer, with all its messages, for good.
+/// A chat is gone for the viewer, with all its messages: it was deleted, or they left or were removed. It is there again
+/// with a later `ChatUpserted`, should they be added once more.
 #[derive(Debug, SimpleObject)]
 pub struct ChatRemoved {
     /// Where the client stands then.
@@ -113,7 +114,7 @@ pub struct ChatRemoved {
     pub chat_id: ChatId,
 }
 
-/// The messages of a chat up to a number are gone, for good, and with them the summaries that go no further.
+/// The messages of a chat up to a number are gone for the viewer, for good, and with them the summaries that go no further.
 #[derive(Debug, SimpleObject)]
 pub struct HistoryCleared {
     /// Where the client stands then.
@@ -126,7 +127,7 @@ pub struct HistoryCleared {
     pub through_sequence: Long,
 }
 
-/// Another branch of a chat is shown: drop the chat's messages whose `sequence` is higher than `afterSequence`, and read on
+/// Another branch of a chat is shown, or the viewer has joined a group that shows what was said before: drop the chat's messages whose `sequence` is higher than `afterSequence`, and read on
 /// from there, or select the newest right here: `chat { messages(last: 50) { … } }`.
 #[derive(Debug, SimpleObject)]
 pub struct BranchChanged {

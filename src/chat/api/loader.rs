@@ -56,9 +56,9 @@ impl ChatLoader {
 /// The chat's own row; for chats that the viewer was already shown.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub struct RowOf(pub ChatId);
-/// The newest message of a chat.
+/// The newest message of a chat after a number.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-pub struct LastOf(pub ChatId);
+pub struct LastOf(pub ChatId, pub i64);
 /// How a chat looks to the viewer.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub struct StateOf(pub ChatId);
@@ -172,9 +172,10 @@ impl Loader<LastOf> for ChatLoader {
     type Error = Error;
 
     async fn load(&self, keys: &[LastOf]) -> Result<HashMap<LastOf, Message>> {
-        let ids: Vec<ChatId> = keys.iter().map(|key| key.0).collect();
-        let found = message::last_of(&mut *self.app.connection().await?, &ids).await?;
-        Ok(found.into_iter().map(|(id, message)| (LastOf(id), message)).collect())
+        let chats: Vec<(ChatId, i64)> = keys.iter().map(|key| (key.0, key.1)).collect();
+        let found = message::last_of(&mut *self.app.connection().await?, &chats).await?;
+        let last = keys.iter().filter_map(|key| Some((*key, found.get(&key.0)?.clone())));
+        Ok(last.collect())
     }
 }
 

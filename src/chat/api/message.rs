@@ -5,6 +5,7 @@ use chrono::{DateTime, Utc};
 
 use super::generation::Answer;
 use super::loader::{RowOf, SiblingsOf, WriterOf, load_one};
+use super::member::{NoteOf, SystemNote};
 use crate::account::api::load_user;
 use crate::account::user::User;
 use crate::assistant::Assistant;
@@ -65,7 +66,15 @@ impl Message {
         }
     }
 
-    /// The text, byte for byte as it was written. While an answer is being written this is what has been stored of it;
+    /// What happened, on messages of the role SYSTEM: who did it is the `author`. Null on others.
+    async fn system(&self, context: &Context<'_>) -> Result<Option<SystemNote>> {
+        if self.role != MessageRole::System {
+            return Ok(None);
+        }
+        Ok(load_one(context, NoteOf(self.id)).await?.map(SystemNote))
+    }
+
+    /// The text, byte for byte as it was written; of system messages, what happened in plain English. While an answer is being written this is what has been stored of it;
     /// `generationEvents` shows it as it comes.
     async fn content(&self) -> &str {
         // A lane that has lost its race is a tombstone before the last of it is counted and removed.

@@ -1,15 +1,16 @@
 //! What people do with chats.
 
-use async_graphql::{ComplexObject, Context, Enum, InputObject, MaybeUndefined, Object, SimpleObject};
+use async_graphql::{ComplexObject, Context, InputObject, MaybeUndefined, Object, SimpleObject};
 
 use super::chat::MarkReadInput;
 use super::generation::Answer;
 use super::reply::{ReplyOptions, started};
 use crate::chat::change::{self, ChatChange};
-use crate::chat::chat::Chat;
-use crate::chat::create::{self, NewChat};
+use crate::chat::chat::{Chat, ChatHistory};
 use crate::chat::lane::Reply;
 use crate::chat::message::Message;
+use crate::chat::room::details::DetailsChange;
+use crate::chat::room::permission::PermissionsChange;
 use crate::chat::send::{self, NewMessage};
 use crate::chat::{read, title};
 use crate::context::RequestContext;
@@ -18,41 +19,6 @@ use crate::event;
 use crate::id::{AssistantId, ChatId, GenerationId, ToolServerId};
 use crate::tool::builtin::BuiltinTool;
 use crate::vault::api::ProviderName;
-
-/// The kinds of chats that can be made.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Enum)]
-pub enum NewChatKind {
-    /// One person and an AI.
-    Assistant,
-}
-
-/// A chat to make.
-#[derive(Debug, InputObject)]
-pub struct CreateChatInput {
-    /// Who will be in it.
-    #[graphql(default_with = "NewChatKind::Assistant")]
-    kind: NewChatKind,
-    /// What to call it, at most 120 characters; without one, the first message gives it a title.
-    title: Option<String>,
-    /// Who is to answer, in this order, at most 8; without it, the default assistant.
-    assistant_ids: Option<Vec<AssistantId>>,
-    /// Whose model is to answer; without it, the assistant's.
-    provider: Option<ProviderName>,
-    /// Which model is to answer; without it, the assistant's. In development `scripted:words=50,delay=20` and the
-    /// like play scripts.
-    model: Option<String>,
-    /// The client's own key for this action, such as a UUID: a retry with it returns the same chat.
-    idempotency_key: Option<String>,
-}
-
-/// The result of `createChat`.
-#[derive(Debug, SimpleObject)]
-pub struct CreateChatPayload {
-    /// The chat.
-    chat: Option<Chat>,
-    /// What was refused.
-    errors: Vec<UserError>,
-}
 
 /// What to change about a chat; what is left away stays as it is.
 #[derive(Debug, InputObject)]
@@ -79,6 +45,16 @@ pub struct UpdateChatInput {
     pinned: Option<bool>,
     /// Whether to put it away from one's own list.
     archived: Option<bool>,
+    /// What a group is for, at most 1000 characters; empty or null for nothing.
+    #[graphql(default)]
+    description: MaybeUndefined<String>,
+    /// The picture of a group: an https address, or a path on this server; empty or null for none.
+    #[graphql(default)]
+    icon_url: MaybeUndefined<String>,
+    /// What those see who join the group from now on; the owner's to say.
+    history: Option<ChatHistory>,
+    /// Who may do what in the group; the owner's to say.
+    permissions: Option<PermissionsChange>,
 }
 
 /// The result of `updateChat`.
@@ -141,7 +117,7 @@ pub struct SendMessageInput {
 pub struct SendMessagePayload {
     /// The message.
     message: Option<Message>,
-    /// The answer that it started, the first where there are several; follow it with `generationEvents`.
+    /// The answer that it started, the first where there are several, none where only people are; follow it with `generationEvents`.
     generation: Option<Answer>,
     /// All answers that it started, in the order of their lanes.
     generations: Vec<Answer>,
@@ -213,33 +189,8 @@ pub struct ChatMutation;
 
 #[Object]
 impl ChatMutation {
-    /// Makes a chat.
-    async fn create_chat(
-        &self,
-        context: &Context<'_>,
-        #[graphql(desc = "The chat to make.")] input: CreateChatInput,
-    ) -> Result<CreateChatPayload> {
-        let who = context.signed_in()?;
-        let CreateChatInput {
-            kind: NewChatKind::Assistant,
-            title,
-            assistant_ids,
-            provider,
-            model,
-            idempotency_key,
-        } = input;
-        let wanted = NewChat {
-            title,
-            assistants: assistant_ids.unwrap_or_default(),
-            provider: provider.map(Into::into),
-            model,
-            idempotency_key,
-        };
-        let (chat, errors) = payload(create::create(context.app(), who.user_id, wanted).await)?;
-        Ok(CreateChatPayload { chat, errors })
-    }
-
-    /// Changes a chat, or how it looks to the viewer.
+    /// Changes a chat, or how it looks to the viewer. Of rooms of people, only groups have a title and the like, and who
+    /// may change them is up to the group.
     async fn update_chat(
         &self,
         context: &Context<'_>,
@@ -255,12 +206,19 @@ impl ChatMutation {
             builtin_tools: input.builtin_tools,
             pinned: input.pinned,
             archived: input.archived,
+            details: DetailsChange {
+                description: given(input.description).map(Option::unwrap_or_default),
+                icon_url: given(input.icon_url).map(Option::unwrap_or_default),
+                history: input.history,
+                permissions: input.permissions,
+            },
         };
         let (chat, errors) = payload(change::update(context.app(), who.user_id, input.chat_id, change).await)?;
         Ok(UpdateChatPayload { chat, errors })
     }
 
-    /// Deletes a chat and all that was said in it, for good.
+    /// Deletes a chat with an AI and all that was said in it, for good. Groups are left, as with `leaveChat`; a direct chat
+    /// goes from the viewer's list, and comes back, empty, with the next message.
     async fn delete_chat(
         &self,
         context: &Context<'_>,
@@ -274,7 +232,7 @@ impl ChatMutation {
         })
     }
 
-    /// Removes all messages of a chat, for good.
+    /// Removes all messages of a chat, for good; in rooms of several people for the viewer alone.
     async fn clear_history(
         &self,
         context: &Context<'_>,
@@ -285,7 +243,8 @@ impl ChatMutation {
         Ok(ClearHistoryPayload { chat, errors })
     }
 
-    /// Sends a message. Once this returns, it is stored, and the answer is on its way whatever becomes of the client.
+    /// Sends a message. Once this returns, it is stored, and in a chat with an AI the answer is on its way, whatever becomes
+    /// of the client. In rooms of people nobody answers by itself: there is no `generation` then.
     async fn send_message(
         &self,
         context: &Context<'_>,

@@ -60,7 +60,7 @@ impl ChatSubscription {
         Follower::new(context, who.user_id, chat_ids)?.stream(after)
     }
 
-    /// The same for one chat, and for assistants.
+    /// The same for one chat, and for assistants. Completes after the `ChatRemoved` of the chat.
     async fn chat_events(
         &self,
         context: &Context<'_>,
@@ -75,7 +75,7 @@ impl ChatSubscription {
         if membership.is_none() && after.is_none() {
             return Err(Error::not_found(&["chatId"], "chat"));
         }
-        Follower::new(context, who.user_id, Some(vec![chat_id]))?.stream(after)
+        Follower::of_chat(context, who.user_id, chat_id)?.stream(after)
     }
 
     /// The tokens of one answer, as they come. Begins with a `GenerationSnapshot`, unless `after` can be continued;
@@ -98,6 +98,8 @@ struct Follower {
     loader: ChatLoader,
     user_id: UserId,
     chats: Option<Vec<ChatId>>,
+    /// The stream is this chat's, and ends with it.
+    ends_with: Option<ChatId>,
 }
 
 impl Follower {
@@ -107,7 +109,21 @@ impl Follower {
             loader: loader(context)?.loader().clone(),
             user_id,
             chats,
+            ends_with: None,
         })
+    }
+
+    /// The same for one chat alone.
+    fn of_chat(context: &Context<'_>, user_id: UserId, chat_id: ChatId) -> Result<Self> {
+        Ok(Follower {
+            ends_with: Some(chat_id),
+            ..Follower::new(context, user_id, Some(vec![chat_id]))?
+        })
+    }
+
+    /// Whether nothing comes after this event.
+    fn ends(&self, event: &Event) -> bool {
+        matches!(event, Event::ChatRemoved(removed) if Some(removed.chat_id) == self.ends_with)
     }
 
     fn stream(self, after: Option<String>) -> Result<impl Stream<Item = Result<Event>> + 'static> {
@@ -132,7 +148,11 @@ impl Follower {
                     let (missed, next) = self.app.patiently(|| self.missed(&position, &feed.reached)).await?;
                     for (event, _) in self.app.patiently(|| self.hydrate(&missed)).await? {
                         if let Some(event) = event {
+                            let last = self.ends(&event);
                             yield event;
+                            if last {
+                                return;
+                            }
                         }
                     }
                     position = next;
@@ -147,7 +167,11 @@ impl Follower {
                     for (event, at) in self.app.patiently(|| self.hydrate(&new)).await? {
                         position = at;
                         if let Some(event) = event {
+                            let last = self.ends(&event);
                             yield event;
+                            if last {
+                                return;
+                            }
                         }
                     }
                 }

@@ -17,10 +17,11 @@ const MOST_WORDS: usize = 8;
 /// How much of a message is shown around the first word that was found, in characters.
 const SHOWN: usize = 400;
 
-/// What is looked through: the latest messages of the latest chats, so that it never takes long, whatever there is.
+/// What is looked through: the latest messages of the latest chats, so that it never takes long, whatever there is. What
+/// other people said in rooms is not theirs to hand to a model.
 const FIND: &str = "SELECT title, role, created_at, content FROM (\
       SELECT chats.id, chats.title FROM chats JOIN chat_members ON chat_members.chat_id = chats.id \
-      WHERE chat_members.user_id = $1 AND chats.id <> $2 ORDER BY chats.last_activity_at DESC LIMIT 200) AS chat \
+      WHERE chat_members.user_id = $1 AND chats.id <> $2 AND chats.kind = 'ASSISTANT' ORDER BY chats.last_activity_at DESC LIMIT 200) AS chat \
     CROSS JOIN LATERAL (SELECT role, created_at, content FROM messages WHERE messages.chat_id = chat.id AND active AND deleted_at IS NULL \
       ORDER BY sequence DESC LIMIT 200) AS message \
     WHERE content ILIKE ALL ($3) ORDER BY created_at DESC LIMIT 10";

@@ -129,6 +129,7 @@ pub async fn summarize(app: &App, user_id: UserId, chat_id: ChatId) -> Result<Ch
         .await?
         .ok_or_else(|| Error::not_found(&["chatId"], "chat"))?
         .chat;
+    chat.answers("chatId")?;
     let last = last_whole(&mut connection, chat_id).await?;
     let before = newest_for(&mut connection, chat_id, i64::MAX).await?;
     let (through, _) = last

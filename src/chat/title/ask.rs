@@ -118,6 +118,7 @@ pub async fn regenerate(app: &App, user_id: UserId, chat_id: ChatId) -> Result<C
         .await?
         .ok_or_else(|| Error::not_found(&["chatId"], "chat"))?
         .chat;
+    chat.answers("chatId")?;
     if conversation(&mut connection, chat_id).await?.is_empty() {
         let message = "Nothing was said in this chat yet. Write something first.";
         return Err(Error::rejected(ErrorCode::InvalidState, &["chatId"], message));

@@ -5,6 +5,7 @@ use serde_json::{Value, json};
 use super::Kind::{self, Mutation, Query, Subscription};
 use super::{ask, furnish, people, summarised};
 use crate::harness::app::TestApp;
+use crate::rooms::group;
 
 /// Asks with every id and fails on the first answer that differs from the first.
 async fn all_alike(client: &crate::harness::app::Client, kind: Kind, call: &str, ids: &[String]) -> Value {
@@ -90,6 +91,13 @@ async fn they_get_the_answer_of_absent_ones() {
     let choose_in_mine = format!(
         "updateChat(input: {{ chatId: \"{}\", assistantIds: [\"<id>\"] }}) {{ chat {{ id }} errors {{ code message field }} }}",
         mine.chat
+    );
+    let own_group = group(&stranger, &[]).await;
+    let add_to_mine = format!(
+        "addMembers(input: {{ chatId: \"{own_group}\", userIds: [\"<id>\"] }}) {{ chat {{ id }} errors {{ code message field }} }}"
+    );
+    let remove_from_mine = format!(
+        "removeMember(input: {{ chatId: \"{own_group}\", userId: \"<id>\" }}) {{ chat {{ id }} errors {{ code message field }} }}"
     );
     for (kind, prefix, call) in [
         (Query, "chat", "chat(id: \"<id>\") { id }"),
@@ -215,6 +223,38 @@ async fn they_get_the_answer_of_absent_ones() {
             "tool",
             "removeToolServer(input: { toolServerId: \"<id>\" }) { removedToolServerId errors { code message field } }",
         ),
+        (
+            Mutation,
+            "chat",
+            "addMembers(input: { chatId: \"<id>\", userIds: [\"user_0\"] }) { chat { id } errors { code message field } }",
+        ),
+        (
+            Mutation,
+            "chat",
+            "removeMember(input: { chatId: \"<id>\", userId: \"user_0\" }) { chat { id } errors { code message field } }",
+        ),
+        (
+            Mutation,
+            "chat",
+            "setMemberRole(input: { chatId: \"<id>\", userId: \"user_0\", role: MEMBER }) { chat { id } errors { code message field } }",
+        ),
+        (
+            Mutation,
+            "chat",
+            "leaveChat(input: { chatId: \"<id>\" }) { leftChatId errors { code message field } }",
+        ),
+        (
+            Mutation,
+            "user",
+            "createChat(input: { kind: DIRECT, memberIds: [\"<id>\"] }) { chat { id } errors { code message field } }",
+        ),
+        (
+            Mutation,
+            "user",
+            "createChat(input: { kind: GROUP, memberIds: [\"<id>\"] }) { chat { id } errors { code message field } }",
+        ),
+        (Mutation, "user", &add_to_mine),
+        (Mutation, "user", &remove_from_mine),
         (Subscription, "chat", "chatEvents(chatId: \"<id>\") { __typename }"),
         (
             Subscription,

@@ -3,6 +3,7 @@
 
 mod ids;
 mod paths;
+mod rooms;
 mod roots;
 mod table;
 

@@ -12,8 +12,9 @@ use super::{Kind, Outcome, ask, furnish, people, summarised};
 use crate::harness::app::{Client, PASSWORD, TestApp, User, uuid};
 use crate::harness::mcp::McpServer;
 use crate::harness::upstream::{Reply, Upstream};
+use crate::rooms::group;
 
-fn outcome(field: &str, answer: &Value) -> Outcome {
+pub(super) fn outcome(field: &str, answer: &Value) -> Outcome {
     let data = &answer["data"][field];
     let code = answer["errors"][0]["extensions"]["code"]
         .as_str()
@@ -89,6 +90,11 @@ async fn everybody_gets_what_the_table_says() {
         } else {
             String::new()
         };
+        let group = if row.call.contains("<group>") {
+            group(&owner, &[&bystander]).await
+        } else {
+            String::new()
+        };
         let memory = json!({ "content": "Owns a cat." });
         let memory = owner.mutate("addMemory", memory, "memory { id }").await["memory"]["id"].take();
         let summary = summarised(&app, &furnish(&owner).await).await;
@@ -115,6 +121,7 @@ async fn everybody_gets_what_the_table_says() {
                 ("<assistant>", assistant.as_str().expect("an id")),
                 ("<memory>", memory.as_str().expect("an id")),
                 ("<summary>", &summary),
+                ("<group>", &group),
                 ("<session>", &session),
                 ("<owner>", &owner.id),
                 ("<bystander>", &bystander.id),

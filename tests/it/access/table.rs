@@ -74,6 +74,11 @@ pub(super) const TABLE: &[Row] = &[
     row(Mutation, "clearHistory", "clearHistory(input: { chatId: \"<chat>\" }) { errors { code } }", TOUCHED_BY_OWNER),
     row(Mutation, "deleteChat", "deleteChat(input: { chatId: \"<chat>\" }) { errors { code } }", TOUCHED_BY_OWNER),
 
+    row(Mutation, "addMembers", "addMembers(input: { chatId: \"<group>\", userIds: [\"<bystander>\"] }) { errors { code } }", TOUCHED_BY_OWNER),
+    row(Mutation, "removeMember", "removeMember(input: { chatId: \"<group>\", userId: \"<bystander>\" }) { errors { code } }", TOUCHED_BY_OWNER),
+    row(Mutation, "setMemberRole", "setMemberRole(input: { chatId: \"<group>\", userId: \"<bystander>\", role: MODERATOR }) { errors { code } }", TOUCHED_BY_OWNER),
+    row(Mutation, "leaveChat", "leaveChat(input: { chatId: \"<group>\" }) { errors { code } }", TOUCHED_BY_OWNER),
+
     row(Mutation, "createAssistant", "createAssistant(input: { displayName: \"Clio\" }) { errors { code } }", SIGNED_IN),
     row(Mutation, "updateAssistant", "updateAssistant(input: { assistantId: \"<assistant>\", instructions: \"Sing.\" }) { errors { code } }", TOUCHED_BY_OWNER),
     row(Mutation, "deleteAssistant", "deleteAssistant(input: { assistantId: \"<assistant>\" }) { errors { code } }", TOUCHED_BY_OWNER),

@@ -16,10 +16,11 @@ use super::app::Client;
 use super::stream::Subscription;
 
 /// What a client keeps of a chat.
-const CHAT: &str = "id title titleSource model provider isDefault version createdAt lastActivityAt lastMessage { id } \
-    activeGenerations { id } assistants { id } viewerState { unreadCount lastReadSequence pinned archived }";
+const CHAT: &str = "id kind title titleSource description iconUrl history memberCount permissions { post addMembers pin changeDetails askAi } \
+    members(first: 8) { nodes { role joinedAt user { id } } }  model provider isDefault version createdAt lastActivityAt lastMessage { id } \
+    activeGenerations { id } assistants { id } viewerState { unreadCount lastReadSequence pinned archived role permissions }";
 /// What a client keeps of a message.
-const MESSAGE: &str = "id sequence active siblings { id } role content version createdAt idempotencyKey chat { id } parent { id } author { ... on User { id } ... on Assistant { id } } \
+const MESSAGE: &str = "id system { kind role details subject { id } } sequence active siblings { id } role content version createdAt idempotencyKey chat { id } parent { id } author { ... on User { id } ... on Assistant { id } } \
     deletedAt generation { id provider model status text sequence finishReason finishedAt usage { totalTokens } error { code } }";
 
 /// What a client keeps of an assistant.
@@ -255,7 +256,7 @@ async fn read(client: &Client) -> (Held, String) {
     let query = format!(
         "{{ viewer {{ syncCursor apiKeys {{ {KEY} }} assistants(first: 100) {{ nodes {{ {ASSISTANT} }} }} \
          memories(first: 100) {{ nodes {{ {MEMORY} }} }} preferences {{ {PREFERENCES} }} \
-         contacts(first: 100) {{ nodes {{ {CONTACT} }} }} blockedUsers {{ id }} chats(filter: {{ archived: null }}, first: 25) {{ pageInfo {{ hasNextPage }} \
+         contacts(first: 100) {{ nodes {{ {CONTACT} }} }} blockedUsers {{ id }} chats(filter: {{ archived: null }}, first: 20) {{ pageInfo {{ hasNextPage }} \
          nodes {{ {CHAT} summaries {{ {SUMMARY} }} messages(last: 50) {{ pageInfo {{ hasPreviousPage }} nodes {{ {MESSAGE} }} }} }} }} }} }}"
     );
     let mut answer = client.ok(&query, json!({})).await;

@@ -1,0 +1,116 @@
+//! Chats of two people. There is one for each two, made when either opens it. Whoever has not opened it is in it from
+//! its first message on: nobody gets an empty room from somebody else. The same holds for who has deleted it: it comes
+//! back with the next message, without what was said before.
+
+use diesel::prelude::*;
+use diesel::sql_types::{BigInt, Nullable, Uuid as SqlUuid};
+use diesel_async::{AsyncConnection, RunQueryDsl};
+
+use super::member::people;
+use crate::app::App;
+use crate::chat::chat::{Chat, ChatKind};
+use crate::chat::create::check_count;
+use crate::chat::event;
+use crate::db::Connection;
+use crate::db::prepared;
+use crate::db::schema::{chat_members, chats};
+use crate::error::{Error, ErrorCode, Result};
+use crate::event::append;
+use crate::id::{ChatId, UserId};
+
+/// The chat of two people, made when there is none.
+///
+/// # Errors
+/// NOT_FOUND or INVALID for `memberIds`; LIMIT_REACHED.
+pub async fn open(app: &App, user_id: UserId, others: &[UserId]) -> Result<Chat> {
+    let refuse = |message: &str| Err(Error::rejected(ErrorCode::Invalid, &["memberIds"], message));
+    let &[other] = others else {
+        return refuse("A direct chat is with one other person. Make a group to write to several.");
+    };
+    if other == user_id {
+        return refuse("A direct chat is with somebody else. Write to yourself in a chat with an assistant.");
+    }
+    let mut connection = app.connection().await?;
+    people(&mut connection, &[other], "memberIds").await?;
+    let pair = (user_id.min(other), user_id.max(other));
+    let chat = connection
+        .transaction(async |connection| {
+            let chat = find_or_make(connection, pair).await?;
+            let mine = diesel::select(diesel::dsl::exists(chat_members::table.find((chat.id, user_id))));
+            if mine.get_result(connection).await? {
+                return Ok::<_, Error>(chat);
+            }
+            check_count(connection, user_id).await?;
+            enter(connection, &chat, user_id).await?;
+            append(connection, [event::chat_upserted_for(chat.id, user_id)]).await?;
+            Ok(chat)
+        })
+        .await?;
+    app.log().wake();
+    Ok(chat)
+}
+
+/// The chat of a pair, locked.
+async fn find_or_make(connection: &mut Connection, (low, high): (UserId, UserId)) -> Result<Chat> {
+    let values = (
+        chats::id.eq(ChatId::new()),
+        chats::kind.eq(ChatKind::Direct),
+        chats::direct_low_id.eq(low),
+        chats::direct_high_id.eq(high),
+    );
+    // Waits for the other of the two, who may be making it at this moment, and then makes nothing.
+    let made: Option<Chat> = diesel::insert_into(chats::table)
+        .values(values)
+        .on_conflict_do_nothing()
+        .returning(Chat::as_returning())
+        .get_result(connection)
+        .await
+        .optional()?;
+    if let Some(chat) = made {
+        return Ok(chat);
+    }
+    let found: Option<Chat> = chats::table
+        .filter(chats::direct_low_id.eq(low))
+        .filter(chats::direct_high_id.eq(high))
+        .select(Chat::as_select())
+        .for_no_key_update()
+        .first(connection)
+        .await
+        .optional()?;
+    // Both have left it, the last of them this very moment.
+    found.ok_or_else(|| Error::unavailable("a direct chat was deleted while it was opened"))
+}
+
+/// Lets somebody in, to see what is said from now on.
+async fn enter(connection: &mut Connection, chat: &Chat, user_id: UserId) -> QueryResult<()> {
+    let member = (
+        chat_members::chat_id.eq(chat.id),
+        chat_members::user_id.eq(user_id),
+        chat_members::history_after.eq(chat.last_sequence),
+        chat_members::last_read_sequence.eq(chat.last_sequence),
+    );
+    diesel::insert_into(chat_members::table)
+        .values(member)
+        .on_conflict_do_nothing()
+        .execute(connection)
+        .await
+        .map(drop)
+}
+
+/// Lets in whoever of a direct chat's two people is not there, before something is said. Other rooms stay as they are.
+///
+/// # Errors
+/// When Postgres fails.
+pub async fn gather(connection: &mut Connection, chat: &Chat) -> QueryResult<()> {
+    if chat.kind != ChatKind::Direct {
+        return Ok(());
+    }
+    let query = "INSERT INTO chat_members (chat_id, user_id, history_after, last_read_sequence) \
+        SELECT $1, person.id, $4, $4 FROM (VALUES ($2), ($3)) AS person (id) WHERE person.id IS NOT NULL ON CONFLICT DO NOTHING";
+    let query = diesel::sql_query(query)
+        .bind::<SqlUuid, _>(chat.id)
+        .bind::<Nullable<SqlUuid>, _>(chat.direct_low_id)
+        .bind::<Nullable<SqlUuid>, _>(chat.direct_high_id)
+        .bind::<BigInt, _>(chat.last_sequence);
+    prepared(query).execute(connection).await.map(drop)
+}

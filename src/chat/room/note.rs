@@ -1,0 +1,192 @@
+//! What happened in a room, told by messages of the role SYSTEM: typed, for clients that say it in their own words, and
+//! in plain English for those that do not.
+
+use std::collections::HashMap;
+
+use diesel::prelude::*;
+use diesel_async::RunQueryDsl;
+
+use super::permission::MemberRole;
+use super::post::{Said, say};
+use crate::account::user::User;
+use crate::chat::chat::Chat;
+use crate::chat::event;
+use crate::chat::message::{Message, MessageRole, NewRow};
+use crate::db::schema::system_notes;
+use crate::db::{Connection, text_enum};
+use crate::error::Result;
+use crate::event::NewEvent;
+use crate::id::{MessageId, UserId};
+
+text_enum! {
+    /// What happened in a room.
+    SystemKind {
+        /// The group was made.
+        Created = "CREATED",
+        /// Somebody was added by the author.
+        MemberAdded = "MEMBER_ADDED",
+        /// Somebody was removed by the author.
+        MemberRemoved = "MEMBER_REMOVED",
+        /// Somebody left.
+        MemberLeft = "MEMBER_LEFT",
+        /// Somebody was given another role by the author, who may have left with it.
+        RoleChanged = "ROLE_CHANGED",
+        /// The author changed details of the group.
+        DetailsChanged = "DETAILS_CHANGED",
+    }
+}
+
+text_enum! {
+    /// Something about a group that can be changed.
+    ChatDetail {
+        /// What it is called.
+        Title = "TITLE",
+        /// What it is for.
+        Description = "DESCRIPTION",
+        /// Its picture.
+        Icon = "ICON",
+        /// What those see who join.
+        History = "HISTORY",
+        /// Who may do what.
+        Permissions = "PERMISSIONS",
+    }
+}
+
+/// What happened.
+#[derive(Debug)]
+pub struct Note {
+    kind: SystemKind,
+    subject_id: Option<UserId>,
+    role: Option<MemberRole>,
+    details: Vec<ChatDetail>,
+}
+
+impl Note {
+    /// Something that happened to nobody.
+    pub fn new(kind: SystemKind) -> Self {
+        Note {
+            kind,
+            subject_id: None,
+            role: None,
+            details: Vec::new(),
+        }
+    }
+
+    /// Something that happened to somebody.
+    pub fn about(kind: SystemKind, subject_id: UserId) -> Self {
+        Note {
+            subject_id: Some(subject_id),
+            ..Note::new(kind)
+        }
+    }
+
+    /// Somebody has another role.
+    pub fn role(subject_id: UserId, role: MemberRole) -> Self {
+        Note {
+            role: Some(role),
+            ..Note::about(SystemKind::RoleChanged, subject_id)
+        }
+    }
+
+    /// These details are others.
+    pub fn details(details: Vec<ChatDetail>) -> Self {
+        Note {
+            details,
+            ..Note::new(SystemKind::DetailsChanged)
+        }
+    }
+
+    /// The same in English.
+    fn words(&self, author: &str, names: &HashMap<UserId, User>) -> String {
+        let subject = self.subject_id.and_then(|id| names.get(&id));
+        let subject = subject.map_or("somebody", |user| user.display_name.as_str());
+        match self.kind {
+            SystemKind::Created => format!("{author} created the group."),
+            SystemKind::MemberAdded => format!("{author} added {subject}."),
+            SystemKind::MemberRemoved => format!("{author} removed {subject}."),
+            SystemKind::MemberLeft => format!("{subject} left."),
+            SystemKind::RoleChanged => match self.role {
+                Some(MemberRole::Owner) => format!("{author} made {subject} the owner."),
+                Some(MemberRole::Moderator) => format!("{author} made {subject} a moderator."),
+                _ => format!("{author} made {subject} a member."),
+            },
+            SystemKind::DetailsChanged => {
+                let details = self.details.iter().map(|detail| detail.as_str().to_lowercase());
+                format!("{author} changed the {}.", details.collect::<Vec<_>>().join(", "))
+            }
+        }
+    }
+}
+
+/// What a stored message tells.
+#[derive(Debug, Clone, PartialEq, Eq, Queryable, Selectable)]
+#[diesel(table_name = system_notes, check_for_backend(diesel::pg::Pg))]
+pub struct StoredNote {
+    /// The message.
+    pub message_id: MessageId,
+    /// What happened.
+    pub kind: SystemKind,
+    /// To whom.
+    pub subject_id: Option<UserId>,
+    /// The role that they were given.
+    pub role: Option<MemberRole>,
+    /// What was changed.
+    pub details: Vec<Option<ChatDetail>>,
+}
+
+/// What these messages tell, in one query. For messages that the asker was shown.
+///
+/// # Errors
+/// When Postgres fails.
+pub async fn find_many(connection: &mut Connection, ids: &[MessageId]) -> QueryResult<Vec<StoredNote>> {
+    let found = system_notes::table.filter(system_notes::message_id.eq_any(ids));
+    found.select(StoredNote::as_select()).load(connection).await
+}
+
+/// Tells in a room, which is locked, what its member `author` did there. Gives the events of it.
+///
+/// # Errors
+/// When Postgres fails.
+pub async fn tell(
+    connection: &mut Connection,
+    chat: &Chat,
+    author: UserId,
+    notes: Vec<(MessageId, Note)>,
+) -> Result<Vec<NewEvent>> {
+    if notes.is_empty() {
+        return Ok(Vec::new());
+    }
+    let people: Vec<UserId> = notes.iter().filter_map(|(_, note)| note.subject_id).collect();
+    let names = User::find_many(connection, &[&people[..], &[author]].concat()).await?;
+    let name = names.get(&author).map_or("Somebody", |user| user.display_name.as_str());
+    let row = |((id, note), sequence): (&(MessageId, Note), i64)| NewRow {
+        id: *id,
+        chat_id: chat.id,
+        sequence,
+        role: MessageRole::System,
+        author_id: Some(author),
+        content: note.words(name, &names),
+        idempotency_key: None,
+        assistant_id: None,
+        active: true,
+        chosen: true,
+        tokens: None,
+    };
+    let rows: Vec<NewRow> = notes.iter().zip(chat.last_sequence + 1..).map(row).collect();
+    let Said { messages } = say(connection, chat, author, rows).await?;
+    let rows = notes.iter().map(|(id, note)| {
+        (
+            system_notes::message_id.eq(*id),
+            system_notes::kind.eq(note.kind),
+            system_notes::subject_id.eq(note.subject_id),
+            system_notes::role.eq(note.role),
+            system_notes::details.eq(note.details.clone()),
+        )
+    });
+    diesel::insert_into(system_notes::table)
+        .values(rows.collect::<Vec<_>>())
+        .execute(connection)
+        .await?;
+    let created = |message: &Message| event::message_created(chat.id, message.id);
+    Ok(messages.iter().map(created).collect())
+}

@@ -1,0 +1,142 @@
+//! People come, go and talk at random, over connections that break, and each holds what is true for them in the end.
+
+use serde_json::{Value, json};
+
+use super::people;
+use crate::harness::app::{Client, TestApp, User, new_key};
+use crate::harness::law::{Device, Dice};
+
+/// The most messages that the law reads of a chat; a room that comes near is left alone.
+const FULL: usize = 30;
+
+/// The rooms of the random actions, with how much was done in each.
+#[derive(Default)]
+struct Rooms {
+    chats: Vec<(String, usize)>,
+}
+
+impl Rooms {
+    /// Does something, which may well be refused: that is an action, too.
+    async fn act(&mut self, people: &[User], dice: &mut Dice) {
+        let one = dice.pick(people).expect("somebody");
+        let other = dice.pick(people).expect("somebody");
+        let choice = dice.below(32);
+        if choice < 3 || self.chats.is_empty() {
+            let history = if dice.below(2) == 0 {
+                "FROM_START"
+            } else {
+                "FROM_JOINING"
+            };
+            let input = match choice {
+                0 => json!({ "kind": "DIRECT", "memberIds": [other.id] }),
+                _ => json!({ "kind": "GROUP", "title": "a group", "memberIds": [other.id], "history": history }),
+            };
+            let payload = one.mutate("createChat", input, "chat { id }").await;
+            self.chats
+                .extend(payload["chat"]["id"].as_str().map(|id| (id.to_owned(), 0)));
+            return;
+        }
+        let index = dice.below(self.chats.len());
+        let (chat, deeds) = &mut self.chats[index];
+        if *deeds >= FULL {
+            return;
+        }
+        *deeds += 1;
+        let on = dice.below(2) == 0;
+        let role = *dice.pick(&["MEMBER", "MODERATOR", "OWNER"]).expect("a role");
+        let (mutation, input) = match choice {
+            3 | 4 => ("leaveChat", json!({ "chatId": chat })),
+            5 => ("deleteChat", json!({ "chatId": chat })),
+            6..=9 => ("addMembers", json!({ "chatId": chat, "userIds": [other.id] })),
+            10 | 11 => ("removeMember", json!({ "chatId": chat, "userId": other.id })),
+            12 | 13 => (
+                "setMemberRole",
+                json!({ "chatId": chat, "userId": other.id, "role": role }),
+            ),
+            14 => (
+                "updateChat",
+                json!({ "chatId": chat, "title": format!("group {}", dice.below(100)) }),
+            ),
+            15 => (
+                "updateChat",
+                json!({ "chatId": chat, "history": if on { "FROM_START" } else { "FROM_JOINING" } }),
+            ),
+            16 => (
+                "updateChat",
+                json!({ "chatId": chat, "permissions": { "post": role, "addMembers": "MEMBER" } }),
+            ),
+            17 => ("updateChat", json!({ "chatId": chat, "pinned": on })),
+            18 => ("updateChat", json!({ "chatId": chat, "archived": on })),
+            19 => ("clearHistory", json!({ "chatId": chat })),
+            20 | 21 => {
+                let Some(message) = newest(one, chat).await else { return };
+                ("markRead", json!({ "chatId": chat, "messageId": message }))
+            }
+            _ => {
+                let content = format!("words {}", dice.below(1000));
+                (
+                    "sendMessage",
+                    json!({ "chatId": chat, "content": content, "idempotencyKey": new_key() }),
+                )
+            }
+        };
+        one.mutate(mutation, input, "").await;
+    }
+}
+
+/// The newest message that somebody sees.
+async fn newest(client: &Client, chat: &str) -> Option<Value> {
+    let query = "query ($id: ID!) { chat(id: $id) { lastMessage { id } } }";
+    let mut seen = client.ok(query, json!({ "id": chat })).await;
+    let id = seen["chat"]["lastMessage"]["id"].take();
+    id.is_string().then_some(id)
+}
+
+async fn obeyed(seed: u64) {
+    let app = TestApp::with(&["--requests-per-minute=0", "--messages-per-minute=0"]).await;
+    let people: [User; 3] = people(&app, ["ada", "bob", "cyd"]).await;
+    let mut rooms = Rooms::default();
+    let mut dice = Dice::new(seed);
+    for _ in 0..10 {
+        rooms.act(&people, &mut dice).await;
+    }
+    let mut devices = Vec::new();
+    for (index, person) in (1..).zip(&people) {
+        devices.push(Device::open(person.client.clone(), seed ^ index).await);
+    }
+    let acting = async {
+        for _ in 0..120 {
+            rooms.act(&people, &mut dice).await;
+        }
+        for person in &people {
+            person.mutate("createChat", json!({ "title": "the end" }), "").await;
+        }
+    };
+    let the_end = |event: &Value| event["chat"]["title"] == "the end";
+    let following = futures_util::future::join_all(devices.iter_mut().map(|device| device.follow(the_end)));
+    tokio::join!(acting, following);
+    let seen: usize = devices.iter().map(|device| device.seen.len()).sum();
+    assert!(seen > 80, "{seen} events are no run");
+    for device in &devices {
+        device.obeys().await;
+    }
+}
+
+/// One test for each seed, so that they run beside each other and the failing one has a name.
+macro_rules! seeds {
+    ($($name:ident: $seed:literal),*) => {
+        $(
+            #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+            async fn $name() {
+                obeyed($seed).await;
+            }
+        )*
+    };
+}
+
+seeds!(
+    people_hold_what_is_true_1: 11,
+    people_hold_what_is_true_2: 12,
+    people_hold_what_is_true_3: 13,
+    people_hold_what_is_true_4: 14
+);
