@@ -18,7 +18,8 @@ use crate::admin::{AdminMutation, AdminQuery};
 use crate::app::App;
 use crate::assistant::api::AssistantMutation;
 use crate::chat::api::{
-    BranchMutation, ChatLoader, ChatMutation, ChatQuery, ChatSubscription, PlanQuery, SummaryMutation, ToolCallMutation,
+    BranchMutation, ChatLoader, ChatMutation, ChatQuery, ChatSubscription, PlanQuery, SearchQuery, SummaryMutation,
+    ToolCallMutation,
 };
 use crate::error::{Error, Result};
 use crate::event::{self, SyncCursor};
@@ -39,6 +40,7 @@ pub struct Query(
     ChatQuery,
     PlanQuery,
     AdminQuery,
+    SearchQuery,
 );
 
 /// What can be done. Every mutation takes one `input` and returns a payload of its own, in which `errors` names what was

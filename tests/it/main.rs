@@ -24,6 +24,7 @@ mod models;
 mod plan;
 mod rates;
 mod schema_details;
+mod search;
 mod send;
 mod summaries;
 mod tidy;

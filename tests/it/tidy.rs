@@ -5,7 +5,7 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 /// Which rooms a room may import. `app` and `context` are handles that go everywhere.
-const MAY_IMPORT: [(&str, &[&str]); 25] = [
+const MAY_IMPORT: [(&str, &[&str]); 26] = [
     (
         "command",
         &[
@@ -68,11 +68,13 @@ const MAY_IMPORT: [(&str, &[&str]); 25] = [
             "model",
             "page",
             "scalar",
+            "search",
             "tool",
             "usage",
             "vault",
         ],
     ),
+    ("search", &["db", "error", "id", "job"]),
     ("job", &["db", "error"]),
     ("memory", &["db", "error", "event", "id", "input", "page"]),
     (
@@ -107,7 +109,8 @@ const MAY_IMPORT: [(&str, &[&str]); 25] = [
     (
         "app",
         &[
-            "account", "ai", "chat", "config", "db", "error", "event", "job", "model", "tool", "usage", "vault",
+            "account", "ai", "chat", "config", "db", "error", "event", "job", "model", "search", "tool", "usage",
+            "vault",
         ],
     ),
     ("context", &["account", "error"]),
