@@ -17,6 +17,7 @@
 //! | [`assistant`] | AIs with instructions and a model of their own, private or shared |
 //! | [`usage`] | what every attempt at a provider cost, reports of it, and budgets |
 //! | [`model`] | models: what they take, can and cost |
+//! | [`search`] | finding what was said: which messages, and where in them; below the chats, so that their tools can search, too |
 //! | [`memory`] | what the AI knows of a person across chats: memories and preferences |
 //! | [`vault`] | provider keys, sealed |
 //! | [`ai`] | talking to models, in neutral words; one folder per wire format |
@@ -29,7 +30,7 @@
 //! Imports run one way:
 //!
 //! ```text
-//! command -> server -> graphql -> viewer | admin -> chat -> assistant | memory | contact | usage | tool -> model -> vault -> account -> event | job | db | page | input -> id | error | scalar
+//! command -> server -> graphql -> viewer | admin -> chat -> assistant | memory | contact | usage | tool | search -> model -> vault -> account -> event | job | db | page | input -> id | error | scalar
 //!                                                    chat | tool | vault -> ai           (app and context go everywhere)
 //! ```
 //!
@@ -87,6 +88,7 @@ pub mod memory;
 pub mod model;
 pub mod page;
 pub mod scalar;
+pub mod search;
 pub mod server;
 pub mod tool;
 pub mod usage;

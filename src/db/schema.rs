@@ -2,6 +2,10 @@
 
 pub mod sql_types {
     #[derive(diesel::sql_types::SqlType)]
+    #[diesel(postgres_type(name = "tsvector", schema = "pg_catalog"))]
+    pub struct Tsvector;
+
+    #[derive(diesel::sql_types::SqlType)]
     #[diesel(postgres_type(name = "xid8", schema = "pg_catalog"))]
     pub struct Xid8;
 }
@@ -546,6 +550,19 @@ diesel::table! {
 }
 
 diesel::table! {
+    use diesel::sql_types::*;
+    use super::sql_types::Tsvector;
+
+    /// What messages are found by. A running answer has no row yet, a tombstone none any more.
+    message_words (message_id) {
+        /// Which message.
+        message_id -> Uuid,
+        /// Its words without accents, with their places; their stems; and marks of where, when and by whom it was said.
+        words -> Tsvector,
+    }
+}
+
+diesel::table! {
     /// What was said, by people and by models.
     messages (id) {
         id -> Uuid,
@@ -892,6 +909,7 @@ diesel::joinable!(generations -> chats (chat_id));
 diesel::joinable!(generations -> messages (message_id));
 diesel::joinable!(generations -> users (user_id));
 diesel::joinable!(memories -> users (user_id));
+diesel::joinable!(message_words -> messages (message_id));
 diesel::joinable!(messages -> chats (chat_id));
 diesel::joinable!(messages -> users (author_id));
 diesel::joinable!(preferences -> users (user_id));
@@ -930,6 +948,7 @@ diesel::allow_tables_to_appear_in_same_query!(
     jobs,
     master_keys,
     memories,
+    message_words,
     messages,
     model_changes,
     models,

@@ -18,7 +18,8 @@ use crate::admin::{AdminMutation, AdminQuery};
 use crate::app::App;
 use crate::assistant::api::AssistantMutation;
 use crate::chat::api::{
-    BranchMutation, ChatLoader, ChatMutation, ChatQuery, ChatSubscription, PlanQuery, RoomMutation, SummaryMutation,
+    BranchMutation, ChatLoader, ChatMutation, ChatQuery, ChatSubscription, PlanQuery, RoomMutation, SearchQuery,
+    SummaryMutation,
     ToolCallMutation,
 };
 use crate::contact::api::{ContactMutation, ContactQuery};
@@ -41,6 +42,7 @@ pub struct Query(
     ChatQuery,
     PlanQuery,
     AdminQuery,
+    SearchQuery,
 );
 
 /// What can be done. Every mutation takes one `input` and returns a payload of its own, in which `errors` names what was

@@ -26,6 +26,7 @@ mod plan;
 mod rates;
 mod rooms;
 mod schema_details;
+mod search;
 mod send;
 mod summaries;
 mod tidy;

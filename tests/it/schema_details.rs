@@ -81,9 +81,8 @@ async fn every_migration_can_be_undone_and_done_again() {
 /// What diesel calls a type of Postgres.
 fn diesel_type(udt: &str) -> String {
     match udt {
-        "timestamptz" | "jsonb" | "bytea" | "bool" | "text" | "uuid" | "int2" | "int4" | "int8" | "float8" | "xid8" => {
-            udt[..1].to_uppercase() + &udt[1..]
-        }
+        "timestamptz" | "jsonb" | "bytea" | "bool" | "text" | "uuid" | "int2" | "int4" | "int8" | "float8" | "xid8"
+        | "tsvector" => udt[..1].to_uppercase() + &udt[1..],
         array if array.starts_with('_') => format!("Array<Nullable<{}>>", diesel_type(&array[1..])),
         other => panic!("teach this test what diesel calls {other}"),
     }

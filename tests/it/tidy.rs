@@ -71,11 +71,13 @@ const MAY_IMPORT: [(&str, &[&str]); 26] = [
             "model",
             "page",
             "scalar",
+            "search",
             "tool",
             "usage",
             "vault",
         ],
     ),
+    ("search", &["db", "error", "id", "job"]),
     ("job", &["db", "error"]),
     ("contact", &["account", "db", "error", "event", "id", "input", "page"]),
     ("memory", &["db", "error", "event", "id", "input", "page"]),
@@ -111,7 +113,8 @@ const MAY_IMPORT: [(&str, &[&str]); 26] = [
     (
         "app",
         &[
-            "account", "ai", "chat", "config", "db", "error", "event", "job", "model", "tool", "usage", "vault",
+            "account", "ai", "chat", "config", "db", "error", "event", "job", "model", "search", "tool", "usage",
+            "vault",
         ],
     ),
     ("context", &["account", "error"]),

@@ -8,29 +8,27 @@ use serde_json::{Map, Value, json};
 
 use crate::app::App;
 use crate::chat::message::MessageRole;
-use crate::error::Result;
+use crate::error::{Error, Result};
+use crate::id::MessageId;
+use crate::search::highlight::{self, Fragment};
+use crate::search::{self, Looking};
 use crate::tool::Outcome;
 use crate::tool::builtin::{Builtin, BuiltinTool, Caller, Doing};
 
-/// The most words that are looked for.
-const MOST_WORDS: usize = 8;
-/// How much of a message is shown around the first word that was found, in characters.
-const SHOWN: usize = 400;
+/// How many messages the model is shown.
+const SHOWN: i64 = 10;
 
-/// What is looked through: the latest messages of the latest chats, so that it never takes long, whatever there is. What
-/// other people said in rooms is not theirs to hand to a model.
-const FIND: &str = "SELECT title, role, created_at, content FROM (\
-      SELECT chats.id, chats.title FROM chats JOIN chat_members ON chat_members.chat_id = chats.id \
-      WHERE chat_members.user_id = $1 AND chats.id <> $2 AND chats.kind = 'ASSISTANT' ORDER BY chats.last_activity_at DESC LIMIT 200) AS chat \
-    CROSS JOIN LATERAL (SELECT role, created_at, content FROM messages WHERE messages.chat_id = chat.id AND active AND deleted_at IS NULL \
-      ORDER BY sequence DESC LIMIT 200) AS message \
-    WHERE content ILIKE ALL ($3) ORDER BY created_at DESC LIMIT 10";
+/// What is shown of the messages that were found.
+const READ: &str = "SELECT messages.id, title, role, messages.created_at, content FROM messages JOIN chats ON chats.id = messages.chat_id \
+    WHERE messages.id = ANY ($1)";
 
 /// Finds messages in one's own chats.
 pub(super) struct SearchChats;
 
 #[derive(QueryableByName)]
 struct Found {
+    #[diesel(sql_type = SqlUuid)]
+    id: MessageId,
     #[diesel(sql_type = Nullable<Text>)]
     title: Option<String>,
     #[diesel(sql_type = Text)]
@@ -51,13 +49,13 @@ impl Builtin for SearchChats {
     }
 
     fn description(&self) -> &'static str {
-        "Finds what was said before in the person's other chats. Gives the newest messages that hold all the words."
+        "Finds what was said before in the person's other chats: the messages that hold all the words, those that fit best first."
     }
 
     fn parameters(&self) -> Value {
         json!({
             "type": "object",
-            "properties": { "words": { "type": "string", "description": "The words to look for, between spaces." } },
+            "properties": { "words": { "type": "string", "description": "The words to look for, between spaces. Words in double quotes are found as they follow each other; -word must not be there." } },
             "required": ["words"],
             "additionalProperties": false,
         })
@@ -66,16 +64,10 @@ impl Builtin for SearchChats {
     fn run<'a>(&'a self, app: &'a App, caller: Caller, arguments: Map<String, Value>) -> Doing<'a> {
         Box::pin(async move {
             let words = arguments.get("words").and_then(Value::as_str).unwrap_or_default();
-            let words: Vec<&str> = words.split_whitespace().take(MOST_WORDS).collect();
-            if words.is_empty() {
-                return Outcome::failed("Give the words to look for.");
-            }
-            match find(app, caller, &words).await {
+            match find(app, caller, words).await {
                 Ok(found) if found.is_empty() => Outcome::done("Nothing was found."),
-                Ok(found) => {
-                    let shown = found.iter().map(|found| found.shown(words[0]));
-                    Outcome::done(&shown.collect::<Vec<_>>().join("\n\n"))
-                }
+                Ok(found) => Outcome::done(&found.join("\n\n")),
+                Err(Error::BadInput(refusal)) => Outcome::failed(&refusal.replace("`query`", "`words`")),
                 Err(error) => {
                     tracing::warn!(%error, "cannot search in chats");
                     Outcome::failed("The search is not available at the moment.")
@@ -85,52 +77,39 @@ impl Builtin for SearchChats {
     }
 }
 
-async fn find(app: &App, caller: Caller, words: &[&str]) -> Result<Vec<Found>> {
-    let patterns: Vec<String> = words.iter().map(|word| pattern(word)).collect();
+async fn find(app: &App, caller: Caller, words: &str) -> Result<Vec<String>> {
+    let looking = Looking {
+        not_in: Some(caller.chat_id),
+        ..Looking::new(caller.user_id, words)
+    };
     let mut connection = app.connection().await?;
-    let found = diesel::sql_query(FIND)
-        .bind::<SqlUuid, _>(caller.user_id)
-        .bind::<SqlUuid, _>(caller.chat_id)
-        .bind::<Array<Text>, _>(patterns)
+    let found = search::find(&mut connection, &looking, None, SHOWN).await?;
+    let ids: Vec<MessageId> = found.hits.iter().map(|hit| hit.message_id).collect();
+    let mut read: Vec<Found> = diesel::sql_query(READ)
+        .bind::<Array<SqlUuid>, _>(&ids)
         .load(&mut connection)
         .await?;
-    Ok(found)
-}
-
-fn pattern(word: &str) -> String {
-    let mut pattern = String::from("%");
-    for character in word.chars().filter(|character| *character != '\0') {
-        if matches!(character, '%' | '_' | '\\') {
-            pattern.push('\\');
-        }
-        pattern.push(character);
-    }
-    pattern.push('%');
-    pattern
+    read.sort_by_key(|found| ids.iter().position(|id| *id == found.id));
+    let texts: Vec<&str> = read.iter().map(|found| found.content.as_str()).collect();
+    let pieces = highlight::fragments(&mut connection, &found.words, &texts).await?;
+    Ok(read
+        .iter()
+        .zip(pieces)
+        .map(|(found, pieces)| found.shown(&pieces))
+        .collect())
 }
 
 impl Found {
-    fn shown(&self, word: &str) -> String {
+    fn shown(&self, pieces: &[Fragment]) -> String {
         let title = self.title.as_deref().unwrap_or("a chat without a title");
         let who = match self.role {
             MessageRole::User => "the person",
             _ => "the assistant",
         };
         let when = self.created_at.format("%Y-%m-%d");
-        format!("In \"{title}\" on {when}, {who} said: {}", around(&self.content, word))
+        let begins = pieces.first().is_none_or(|piece| piece.start == 0);
+        let pieces: Vec<&str> = pieces.iter().map(|piece| piece.text.as_str()).collect();
+        let before = if begins { "" } else { "…" };
+        format!("In \"{title}\" on {when}, {who} said: {before}{}", pieces.join(" … "))
     }
-}
-
-/// The part of a text around a word.
-fn around(text: &str, word: &str) -> String {
-    let at = text.to_lowercase().find(&word.to_lowercase()).unwrap_or_default();
-    let before = text.get(..at).map_or(0, |before| before.chars().count());
-    let start = before.saturating_sub(SHOWN / 4);
-    let shown: String = text.chars().skip(start).take(SHOWN).collect();
-    let end = if text.chars().count() > start + SHOWN {
-        "…"
-    } else {
-        ""
-    };
-    format!("{}{shown}{end}", if start > 0 { "…" } else { "" })
 }

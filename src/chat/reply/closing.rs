@@ -321,9 +321,13 @@ async fn end(
                 .execute(connection)
                 .await?
         }
+        // What its checkpoints have left is said for good now: named as set, it can be found.
         None => {
             message
-                .set(messages::version.eq(messages::version + 1))
+                .set((
+                    messages::content.eq(messages::content),
+                    messages::version.eq(messages::version + 1),
+                ))
                 .execute(connection)
                 .await?
         }

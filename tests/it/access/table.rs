@@ -45,6 +45,7 @@ pub(super) const TABLE: &[Row] = &[
     row(Query, "generationPlan", "generationPlan(input: { chatId: \"<chat>\", content: \"Hello?\" }) { errors: refusals { code } }", TOUCHED_BY_OWNER),
     row(Query, "message", "message(id: \"<question>\") { content }", SEEN_BY_OWNER),
     row(Query, "node", "node(id: \"<key>\") { id }", SEEN_BY_OWNER),
+    row(Query, "search", "search(query: \"Who goes there\") { nodes { message { content } } }", SIGNED_IN),
     row(Query, "serverInfo", "serverInfo { version }", EVERYBODY),
     row(Query, "user", "user(by: { id: \"<owner>\" }) { username }", SIGNED_IN),
     row(Query, "viewer", "viewer { email }", [Null, Allowed, Allowed, Allowed]),

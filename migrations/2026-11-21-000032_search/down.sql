@@ -1,0 +1,12 @@
+DELETE FROM jobs WHERE kind = 'search.fill';
+DROP TRIGGER messages_search_update ON messages;
+DROP TRIGGER messages_search_insert ON messages;
+DROP FUNCTION search_index();
+DROP FUNCTION search_term(text);
+DROP FUNCTION search_entry(messages);
+DROP FUNCTION search_words(text);
+DROP FUNCTION search_languages();
+DROP FUNCTION search_text(text);
+DROP FUNCTION search_block(uuid, bigint);
+DROP TABLE message_words;
+DROP EXTENSION unaccent;

@@ -1,0 +1,81 @@
+//! Pages: without gaps and repetitions, also while more is said; and bounds that say so.
+
+use std::collections::HashSet;
+
+use serde_json::{Value, json};
+
+use super::{contents, fill, said, searched, speaker};
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn pages_lead_through_all_hits() {
+    let (app, ada, chat) = speaker(&["A heron, the only one with a stork"]).await;
+    fill(&app, &chat, 120, "heron").await;
+    let filter = json!({ "roles": ["USER"] });
+    let all = searched(&ada, json!({ "query": "heron", "filter": filter, "first": 100 })).await;
+    let mut expected = contents(&all);
+    let rest = json!({ "query": "heron", "filter": filter, "first": 100, "after": all["pageInfo"]["endCursor"] });
+    expected.extend(contents(&searched(&ada, rest).await));
+    assert_eq!(expected.iter().collect::<HashSet<_>>().len(), 121);
+
+    let (mut seen, mut after) = (Vec::new(), Value::Null);
+    loop {
+        let page = searched(
+            &ada,
+            json!({ "query": "heron", "filter": filter, "first": 13, "after": after }),
+        )
+        .await;
+        assert_eq!(page["complete"], true);
+        seen.extend(contents(&page));
+        after = page["pageInfo"]["endCursor"].clone();
+        if page["pageInfo"]["hasNextPage"] == false {
+            break;
+        }
+        // What is said meanwhile is on no page of what was found before.
+        said(&ada, &chat, "heron heron heron").await;
+    }
+    assert_eq!(seen, expected);
+    let end = searched(&ada, json!({ "query": "heron", "filter": filter, "after": after })).await;
+    assert_eq!((&end["nodes"], &end["corrections"]), (&json!([]), &json!([])));
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn pages_of_what_was_meant_go_on() {
+    let (app, ada, chat) = speaker(&[]).await;
+    fill(&app, &chat, 5, "umbrella").await;
+    let first = searched(&ada, json!({ "query": "umbrela ", "first": 3 })).await;
+    let second = searched(
+        &ada,
+        json!({ "query": "umbrela ", "first": 3, "after": first["pageInfo"]["endCursor"] }),
+    )
+    .await;
+    let mut seen = contents(&first);
+    seen.extend(contents(&second));
+    seen.sort();
+    assert_eq!(
+        seen,
+        ["umbrella 1", "umbrella 2", "umbrella 3", "umbrella 4", "umbrella 5"]
+    );
+    assert_eq!(second["corrections"], first["corrections"]);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_common_word_is_bounded_and_says_so() {
+    let (app, ada, chat) = speaker(&["the beginning"]).await;
+    fill(&app, &chat, 2_500, "the same").await;
+    let common = searched(&ada, json!({ "query": "the" })).await;
+    assert_eq!((contents(&common).len(), &common["complete"]), (20, &json!(false)));
+    let rare = searched(
+        &ada,
+        json!({ "query": "the beginning", "filter": { "roles": ["USER"] } }),
+    )
+    .await;
+    assert_eq!(
+        (contents(&rare), &rare["complete"]),
+        (vec!["the beginning".to_owned()], &json!(true))
+    );
+    let narrow = searched(&ada, json!({ "query": "same 1234 " })).await;
+    assert_eq!(
+        (contents(&narrow), &narrow["complete"]),
+        (vec!["the same 1234".to_owned()], &json!(true))
+    );
+}
