@@ -70,7 +70,9 @@ pub enum Refusal {
     #[error("The base URL must not contain a fragment: leave away everything from the # on.")]
     Fragment,
     /// A public host that nobody allowed.
-    #[error("This server does not connect to that address. Whoever runs the server can allow it with PARLOR_BASE_URLS.")]
+    #[error(
+        "This server does not connect to that address. Whoever runs the server can allow it with PARLOR_BASE_URLS."
+    )]
     NotListed,
     /// Plain http to a host that the operator did not name.
     #[error("The base URL must begin with https://.")]

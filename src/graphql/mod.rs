@@ -19,8 +19,7 @@ use crate::app::App;
 use crate::assistant::api::AssistantMutation;
 use crate::chat::api::{
     BranchMutation, ChatLoader, ChatMutation, ChatQuery, ChatSubscription, PlanQuery, RoomMutation, SearchQuery,
-    SummaryMutation,
-    ToolCallMutation,
+    SummaryMutation, ToolCallMutation,
 };
 use crate::contact::api::{ContactMutation, ContactQuery};
 use crate::error::{Error, Result};

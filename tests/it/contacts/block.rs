@@ -118,7 +118,11 @@ async fn who_blocks_is_found_as_ever_and_the_deactivated_are_not() {
             assert_eq!(found(&ada, query).await, expected, "{query}");
         }
         let named = ada.ok(by, json!({ "name": name, "email": email })).await;
-        let one = if is_found { json!({ "id": other.id }) } else { json!(null) };
+        let one = if is_found {
+            json!({ "id": other.id })
+        } else {
+            json!(null)
+        };
         assert_eq!(named, json!({ "name": one, "address": one }));
         // What names them keeps its name.
         let known = "query ($id: ID!) { user(by: { id: $id }) { username isContact } }";

@@ -43,7 +43,7 @@ fn id(value: &Value) -> String {
 }
 
 /// Sends a message; gives its id.
-async fn say(client: &Client, chat: &str, content: &str) -> String {
+pub(crate) async fn say(client: &Client, chat: &str, content: &str) -> String {
     let input = json!({ "chatId": chat, "content": content, "idempotencyKey": new_key() });
     let payload = client
         .mutate("sendMessage", input, "message { id } generation { id }")
@@ -53,7 +53,7 @@ async fn say(client: &Client, chat: &str, content: &str) -> String {
 }
 
 /// Does something that is not refused.
-async fn done(client: &Client, mutation: &str, input: Value) {
+pub(crate) async fn done(client: &Client, mutation: &str, input: Value) {
     assert_eq!(
         client.mutate(mutation, input, "").await["errors"],
         json!([]),

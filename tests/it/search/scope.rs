@@ -5,6 +5,7 @@ use serde_json::{Value, json};
 use super::{ECHO, fill, found, narrowed, said, searched, speaker};
 use crate::harness::app::{TestApp, uuid};
 use crate::lanes;
+use crate::rooms;
 use crate::tree::{self, edited, regenerated, selected};
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
@@ -166,4 +167,29 @@ async fn filters_narrow_what_is_found() {
         expected.sort();
         assert_eq!(hits, expected, "{filter}");
     }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn in_rooms_what_one_is_shown_is_found() {
+    let app = TestApp::start().await;
+    let (ada, bob, cyd) = (app.user("ada").await, app.user("bob").await, app.user("cyd").await);
+    let room = rooms::group(&ada, &[&bob]).await;
+    rooms::say(&ada, &room, "The umbrella is at the station").await;
+    let add = json!({ "chatId": room, "userIds": [cyd.id] });
+    rooms::done(&ada, "addMembers", add).await;
+    rooms::say(&bob, &room, "The parasol is here").await;
+    for client in [&ada, &bob] {
+        assert_eq!(found(client, "umbrella").await, ["The umbrella is at the station"]);
+    }
+    assert_eq!(found(&cyd, "parasol").await, ["The parasol is here"]);
+    let before = json!({ "query": "umbrela" });
+    assert_eq!(
+        searched(&cyd, before).await["corrections"],
+        json!([]),
+        "not even the word of what was said before they joined"
+    );
+    assert_eq!(found(&cyd, "umbrella").await, [""; 0]);
+    let out = json!({ "chatId": room, "userId": bob.id });
+    rooms::done(&ada, "removeMember", out).await;
+    assert_eq!(found(&bob, "parasol").await, [""; 0]);
 }
