@@ -7,7 +7,7 @@ use diesel::prelude::*;
 use diesel_async::RunQueryDsl;
 
 use super::room::permission::Permissions;
-use crate::db::schema::{chat_members, chats};
+use crate::db::schema::{chat_members, chats, users};
 use crate::db::{Connection, text_enum};
 use crate::error::{Error, ErrorCode, Result};
 use crate::id::{ChatId, ToolServerId, UserId};
@@ -124,7 +124,7 @@ pub type ChatKey = (DateTime<Utc>, ChatId);
 /// Which chats to list.
 #[derive(Debug, Default)]
 pub struct ChatFilter {
-    /// Part of the title.
+    /// Part of the title; of a direct chat, of the other person's name.
     pub query: Option<String>,
     /// Only pinned ones, or only others.
     pub pinned: Option<bool>,
@@ -156,7 +156,22 @@ pub async fn list(
             .replace('%', "\\%")
             .replace('_', "\\_")
             .replace('\0', "");
-        query = query.filter(chats::title.ilike(format!("%{pattern}%")));
+        let pattern = format!("%{pattern}%");
+        // A direct chat is called by the other person's name.
+        let other = users::table
+            .filter(
+                chats::direct_low_id
+                    .eq(users::id.nullable())
+                    .or(chats::direct_high_id.eq(users::id.nullable())),
+            )
+            .filter(users::id.ne(user_id))
+            .filter(
+                users::display_name
+                    .ilike(pattern.clone())
+                    .or(users::username.ilike(pattern.clone())),
+            );
+        let other = chats::kind.eq(ChatKind::Direct).and(diesel::dsl::exists(other));
+        query = query.filter(chats::title.ilike(pattern).or(other));
     }
     if let Some(kinds) = filter.kinds {
         query = query.filter(chats::kind.eq_any(kinds));

@@ -35,7 +35,7 @@ const CHATS: i64 = 20;
 /// Which chats to list; what is left away does not matter.
 #[derive(Debug, InputObject)]
 pub struct ChatFilterInput {
-    /// Part of the title, in any case.
+    /// Part of the title, in any case; of a direct chat, of the other person's name.
     query: Option<String>,
     /// Only pinned chats, or only others.
     pinned: Option<bool>,

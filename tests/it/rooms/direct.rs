@@ -66,6 +66,23 @@ async fn the_other_sees_it_with_its_first_message() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn it_is_found_by_the_others_name() {
+    let app = TestApp::start().await;
+    let [ada, bob, cyd] = people(&app, ["ada", "bob", "cyd"]).await;
+    let (with_bob, with_cyd) = (direct(&ada, &bob).await, direct(&ada, &cyd).await);
+    let profile = json!({ "displayName": "Robert the 50%" });
+    done(&bob, "updateProfile", profile).await;
+    let found = async |client: &Client, text: &str| {
+        let query = "query ($text: String!) { viewer { chats(filter: { query: $text }) { nodes { id } } } }";
+        client.ok(query, json!({ "text": text })).await["viewer"]["chats"]["nodes"].take()
+    };
+    assert_eq!(found(&ada, "robert").await, json!([{ "id": with_bob }]));
+    assert_eq!(found(&ada, "50%").await, json!([{ "id": with_bob }]));
+    assert_eq!(found(&ada, "CYD").await, json!([{ "id": with_cyd }]));
+    assert_eq!(found(&ada, "ada").await, json!([]), "not by one's own");
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_send_counts_once() {
     let app = TestApp::start().await;
     let [ada, bob] = people(&app, ["ada", "bob"]).await;

@@ -18,7 +18,8 @@ struct Rooms {
 impl Rooms {
     /// Does something, which may well be refused: that is an action, too.
     async fn act(&mut self, people: &[User], dice: &mut Dice) {
-        let one = dice.pick(people).expect("somebody");
+        let first = dice.below(people.len());
+        let one = &people[first];
         let other = dice.pick(people).expect("somebody");
         let choice = dice.below(32);
         if choice < 3 || self.chats.is_empty() {
@@ -80,7 +81,15 @@ impl Rooms {
                 )
             }
         };
-        one.mutate(mutation, input, "").await;
+        // Whoever is not in the room leaves it to the next.
+        let turns = people.iter().cycle().skip(first).take(people.len());
+        for one in turns {
+            let payload = one.mutate(mutation, input.clone(), "").await;
+            let error = &payload["errors"][0];
+            if error["code"] != "NOT_FOUND" || error["field"] != json!(["input", "chatId"]) {
+                return;
+            }
+        }
     }
 }
 
