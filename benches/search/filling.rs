@@ -43,9 +43,9 @@ pub async fn fill(connection: &mut Connection, messages: u64) {
     let chats = (messages - room) / EACH;
     let [regular, loner, room_id] = [REGULAR, LONER, ROOM].map(Uuid::from_u128);
     let mut run = async |statement: String| {
-        let statement = format!("SET statement_timeout = 0; SET idle_in_transaction_session_timeout = 0; {statement}");
         connection.batch_execute(&statement).await.expect("a statement");
     };
+    run("SET statement_timeout = 0".to_owned()).await;
     run(MAKERS.to_owned()).await;
     run(format!(
         "INSERT INTO users (id, username, email, password_hash, display_name) \
@@ -54,9 +54,9 @@ pub async fn fill(connection: &mut Connection, messages: u64) {
          INSERT INTO chats (id, kind, created_by, last_sequence, last_activity_at) \
            SELECT gen_random_uuid(), 'ASSISTANT', '{regular}', {EACH}, now() - random() * interval '3 years' FROM generate_series(1, {chats}); \
          INSERT INTO chats (id, kind, created_by, last_sequence) VALUES ('{room_id}', 'ASSISTANT', '{regular}', {room}); \
-         INSERT INTO chat_members (chat_id, user_id) SELECT id, '{regular}' FROM (SELECT id FROM chats WHERE id <> '{room_id}' ORDER BY id LIMIT 1000) AS some; \
+         INSERT INTO chat_members (chat_id, user_id) SELECT id, '{regular}' FROM (SELECT id FROM chats WHERE id <> '{room_id}' ORDER BY id LIMIT 1000) AS theirs; \
          INSERT INTO chat_members (chat_id, user_id) VALUES ('{room_id}', '{regular}'); \
-         INSERT INTO chat_members (chat_id, user_id) SELECT id, '{loner}' FROM (SELECT id FROM chats WHERE id <> '{room_id}' ORDER BY id DESC LIMIT 10) AS some; \
+         INSERT INTO chat_members (chat_id, user_id) SELECT id, '{loner}' FROM (SELECT id FROM chats WHERE id <> '{room_id}' ORDER BY id DESC LIMIT 10) AS theirs; \
          ALTER TABLE messages DISABLE TRIGGER messages_search_insert; DROP INDEX message_words_idx"
     ))
     .await;

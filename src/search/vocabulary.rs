@@ -13,14 +13,18 @@ use super::terms::{How, Term};
 use crate::db::Connection;
 use crate::error::Result;
 
-/// How many of one's latest messages are looked through for words.
+/// How many of one's latest messages are looked through for words that begin so.
 const LATEST: i64 = 5_000;
+/// How many of them are looked through for words that look alike, each of which has to be compared.
+const LATEST_COMPARED: i64 = 2_000;
 /// How many of them at least are one chat's, before the next chat's.
 const LATEST_OF_CHAT: i64 = 20;
 /// How many ways one beginning may go on, the most used ones.
 const MOST_ENDINGS: i64 = 40;
 /// The shortest word that may be misspelled.
 const SHORTEST_MISSPELLED: usize = 4;
+/// How many words that look alike are considered.
+const MOST_ALIKE: i64 = 400;
 /// How many words one may have been meant instead.
 const MOST_MEANT: usize = 5;
 
@@ -146,7 +150,7 @@ pub(super) async fn forms(connection: &mut Connection, looking: &Looking, terms:
           WHERE words @@ (quote_literal(nullif(beginning, '')) || ':*')::tsquery AND starts_with(word, beginning) AND word <> beginning \
           GROUP BY word ORDER BY count(*) DESC, word LIMIT $7) AS ending"
     );
-    let endings = ask(connection, looking, &query, &unfinished, MOST_ENDINGS).await?;
+    let endings = ask(connection, looking, &query, &unfinished, (LATEST, MOST_ENDINGS)).await?;
     for Word { place, word } in endings {
         if let Some(wanted) = at(&mut wanted, place) {
             wanted.others.push(word);
@@ -178,7 +182,7 @@ pub(super) async fn correct(connection: &mut Connection, looking: &Looking, want
           SELECT word FROM known WHERE meant <> '' AND abs(length(word) - length(meant)) <= 2 AND similarity(word, meant) >= 0.2 \
           ORDER BY similarity(word, meant) DESC, uses DESC, word LIMIT $7) AS alike"
     );
-    let alike = ask(connection, looking, &query, &words, 10 * MOST_ENDINGS).await?;
+    let alike = ask(connection, looking, &query, &words, (LATEST_COMPARED, MOST_ALIKE)).await?;
     let known: HashSet<String> = alike.iter().map(|found| found.word.clone()).collect();
     let mut found = false;
     for Word { place, word } in alike {
@@ -198,13 +202,13 @@ async fn ask(
     looking: &Looking,
     query: &str,
     words: &[String],
-    most: i64,
+    (latest, most): (i64, i64),
 ) -> QueryResult<Vec<Word>> {
     diesel::sql_query(query)
         .bind::<SqlUuid, _>(looking.user_id)
         .bind::<Nullable<Array<SqlUuid>>, _>(looking.chats.as_deref())
         .bind::<Nullable<SqlUuid>, _>(looking.not_in)
-        .bind::<BigInt, _>(LATEST)
+        .bind::<BigInt, _>(latest)
         .bind::<BigInt, _>(LATEST_OF_CHAT)
         .bind::<Array<Text>, _>(words)
         .bind::<BigInt, _>(most)
