@@ -12,7 +12,7 @@
 //!
 //! A part is 1,024 messages of one chat, and its mark is asked for together with the words: the index joins the two, so
 //! that another's messages, or a room of a million, cost nothing. What is looked at is bounded (the limits are in
-//! [`find`]), and an answer that stopped at a bound says so.
+//! [`mod@find`]), and an answer that stopped at a bound says so.
 //!
 //! Beginnings of words and misspelled words are looked up among the words of one's own latest messages: looking for
 //! them in the index would read everybody's.
