@@ -22,7 +22,7 @@ struct Asset {
 }
 
 const DEMO_PAGE: &str = include_str!("../../web/demo/index.html");
-const DEMO_FILES: [(&str, &str); 14] = [
+const DEMO_FILES: [(&str, &str); 15] = [
     ("asking.js", include_str!("../../web/demo/asking.js")),
     ("chat.js", include_str!("../../web/demo/chat.js")),
     ("composer.js", include_str!("../../web/demo/composer.js")),
@@ -32,6 +32,7 @@ const DEMO_FILES: [(&str, &str); 14] = [
     ("live.js", include_str!("../../web/demo/live.js")),
     ("message.js", include_str!("../../web/demo/message.js")),
     ("page.js", include_str!("../../web/demo/page.js")),
+    ("people.js", include_str!("../../web/demo/people.js")),
     ("prose.js", include_str!("../../web/demo/prose.js")),
     ("settings.js", include_str!("../../web/demo/settings.js")),
     ("thread.css", include_str!("../../web/demo/thread.css")),

@@ -1,5 +1,6 @@
 // A person's Chromium that reaches nothing but the server under test.
 import assert from 'node:assert/strict';
+import { randomUUID } from 'node:crypto';
 import { mkdir } from 'node:fs/promises';
 import { join } from 'node:path';
 import { chromium } from 'playwright-core';
@@ -44,14 +45,14 @@ export async function openBrowser(base) {
   }
 
   /** An account in the demo, and an empty chat with `model`. */
-  async function newcomer(model, options) {
+  async function newcomer(model, { name: displayName = 'Ada Lovelace', ...options } = {}) {
     const visit = await visitor('/demo', options);
     const { page } = visit;
     await page.evaluate((name) => localStorage.setItem('parlor.model', name), model);
-    const name = `walker${Date.now().toString(36)}`;
-    await page.fill('[name=displayName]', 'Ada Lovelace');
-    await page.fill('[name=username]', name);
-    await page.fill('[name=email]', `${name}@example.com`);
+    const username = `walker${randomUUID().slice(0, 8)}`;
+    await page.fill('[name=displayName]', displayName);
+    await page.fill('[name=username]', username);
+    await page.fill('[name=email]', `${username}@example.com`);
     await page.fill('[name=password]', 'a long walk in the park 42');
     await shot(page, 'door');
     await page.click('#enter');
@@ -60,7 +61,7 @@ export async function openBrowser(base) {
     await page.click('#new-chat');
     // Until it is open, what is sent goes to the chat that was open before.
     await page.locator('#title', { hasText: 'New chat' }).waitFor();
-    return visit;
+    return { ...visit, username };
   }
   return { visitor, newcomer, close: () => browser.close() };
 }

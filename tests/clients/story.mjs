@@ -36,9 +36,9 @@ export async function request(base, query, variables, token) {
   return data;
 }
 
-export async function register(base) {
+export async function register(base, displayName = 'Walker') {
   const username = `walker${randomUUID().slice(0, 8)}`;
-  const input = { username, email: `${username}@example.com`, password: randomUUID(), displayName: 'Walker' };
+  const input = { username, email: `${username}@example.com`, password: randomUUID(), displayName };
   const { register } = await request(
     base,
     'mutation ($input: RegisterInput!) { register(input: $input) { tokens { accessToken } errors { code message } } }',

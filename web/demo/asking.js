@@ -4,9 +4,10 @@ import { ask, Refusal } from './live.js';
 export const CALL = 'fragment C on ToolCall { id server name arguments status result }';
 export const ANSWER = `fragment G on Generation { id status provider model text reasoning sequence finishReason error { code message action }
   usage { inputTokens outputTokens totalTokens costUsd costState } tokensPerSecond toolCalls { ...C } } ${CALL}`;
-export const MESSAGE = `fragment M on Message { id role content sequence version active idempotencyKey chat { id }
+export const MESSAGE = `fragment M on Message { id role content sequence version active idempotencyKey chat { id } author { id displayName }
   siblings { id sequence } generation { ...G } } ${ANSWER}`;
-export const CHAT = 'fragment K on Chat { id kind title provider model builtinTools toolServers { id } }';
+export const CHAT = `fragment K on Chat { id kind title version provider model builtinTools toolServers { id } memberCount
+  members(first: 2) { nodes { user { id displayName } } } lastMessage { id sequence } viewerState { unreadCount lastReadSequence } }`;
 
 /** What failures are called in passing; `GenerationErrorCode`. */
 export const WHY = {

@@ -33,7 +33,7 @@ export const say = (content) => send({ chatId: thread.chat, content, idempotency
 /** Sends once, however often it is tried: a repeat with the same key is answered with the first result. */
 async function send(input) {
   complain($('composer'));
-  put({ role: 'USER', content: input.content, sequence: Infinity, version: 0, idempotencyKey: input.idempotencyKey });
+  put({ role: 'USER', author: { id: thread.me }, content: input.content, sequence: Infinity, version: 0, idempotencyKey: input.idempotencyKey });
   toEnd();
   const { branch } = thread;
   const shown = pending(input.idempotencyKey);
@@ -47,7 +47,7 @@ async function send(input) {
   try {
     const { message, generation } = await change('sendMessage', input, 'message { ...M } generation { message { ...M } }', MESSAGE);
     // Who looks at another branch by now has the event of that, and sees what belongs there.
-    if (thread.branch === branch) [message, generation.message].forEach(put);
+    if (thread.branch === branch) [message, generation?.message].filter(Boolean).forEach(put);
   } catch (error) {
     if (error instanceof TypeError) refuse('Not sent: the server cannot be reached.');
     else refuse(error.message, ...(/KEY/.test(error.code) ? [' · ', link('Add a key', () => $('open-settings').click())] : []));

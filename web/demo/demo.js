@@ -1,11 +1,12 @@
-// The demo chat: an account, chats, and answers that stream in, whatever happens on the way.
+// The demo chat: an account, chats with AIs and with people, and answers that stream in, whatever happens on the way.
 import { CHAT, MESSAGE, change } from './asking.js';
 import { settle } from './chat.js';
 import { buttons, say } from './composer.js';
 import { door } from './door.js';
 import { ask, live, tokens } from './live.js';
 import { edit, remedies } from './message.js';
-import { $, attempt, button, complain, key } from './page.js';
+import { $, attempt, button, complain, key, make } from './page.js';
+import { called, gather, inside } from './people.js';
 import { model, refreshKeys, settings } from './settings.js';
 import * as open from './thread.js';
 
@@ -19,7 +20,7 @@ door(enter, () => { chats.clear(); open.clear(); });
 /** Reads everything anew, and follows the events from there. */
 async function enter() {
   const { viewer, serverInfo } = await ask(`{
-    viewer { syncCursor user { displayName } apiKeys { id } chats(filter: { kinds: [ASSISTANT] }, first: 50) { nodes { ...K } } assistantChat { ...K } }
+    viewer { syncCursor user { id displayName } apiKeys { id } chats(first: 50) { nodes { ...K } } assistantChat { ...K } }
     serverInfo { providers { serverKey } limits { messageCharacters } } } ${CHAT}`);
   if (!viewer) return;
   serverKey = serverInfo.providers.some((provider) => provider.serverKey);
@@ -31,6 +32,7 @@ async function enter() {
   cursor = viewer.syncCursor;
   chats.clear();
   always = viewer.assistantChat.id;
+  thread.me = viewer.user.id;
   for (const chat of [...viewer.chats.nodes].reverse().concat(viewer.assistantChat)) chats.set(chat.id, chat);
   follow();
   live.open();
@@ -57,10 +59,13 @@ function follow() {
 const happened = {
   ResyncRequired: () => void start(),
   ChatUpserted({ chat }) {
-    if (chat.kind !== 'ASSISTANT') return; // this page is for talking with AIs
-    chats.delete(chat.id);
+    const known = chats.get(chat.id);
+    if (known?.version > chat.version) return;
+    // What was only read or renamed keeps its place.
+    if (known?.lastMessage?.id !== chat.lastMessage?.id) chats.delete(chat.id);
     chats.set(chat.id, chat);
     list();
+    if (chat.id === thread.chat) see();
   },
   ChatRemoved({ chatId }) {
     chats.delete(chatId);
@@ -69,17 +74,25 @@ const happened = {
   },
   BranchChanged({ chat, afterSequence }) { if (chat.id === thread.chat) open.rebranch(afterSequence, chat.messages); },
   HistoryCleared({ chatId, throughSequence }) { if (chatId === thread.chat) open.forget(throughSequence); },
-  MessageCreated({ message }) { if (message.chat.id === thread.chat) open.put(message); },
+  MessageCreated({ message }) {
+    if (message.chat.id !== thread.chat) return;
+    const bottom = open.atEnd();
+    open.put(message);
+    if (bottom) open.toEnd();
+    see();
+  },
   MessageUpdated({ message }) { if (message.chat.id === thread.chat) open.put(message); },
   ApiKeyHealthChanged: refreshKeys,
 };
 /** The always-there chat, then the others with the latest first. */
 function list() {
   const order = [always, ...[...chats.keys()].filter((id) => id !== always).reverse()];
-  const name = (id) => chats.get(id)?.title || (id === always ? 'Assistant' : 'New chat');
+  const name = (id) => called(chats.get(id), thread.me) || (id === always ? 'Assistant' : 'New chat');
   const focused = document.activeElement?.parentElement === $('chats') && document.activeElement.dataset.chat;
   $('chats').replaceChildren(...order.map((id) => {
-    const made = Object.assign(button(name(id), '', () => show(id)), { title: name(id) });
+    const made = Object.assign(button('', '', () => show(id)), { title: name(id) });
+    const unread = id !== thread.chat && chats.get(id)?.viewerState?.unreadCount;
+    made.append(make('span', '', name(id)), ...(unread ? [Object.assign(make('span', 'unread', unread > 99 ? '99+' : unread), { ariaLabel: `${unread} unread` })] : []));
     made.dataset.chat = id;
     if (id === thread.chat) made.setAttribute('aria-current', 'true');
     return made;
@@ -92,7 +105,21 @@ function list() {
 function who() {
   const answers = thread.latest?.model ?? chats.get(thread.chat)?.model ?? 'Model & tools';
   $('answers').textContent = answers.replace(/^scripted:.*/, 'scripted');
+  const chat = chats.get(thread.chat);
+  $('answers').hidden = thread.people;
+  $('people').hidden = !thread.people;
+  $('people').textContent = chat?.kind === 'GROUP' ? `${chat.memberCount} people` : 'Direct chat';
 }
+/** Tells the server what somebody has before their eyes. */
+function see() {
+  const chat = chats.get(thread.chat);
+  const last = open.newest();
+  if (document.hidden || !chat || !last || last.sequence <= Math.max(chat.viewerState?.lastReadSequence ?? 0, seen.get(chat.id) ?? 0)) return;
+  seen.set(chat.id, last.sequence);
+  change('markRead', { chatId: chat.id, messageId: last.id }).catch(() => seen.delete(chat.id));
+}
+const seen = new Map(); // chat id -> the sequence that the server was told
+document.addEventListener('visibilitychange', see);
 thread.onchange = () => {
   $('empty').hidden = !thread.empty;
   who();
@@ -103,9 +130,13 @@ async function show(id) {
   complain($('composer'));
   history.replaceState(null, '', `#${id}`);
   $('empty').hidden = true;
-  const shown = open.open(id);
+  thread.onchange();
+  const shown = open.open(id, chats.get(id)?.kind !== 'ASSISTANT');
+  $('messages').classList.toggle('people-room', thread.people);
+  for (const part of ['ideas', 'keyless']) $(part).classList.toggle('elsewhere', thread.people);
   list();
   if (!(await shown)) return;
+  see();
   if (matchMedia('(hover: hover)').matches) $('text').focus();
 }
 $('earlier').onclick = () => attempt($('composer'), open.earlier);
@@ -117,6 +148,13 @@ const newChat = () => attempt($('composer'), async () => {
   await show(chat.id);
 });
 $('new-chat').onclick = newChat;
+/** Puts a chat into the list, whether or not its event has come yet, and opens it. */
+const opened = async (chat) => {
+  if (!(chats.get(chat.id)?.version > chat.version)) chats.set(chat.id, chat);
+  await show(chat.id);
+};
+$('new-room').onclick = () => gather(opened);
+$('people').onclick = () => inside(chats.get(thread.chat));
 for (const idea of document.querySelectorAll('#ideas button')) idea.onclick = () => say(idea.textContent);
 const openSettings = () => settings((keys) => { $('keyless').hidden = serverKey || keys > 0; });
 $('open-settings').onclick = $('add-key').onclick = openSettings;

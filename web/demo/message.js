@@ -4,6 +4,7 @@ import { $, button, complain, fill, key, link, make, money, reason } from './pag
 import { render } from './prose.js';
 import { showCalls, waits } from './tools.js';
 
+const SPEAKERS = { USER: 'You', ASSISTANT: 'Assistant', SYSTEM: 'What happened' };
 export const DONE = new Set(['COMPLETED', 'FAILED', 'STOPPED', 'INTERRUPTED']);
 
 /** The button that somebody has pressed and that makes room for another: `data-act`. */
@@ -14,24 +15,27 @@ export const remedies = {};
 
 export function blank() {
   const shown = {
-    root: make('article'), reasoning: make('details', 'reasoning'), tools: make('div', 'tools'),
+    root: make('article'), author: make('div', 'author'), reasoning: make('details', 'reasoning'), tools: make('div', 'tools'),
     body: make('div', 'body'), note: make('p', 'note'), row: make('div', 'row'),
   };
-  shown.root.append(shown.reasoning, shown.tools, shown.body, shown.note, shown.row);
-  for (const part of ['reasoning', 'tools', 'note', 'row']) shown[part].hidden = true;
+  shown.root.append(shown.author, shown.reasoning, shown.tools, shown.body, shown.note, shown.row);
+  for (const part of ['author', 'reasoning', 'tools', 'note', 'row']) shown[part].hidden = true;
   shown.reasoning.append(make('summary', '', 'Thoughts'), make('div'));
   shown.root.shown = shown;
   return shown;
 }
 
-/** Shows the message as it is now; `answer` is what is known of its generation. */
-export function paint(shown, answer) {
+/** Shows the message as it is now; `answer` is what is known of its generation, `me` the id of who reads it. */
+export function paint(shown, answer, me) {
   const { data, root, body, note, row } = shown;
   const running = answer && !DONE.has(answer.status);
   const text = answer ? answer.text || data.content : data.content;
   const flags = [running && 'running', answer?.toolCalls?.some(waits) && 'waiting', !data.id && 'pending'];
-  root.className = ['message', data.role.toLowerCase(), ...flags].filter(Boolean).join(' ');
-  root.setAttribute('aria-label', data.role === 'USER' ? 'You' : 'Assistant');
+  const theirs = data.role === 'USER' && data.author?.id !== me;
+  root.className = ['message', theirs ? 'other' : data.role.toLowerCase(), ...flags].filter(Boolean).join(' ');
+  root.setAttribute('aria-label', theirs ? data.author?.displayName ?? 'Somebody' : SPEAKERS[data.role] ?? '');
+  shown.author.hidden = !theirs || root.previousSibling?.shown.data.author?.id === data.author?.id;
+  shown.author.textContent = data.author?.displayName ?? 'Somebody';
   root.setAttribute('aria-busy', Boolean(running));
   if (data.role === 'ASSISTANT') render(body, text);
   else body.textContent = text;
@@ -44,7 +48,7 @@ export function paint(shown, answer) {
   fill(note, [answer?.id, answer?.status, answer?.passing, shown.trouble?.message, last, shown.busy], () => says(shown, answer, last));
   note.className = shown.trouble || answer?.status === 'FAILED' ? 'note bad' : 'note';
   note.hidden = !note.childNodes.length;
-  fill(row, [answer?.id, answer?.status, answer?.usage, data.siblings, shown.busy], () => actions(shown, answer));
+  fill(row, [answer?.id, answer?.status, answer?.usage, data.siblings, shown.busy], () => (shown.people && !answer ? [] : actions(shown, answer)));
   body.hidden = Boolean(shown.form);
   row.hidden = body.hidden || !row.childNodes.length;
 }

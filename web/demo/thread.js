@@ -10,7 +10,9 @@ const answers = new Map(); // generation id -> what is known of it
 const watching = new Map(); // generation id -> unsubscribe
 
 export const thread = {
+  me: null, // the id of who reads
   chat: null, // the id of the open chat
+  people: false, // whether it is a room of people
   branch: 0, // grows when other messages are shown: what was asked for before may not belong here any more
   earliest: null,
   onchange: () => {},
@@ -22,6 +24,7 @@ export const thread = {
   },
 };
 const stuck = () => $('scroll').scrollHeight - $('scroll').scrollTop - $('scroll').clientHeight < 80;
+export const atEnd = stuck;
 export const toEnd = () => { $('scroll').scrollTop = $('scroll').scrollHeight; };
 export const pending = (key) => messages.get(key);
 
@@ -35,8 +38,9 @@ export function clear(chat = null) {
 }
 
 /** Opens a chat; false when another one was opened meanwhile. */
-export async function open(chat) {
+export async function open(chat, people) {
   clear(chat);
+  thread.people = people;
   const found = await page();
   if (!found) return false;
   take(found);
@@ -110,6 +114,7 @@ export function put(data) {
   if (shown?.data?.version > data.version) return;
   if (data.active === false) return void (shown && drop(shown));
   shown ??= blank();
+  shown.people = thread.people;
   if (waiting) messages.delete(data.idempotencyKey);
   messages.set(data.id ?? data.idempotencyKey, shown);
   shown.data = data;
@@ -121,8 +126,11 @@ export function put(data) {
   place(shown);
   repaint(shown);
   shown.root.previousSibling?.shown.repaint();
+  if (thread.people) shown.root.nextSibling?.shown.repaint();
   thread.onchange();
 }
+/** The newest message that is here, of all that the server has. */
+export const newest = () => [...$('messages').children].findLast(({ shown }) => shown.data.id)?.shown.data;
 function place({ data, root }) {
   let next = $('messages').lastElementChild;
   if (next === root) next = root.previousElementSibling;
@@ -132,7 +140,7 @@ function place({ data, root }) {
 }
 function repaint(shown) {
   const bottom = stuck();
-  paint(shown, answers.get(shown.data.generation?.id));
+  paint(shown, answers.get(shown.data.generation?.id), thread.me);
   if (bottom) toEnd();
 }
 
