@@ -81,6 +81,21 @@ impl Client {
         assert_eq!(data["chat"]["messages"]["nodes"].as_array().map(Vec::len), Some(50));
     }
 
+    /// A page of the chat list: how much is unread in all of it, and where the next one begins.
+    pub async fn list(&self, after: Option<&str>) -> (u64, Option<String>) {
+        let query = "query ($after: String) { viewer { chats(first: 100, after: $after) { pageInfo { hasNextPage endCursor } \
+            nodes { id title lastActivityAt viewerState { unreadCount } } } } }";
+        let data = self.run(query, json!({ "after": after })).await;
+        let chats = &data["viewer"]["chats"];
+        let unread = |chat: &Value| chat["viewerState"]["unreadCount"].as_u64().expect("a count");
+        let counted = chats["nodes"].as_array().expect("chats").iter().map(unread).sum();
+        let next = chats["pageInfo"]["hasNextPage"] == true;
+        (
+            counted,
+            next.then(|| chats["pageInfo"]["endCursor"].as_str().expect("a cursor").to_owned()),
+        )
+    }
+
     /// Asks what an answer would take.
     pub async fn plan(&self, chat_id: &str) {
         let query = "query ($id: ID!) { generationPlan(input: { chatId: $id, content: \"Go\" }) { lanes { messageIds inputTokens cost { mostUsd } } refusals { code } } }";

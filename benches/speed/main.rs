@@ -34,6 +34,7 @@ fn main() {
         many_streams(&server).await;
         history(&server).await;
         long_chats(&server).await;
+        unread(&server).await;
         server.stop().await;
     });
 }
@@ -212,6 +213,42 @@ async fn long_chats(server: &Server) {
             milliseconds(median(&mut opened)),
             milliseconds(median(&mut planned)),
             milliseconds(median(&mut sent))
+        );
+    }
+}
+
+/// The chat list with its unread counts, for somebody in a thousand rooms: the newest hundred, and all of them.
+async fn unread(server: &Server) {
+    const ROOMS: u64 = 1_000;
+    for behind in [20, 1_000] {
+        let person = server.register(&format!("unread{behind}")).await;
+        server.fill_rooms(&format!("unread{behind}"), ROOMS, behind).await;
+        let (mut pages, mut whole) = (Vec::new(), Vec::new());
+        for round in 0..25 {
+            let start = Instant::now();
+            let mut counted = 0;
+            let mut after = None;
+            loop {
+                let page_start = Instant::now();
+                let (unread, next) = person.list(after.as_deref()).await;
+                if round >= 5 && after.is_none() {
+                    pages.push(page_start.elapsed());
+                }
+                counted += unread;
+                match next {
+                    Some(next) => after = Some(next),
+                    None => break,
+                }
+            }
+            assert_eq!(counted, ROOMS * behind, "every unread message is counted");
+            if round >= 5 {
+                whole.push(start.elapsed());
+            }
+        }
+        println!(
+            "unread counts of {ROOMS} rooms with {behind:>5} each: the newest hundred {:6.2} ms, all {:7.2} ms (medians)",
+            milliseconds(median(&mut pages)),
+            milliseconds(median(&mut whole))
         );
     }
 }

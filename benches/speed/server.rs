@@ -73,12 +73,12 @@ impl Server {
         Duration::from_millis((fields[11] + fields[12]) * 10)
     }
 
-    /// Fills a chat with messages.
+    /// Fills a chat with messages, past the triggers: they are not what is measured.
     pub async fn fill(&self, chat_id: &str, messages: u64) {
         let mut connection = parlor::db::connect(&self.postgres.url()).await.expect("a connection");
         let chat = parlor::id::ChatId::from(chat_id).0;
         let insert = format!(
-            "SET statement_timeout = 0; INSERT INTO messages (id, chat_id, sequence, parent_id, role, content) \
+            "SET statement_timeout = 0; SET session_replication_role = replica; INSERT INTO messages (id, chat_id, sequence, parent_id, role, content) \
              SELECT id, '{chat}', n, lag(id) OVER (ORDER BY n), 'USER', 'Message number ' || n || ' of a long conversation about nothing in particular.' \
              FROM (SELECT n, gen_random_uuid() AS id FROM generate_series(1, {messages}) AS n) AS line; \
              UPDATE chats SET last_sequence = {messages} WHERE id = '{chat}'; ANALYZE messages"
@@ -86,6 +86,23 @@ impl Server {
         diesel_async::SimpleAsyncConnection::batch_execute(&mut connection, &insert)
             .await
             .expect("messages");
+    }
+
+    /// Puts somebody into rooms of people with as many unread messages in each.
+    pub async fn fill_rooms(&self, username: &str, rooms: u64, unread: u64) {
+        let mut connection = parlor::db::connect(&self.postgres.url()).await.expect("a connection");
+        let insert = format!(
+            "SET statement_timeout = 0; SET session_replication_role = replica; \
+             WITH rooms AS (INSERT INTO chats (id, kind, title, last_sequence, last_activity_at) \
+               SELECT gen_random_uuid(), 'GROUP', 'Room ' || n, {unread}, now() - n * interval '1 minute' FROM generate_series(1, {rooms}) AS n RETURNING id), \
+             members AS (INSERT INTO chat_members (chat_id, user_id) SELECT rooms.id, users.id FROM rooms, users WHERE username = '{username}') \
+             INSERT INTO messages (id, chat_id, sequence, role, content) \
+               SELECT gen_random_uuid(), rooms.id, n, 'USER', 'Something that was said.' FROM rooms, generate_series(1, {unread}) AS n; \
+             ANALYZE messages; ANALYZE chats; ANALYZE chat_members"
+        );
+        diesel_async::SimpleAsyncConnection::batch_execute(&mut connection, &insert)
+            .await
+            .expect("rooms");
     }
 
     /// Stops both and removes the folder.

@@ -159,6 +159,8 @@ pub struct Device {
     cursors: Vec<String>,
     /// The events as they came.
     pub seen: Vec<Value>,
+    /// Whether the server may be killed meanwhile.
+    pub outages: bool,
     dice: Dice,
 }
 
@@ -171,6 +173,7 @@ impl Device {
             held,
             cursors: vec![cursor],
             seen: Vec::new(),
+            outages: false,
             dice: Dice::new(seed),
         }
     }
@@ -180,7 +183,11 @@ impl Device {
     pub async fn follow(&mut self, last: impl Fn(&Value) -> bool) {
         let mut stream = self.subscribe().await;
         loop {
-            let event = stream.next().await.expect("a stream without an end");
+            let Some(event) = stream.next().await else {
+                assert!(self.outages, "a stream without an end");
+                stream = self.subscribe().await;
+                continue;
+            };
             self.held.apply(&event);
             self.cursors
                 .push(event["cursor"].as_str().expect("a cursor").to_owned());
@@ -215,13 +222,18 @@ impl Device {
              ... on ContactChanged {{ user {{ id }} contact {{ {CONTACT} }} isBlocked version }} \
              ... on ResyncRequired {{ reason }} }} }}"
         );
-        let mut stream = self
-            .client
-            .subscribe(&query, json!({ "after": self.cursors.last() }))
-            .await;
-        let ready = stream.next().await.expect("a beginning");
-        assert_eq!(ready["__typename"], "StreamReady", "{ready}");
-        stream
+        loop {
+            let mut stream = self
+                .client
+                .subscribe(&query, json!({ "after": self.cursors.last() }))
+                .await;
+            let Some(ready) = stream.next().await else {
+                assert!(self.outages, "a beginning");
+                continue;
+            };
+            assert_eq!(ready["__typename"], "StreamReady", "{ready}");
+            return stream;
+        }
     }
 
     /// Fails when what this device holds is not what a fresh read returns.

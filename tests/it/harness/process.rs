@@ -6,11 +6,12 @@ use std::time::Duration;
 use axum::Router;
 use axum::body::Body;
 use axum::response::Response;
-use http::Request;
+use http::{Request, header};
 use http_body_util::BodyExt;
 use rustix::process::{Pid, Signal, kill_process};
 use tokio::io::{AsyncBufReadExt, BufReader};
 use tokio::process::{Child, Command};
+use tokio::sync::watch;
 use tokio::time::timeout;
 
 use super::app::Client;
@@ -80,6 +81,85 @@ impl Process {
         let (http, address) = (reqwest::Client::new(), self.address.clone());
         let forward = move |request: Request<Body>| forward(http.clone(), address.clone(), request);
         Client::new(Router::new().fallback(forward))
+    }
+}
+
+/// A server that is killed now and then and started again, as its clients see it: while it is away they try again.
+pub struct Outages {
+    arguments: Vec<String>,
+    process: Option<Process>,
+    address: watch::Sender<Option<String>>,
+}
+
+impl Outages {
+    /// Starts it with these arguments, each time.
+    pub async fn start(arguments: &[&str]) -> Self {
+        let process = Process::start(arguments).await;
+        Outages {
+            arguments: arguments.iter().map(ToString::to_string).collect(),
+            address: watch::Sender::new(Some(process.address.clone())),
+            process: Some(process),
+        }
+    }
+
+    /// Kills it as a power cut would, and starts it again.
+    pub async fn strike(&mut self) {
+        self.address.send_replace(None);
+        if let Some(process) = self.process.take() {
+            process.kill().await;
+        }
+        let arguments: Vec<&str> = self.arguments.iter().map(String::as_str).collect();
+        let process = Process::start(&arguments).await;
+        self.address.send_replace(Some(process.address.clone()));
+        self.process = Some(process);
+    }
+
+    /// A client that nobody is signed in on. A request that was cut off is made again, as a browser's would be; a stream
+    /// that was cut off ends.
+    pub fn client(&self) -> Client {
+        let (http, address) = (reqwest::Client::new(), self.address.subscribe());
+        let answer = move |request: Request<Body>| surely(http.clone(), address.clone(), request);
+        Client::new(Router::new().fallback(answer))
+    }
+}
+
+async fn surely(
+    http: reqwest::Client,
+    mut address: watch::Receiver<Option<String>>,
+    request: Request<Body>,
+) -> Response {
+    let (head, body) = request.into_parts();
+    let body = body.collect().await.expect("a whole request").to_bytes();
+    let streams = head
+        .headers
+        .get(header::ACCEPT)
+        .is_some_and(|accept| accept == "text/event-stream");
+    loop {
+        let there = {
+            let known = address.wait_for(Option::is_some).await;
+            known.expect("the server comes back").clone().expect("an address")
+        };
+        let sent = http
+            .request(head.method.clone(), format!("http://{there}{}", head.uri))
+            .headers(head.headers.clone())
+            .body(body.clone())
+            .send();
+        let Ok(answer) = sent.await else {
+            // It may take a moment until the death is known here.
+            tokio::task::yield_now().await;
+            continue;
+        };
+        let mut response = Response::new(Body::empty());
+        *response.status_mut() = answer.status();
+        *response.headers_mut() = answer.headers().clone();
+        if streams {
+            *response.body_mut() = Body::from_stream(answer.bytes_stream());
+            return response;
+        }
+        if let Ok(whole) = answer.bytes().await {
+            *response.body_mut() = Body::from(whole);
+            return response;
+        }
     }
 }
 

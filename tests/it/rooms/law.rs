@@ -11,13 +11,13 @@ const FULL: usize = 30;
 
 /// The rooms of the random actions, with how much was done in each.
 #[derive(Default)]
-struct Rooms {
+pub(super) struct Rooms {
     chats: Vec<(String, usize)>,
 }
 
 impl Rooms {
     /// Does something, which may well be refused: that is an action, too.
-    async fn act(&mut self, people: &[User], dice: &mut Dice) {
+    pub(super) async fn act(&mut self, people: &[User], dice: &mut Dice) {
         let first = dice.below(people.len());
         let one = &people[first];
         let other = dice.pick(people).expect("somebody");

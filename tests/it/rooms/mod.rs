@@ -7,6 +7,7 @@ mod law;
 mod leave;
 mod live;
 mod member;
+mod outage;
 mod refuse;
 mod unread;
 
