@@ -254,6 +254,8 @@ diesel::table! {
         history_after -> Int8,
         /// Grows with each change of what only this person sees of the chat; the version that they see is the sum of it and the chat's.
         version -> Int4,
+        /// When this person last sent what is withheld from the other: for them the chat's latest activity, if there is none later.
+        own_activity_at -> Nullable<Timestamptz>,
     }
 }
 
@@ -595,6 +597,8 @@ diesel::table! {
         assistant_id -> Nullable<Uuid>,
         /// How many tokens the text has, counted with o200k_base; null while an answer is written and for messages from before counting.
         tokens -> Nullable<Int4>,
+        /// Who blocked the author when this was sent to a direct chat: they never see it, also when they unblock the author. Not a reference.
+        withheld_from -> Nullable<Uuid>,
     }
 }
 
@@ -677,6 +681,8 @@ diesel::table! {
         /// Grows with each change.
         version -> Int4,
         updated_at -> Timestamptz,
+        /// Who may add this person to groups. Whoever they block gets the answer of those who may not.
+        addable_by -> Text,
     }
 }
 

@@ -89,7 +89,9 @@ pub async fn message_page(
     arguments: PageArguments,
 ) -> Result<MessageConnection> {
     let window = Window::from_end(arguments, MESSAGES)?;
-    let rows = message::page(&mut *context.app().connection().await?, chat_id, history_after, &window).await?;
+    let viewer = context.signed_in()?.user_id;
+    let mut connection = context.app().connection().await?;
+    let rows = message::page(&mut connection, viewer, (chat_id, history_after), &window).await?;
     Ok(window.connection(rows, |message| message.sequence))
 }
 
@@ -324,13 +326,15 @@ impl Chat {
     }
 
     /// When it last changed.
-    async fn updated_at(&self) -> DateTime<Utc> {
-        self.updated_at
+    async fn updated_at(&self, context: &Context<'_>) -> Result<DateTime<Utc>> {
+        let own = load_one(context, StateOf(self.id)).await?;
+        Ok(own.map_or(self.updated_at, |state| state.latest(self.updated_at)))
     }
 
     /// When its newest message was sent, else when it was made.
-    async fn last_activity_at(&self) -> DateTime<Utc> {
-        self.last_activity_at
+    async fn last_activity_at(&self, context: &Context<'_>) -> Result<DateTime<Utc>> {
+        let own = load_one(context, StateOf(self.id)).await?;
+        Ok(own.map_or(self.last_activity_at, |state| state.latest(self.last_activity_at)))
     }
 }
 

@@ -173,7 +173,7 @@ impl Loader<LastOf> for ChatLoader {
 
     async fn load(&self, keys: &[LastOf]) -> Result<HashMap<LastOf, Message>> {
         let chats: Vec<(ChatId, i64)> = keys.iter().map(|key| (key.0, key.1)).collect();
-        let found = message::last_of(&mut *self.app.connection().await?, &chats).await?;
+        let found = message::last_of(&mut *self.app.connection().await?, self.viewer, &chats).await?;
         let last = keys.iter().filter_map(|key| Some((*key, found.get(&key.0)?.clone())));
         Ok(last.collect())
     }

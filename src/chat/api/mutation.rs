@@ -244,7 +244,8 @@ impl ChatMutation {
     }
 
     /// Sends a message. Once this returns, it is stored, and in a chat with an AI the answer is on its way, whatever becomes
-    /// of the client. In rooms of people nobody answers by itself: there is no `generation` then.
+    /// of the client. In rooms of people nobody answers by itself: there is no `generation` then. To whom the viewer blocks
+    /// nothing can be sent in a direct chat; in groups, people who block each other see what the other says.
     async fn send_message(
         &self,
         context: &Context<'_>,

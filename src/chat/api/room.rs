@@ -145,7 +145,8 @@ pub struct LeaveChatPayload {
 pub struct AddMembersInput {
     /// The group.
     chat_id: ChatId,
-    /// Who is to be in it, at most 100 at once; those who are stay as they are.
+    /// Who is to be in it, at most 100 at once; those who are stay as they are. Whoever does not let the viewer add them
+    /// (`preferences.addableBy`) refuses the whole with FORBIDDEN.
     user_ids: Vec<UserId>,
 }
 
@@ -203,7 +204,8 @@ pub struct RoomMutation;
 #[Object]
 impl RoomMutation {
     /// Makes a chat: with an assistant, with one other person, or a group. Of direct chats there is one for each two
-    /// people: it is given where there is one, and the other person sees it with its first message.
+    /// people: it is given where there is one, and the other person sees it with its first message. Whom the viewer blocks
+    /// has to be unblocked first; who does not let the viewer add them cannot be in a new group.
     async fn create_chat(
         &self,
         context: &Context<'_>,

@@ -4,6 +4,7 @@ use diesel::prelude::*;
 use diesel_async::{AsyncConnection, RunQueryDsl};
 use serde_json::json;
 
+use super::consent;
 use super::details::{checked_description, checked_icon};
 use super::member::{join, people};
 use super::note::{Note, SystemKind, tell};
@@ -42,7 +43,7 @@ pub struct NewGroup {
 /// Makes a group, whose owner is its maker.
 ///
 /// # Errors
-/// Refused details; NOT_FOUND or LIMIT_REACHED for `memberIds`; CONFLICT for a key that made something else.
+/// Refused details; NOT_FOUND, FORBIDDEN, INVALID_STATE or LIMIT_REACHED for `memberIds`; CONFLICT for a key that made something else.
 pub async fn create(app: &App, user_id: UserId, wanted: NewGroup) -> Result<Chat> {
     let key = wanted.idempotency_key.as_deref();
     let claim = key.map(|key| Claim::new(user_id, key, &asked(&wanted))).transpose()?;
@@ -60,6 +61,7 @@ pub async fn create(app: &App, user_id: UserId, wanted: NewGroup) -> Result<Chat
     app.throttle().message(user_id)?;
     let mut members = people(&mut connection, &wanted.members, "memberIds").await?;
     members.retain(|id| *id != user_id);
+    consent::check(&mut connection, user_id, &members, "memberIds").await?;
     let made = connection
         .transaction(async |connection| {
             check_count(connection, user_id).await?;

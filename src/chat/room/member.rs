@@ -5,6 +5,7 @@ use std::collections::HashSet;
 use diesel::prelude::*;
 use diesel_async::{AsyncConnection, RunQueryDsl};
 
+use super::consent;
 use super::note::{Note, SystemKind, tell};
 use super::permission::{ChatPermission, MemberRole, refusal};
 use crate::account::user::User;
@@ -77,7 +78,8 @@ pub(super) async fn join(
 /// Adds people to a group; those who are in it stay as they are.
 ///
 /// # Errors
-/// NOT_FOUND for the chat or one of the people, FORBIDDEN, INVALID_STATE where there is no group, LIMIT_REACHED.
+/// NOT_FOUND for the chat or one of the people, FORBIDDEN, INVALID_STATE where there is no group or for whom one blocks,
+/// LIMIT_REACHED.
 pub async fn add(app: &App, user_id: UserId, chat_id: ChatId, ids: &[UserId]) -> Result<Chat> {
     let mut connection = app.connection().await?;
     let chat = connection
@@ -99,6 +101,7 @@ pub async fn add(app: &App, user_id: UserId, chat_id: ChatId, ids: &[UserId]) ->
             if new.is_empty() {
                 return Ok(membership.chat);
             }
+            consent::check(connection, user_id, &new, "userIds").await?;
             let chat = &membership.chat;
             join(connection, chat, &new, MemberRole::Member).await?;
             let note = |id: &UserId| (MessageId::new(), Note::about(SystemKind::MemberAdded, *id));

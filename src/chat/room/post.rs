@@ -21,7 +21,7 @@ use crate::id::{ChatId, MessageId, UserId};
 /// Sends a checked text to a room of people.
 ///
 /// # Errors
-/// NOT_FOUND, FORBIDDEN, CONFLICT.
+/// NOT_FOUND, FORBIDDEN, INVALID_STATE for whom one blocks, CONFLICT.
 pub async fn post(
     app: &App,
     connection: &mut Connection,
@@ -60,7 +60,7 @@ async fn store(
     if !claim.take(connection, chat.id, id, None).await? {
         return Ok(None);
     }
-    direct::gather(connection, chat).await?;
+    let withheld_from = direct::gather(connection, chat, *user_id).await?;
     let row = NewRow {
         id,
         chat_id: chat.id,
@@ -74,6 +74,9 @@ async fn store(
         chosen: true,
         tokens: None,
     };
+    if let Some(other) = withheld_from {
+        return withhold(connection, chat, *user_id, row, other).await.map(Some);
+    }
     let Said { messages } = say(connection, chat, *user_id, vec![row]).await?;
     let events = [event::message_created(chat.id, id), event::chat_upserted(chat.id)];
     append(connection, events).await?;
@@ -81,6 +84,51 @@ async fn store(
     message
         .map(Some)
         .ok_or_else(|| Error::internal("an inserted message did not come back"))
+}
+
+/// Puts a message at the end of a direct chat that only its author sees. Nothing changes for the other.
+async fn withhold(
+    connection: &mut Connection,
+    chat: &Chat,
+    author: UserId,
+    row: NewRow,
+    other: UserId,
+) -> Result<Message> {
+    let (id, sequence) = (row.id, row.sequence);
+    let before: Option<MessageId> = messages::table
+        .filter(messages::chat_id.eq(chat.id))
+        .filter(messages::active)
+        .order(messages::sequence.desc())
+        .select(messages::id)
+        .first(connection)
+        .await
+        .optional()?;
+    let placed = (row, messages::parent_id.eq(before), messages::withheld_from.eq(other));
+    let message = diesel::insert_into(messages::table)
+        .values(placed)
+        .returning(Message::as_returning())
+        .get_result(connection)
+        .await?;
+    diesel::update(chats::table.find(chat.id))
+        .set(chats::last_sequence.eq(sequence))
+        .execute(connection)
+        .await?;
+    let mine = chat_members::table.find((chat.id, author));
+    let changed = (
+        chat_members::own_activity_at.eq(now),
+        chat_members::version.eq(chat_members::version + 1),
+    );
+    diesel::update(mine).set(changed).execute(connection).await?;
+    diesel::update(mine.filter(chat_members::last_read_sequence.ge(chat.last_sequence)))
+        .set(chat_members::last_read_sequence.eq(sequence))
+        .execute(connection)
+        .await?;
+    let events = [
+        event::message_created_for(chat.id, author, id),
+        event::chat_upserted_for(chat.id, author),
+    ];
+    append(connection, events).await?;
+    Ok(message)
 }
 
 /// What was put at the end of a room.
@@ -98,6 +146,7 @@ pub(super) async fn say(connection: &mut Connection, chat: &Chat, author: UserId
     let mut before: Option<MessageId> = None;
     let mut placed = Vec::with_capacity(rows.len());
     for row in rows {
+        let parent = before.replace(row.id);
         let end = messages::table
             .filter(messages::chat_id.eq(chat.id))
             .filter(messages::active)
@@ -105,7 +154,6 @@ pub(super) async fn say(connection: &mut Connection, chat: &Chat, author: UserId
             .select(messages::id)
             .limit(1)
             .single_value();
-        let parent = before.replace(row.id);
         placed.push((row, messages::parent_id.eq(coalesce(parent, end))));
     }
     let counted = (

@@ -32,7 +32,8 @@ const KEY: &str = "id hint health { accepted lastErrorCode throttledUntil }";
 /// What a client keeps of a memory.
 const MEMORY: &str = "id content version";
 /// What a client keeps of the preferences.
-const PREFERENCES: &str = "aboutMe responseStyle language memoryEnabled titlesEnabled summariesEnabled version";
+const PREFERENCES: &str =
+    "aboutMe responseStyle language memoryEnabled titlesEnabled summariesEnabled addableBy version";
 /// What a client keeps of a summary.
 const SUMMARY: &str = "id chatId throughSequence content tokens model revertedAt version";
 /// What a client keeps of a contact.

@@ -21,7 +21,7 @@ impl Rooms {
         let first = dice.below(people.len());
         let one = &people[first];
         let other = dice.pick(people).expect("somebody");
-        let choice = dice.below(32);
+        let choice = dice.below(36);
         if choice < 3 || self.chats.is_empty() {
             let history = if dice.below(2) == 0 {
                 "FROM_START"
@@ -73,6 +73,8 @@ impl Rooms {
                 let Some(message) = newest(one, chat).await else { return };
                 ("markRead", json!({ "chatId": chat, "messageId": message }))
             }
+            22 => ("blockUser", json!({ "userId": other.id })),
+            23..=25 => ("unblockUser", json!({ "userId": other.id })),
             _ => {
                 let content = format!("words {}", dice.below(1000));
                 (
