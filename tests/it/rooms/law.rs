@@ -77,10 +77,13 @@ impl Rooms {
             23..=25 => ("unblockUser", json!({ "userId": other.id })),
             _ => {
                 let content = format!("words {}", dice.below(1000));
-                (
-                    "sendMessage",
-                    json!({ "chatId": chat, "content": content, "idempotencyKey": new_key() }),
-                )
+                let mut input = json!({ "chatId": chat, "content": content, "idempotencyKey": new_key() });
+                if on {
+                    let importance = *dice.pick(&["LOW", "URGENT"]).expect("one");
+                    input["importance"] = json!(importance);
+                    input["replyToId"] = newest(one, chat).await.unwrap_or_default();
+                }
+                ("sendMessage", input)
             }
         };
         // Whoever is not in the room leaves it to the next.
