@@ -552,6 +552,24 @@ diesel::table! {
 }
 
 diesel::table! {
+    /// Who is mentioned by which message, people and assistants.
+    message_mentions (message_id, position) {
+        /// The message.
+        message_id -> Uuid,
+        /// The place among those whom it mentions.
+        position -> Int2,
+        /// The person who is mentioned; null for an assistant.
+        user_id -> Nullable<Uuid>,
+        /// The assistant that is mentioned; null for a person.
+        assistant_id -> Nullable<Uuid>,
+        /// The chat of the message, for the index. Not a reference.
+        chat_id -> Uuid,
+        /// The number of the message, for the index.
+        sequence -> Int8,
+    }
+}
+
+diesel::table! {
     use diesel::sql_types::*;
     use super::sql_types::Tsvector;
 
@@ -923,6 +941,9 @@ diesel::joinable!(generations -> chats (chat_id));
 diesel::joinable!(generations -> messages (message_id));
 diesel::joinable!(generations -> users (user_id));
 diesel::joinable!(memories -> users (user_id));
+diesel::joinable!(message_mentions -> assistants (assistant_id));
+diesel::joinable!(message_mentions -> messages (message_id));
+diesel::joinable!(message_mentions -> users (user_id));
 diesel::joinable!(message_words -> messages (message_id));
 diesel::joinable!(messages -> chats (chat_id));
 diesel::joinable!(messages -> users (author_id));
@@ -962,6 +983,7 @@ diesel::allow_tables_to_appear_in_same_query!(
     jobs,
     master_keys,
     memories,
+    message_mentions,
     message_words,
     messages,
     model_changes,

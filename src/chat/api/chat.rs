@@ -126,7 +126,10 @@ async fn readable_after(context: &Context<'_>, chat: &Chat) -> Result<Option<i64
 
 /// How a chat looks to the one who asks.
 #[derive(Debug, SimpleObject)]
+#[graphql(complex)]
 pub struct ChatViewerState {
+    #[graphql(skip)]
+    pub(super) chat_id: ChatId,
     /// How many messages of others are unread, counted up to 1000.
     unread_count: i32,
     /// The newest message's number that was read.
@@ -265,6 +268,7 @@ impl Chat {
         };
         let unread = load_one(context, UnreadOf(self.id)).await?.unwrap_or_default();
         Ok(Some(ChatViewerState {
+            chat_id: self.id,
             unread_count: i32::try_from(unread).unwrap_or(i32::MAX),
             last_read_sequence: Long(state.last_read_sequence),
             pinned: state.pinned_at.is_some(),

@@ -1,6 +1,6 @@
 //! What people do with chats.
 
-use async_graphql::{ComplexObject, Context, InputObject, MaybeUndefined, Object, SimpleObject};
+use async_graphql::{ComplexObject, Context, ID, InputObject, MaybeUndefined, Object, SimpleObject};
 
 use super::chat::MarkReadInput;
 use super::generation::Answer;
@@ -118,6 +118,9 @@ pub struct SendMessageInput {
     importance: Importance,
     /// What clients want to know of it besides, which Parlor does not read: a JSON object of at most 8 KiB and 8 levels.
     metadata: Option<serde_json::Value>,
+    /// Whom it mentions, at most 50: ids of people and assistants of the room. Those whom the text names are mentioned anyway.
+    #[graphql(default)]
+    mention_ids: Vec<ID>,
     /// How to answer it, this once.
     reply: Option<ReplyOptions>,
 }
@@ -274,6 +277,7 @@ impl ChatMutation {
                 // An explicit null is nothing, too.
                 metadata: input.metadata.filter(|metadata| !metadata.is_null()),
             },
+            mentions: input.mention_ids.iter().map(|id| id.as_str().into()).collect(),
             reply: input.reply.map(Reply::from).unwrap_or_default(),
         };
         let (sent, errors) = payload(send::send(context.app(), who.user_id, new).await)?;

@@ -12,6 +12,7 @@ use crate::chat::claim::{Claim, Sent};
 use crate::chat::event;
 use crate::chat::extras::Extras;
 use crate::chat::member::Membership;
+use crate::chat::mention::{self, Mentioned};
 use crate::chat::message::{Message, MessageRole, NewRow, coalesce};
 use crate::chat::send::NewMessage;
 use crate::db::Connection;
@@ -28,14 +29,21 @@ pub async fn post(
     app: &App,
     connection: &mut Connection,
     claim: &Claim,
+    membership: &Membership,
     new: &NewMessage,
     content: String,
 ) -> Result<Sent> {
+    let mentioned = mention::find(connection, &membership.chat, &content, &new.mentions).await?;
+    let wanted = Wanted {
+        content,
+        extras: &new.extras,
+        mentioned,
+    };
     let stored = connection
         .transaction(async |connection| {
             let membership = Membership::lock(connection, claim.user_id, new.chat_id).await?;
             membership.check(ChatPermission::Post)?;
-            store(connection, claim, &membership, content, &new.extras).await
+            store(connection, claim, &membership, wanted).await
         })
         .await?;
     let Some(message) = stored else {
@@ -51,13 +59,24 @@ pub async fn post(
     })
 }
 
+/// What is sent.
+struct Wanted<'a> {
+    content: String,
+    extras: &'a Extras,
+    mentioned: Vec<Mentioned>,
+}
+
 async fn store(
     connection: &mut Connection,
     claim: &Claim,
     membership: &Membership,
-    content: String,
-    extras: &Extras,
+    wanted: Wanted<'_>,
 ) -> Result<Option<Message>> {
+    let Wanted {
+        content,
+        extras,
+        mentioned,
+    } = wanted;
     let Membership { chat, user_id, .. } = membership;
     let id = MessageId::new();
     let shared: &Connection = connection;
@@ -85,9 +104,12 @@ async fn store(
         extras: extras.clone(),
     };
     if let Some(other) = withheld_from {
-        return withhold(connection, chat, *user_id, row, other).await.map(Some);
+        let message = withhold(connection, chat, *user_id, row, other).await?;
+        mention::store(connection, (chat.id, id, message.sequence), &mentioned).await?;
+        return Ok(Some(message));
     }
     let Said { messages } = say(connection, chat, *user_id, vec![row]).await?;
+    mention::store(connection, (chat.id, id, chat.last_sequence + 1), &mentioned).await?;
     let events = [event::message_created(chat.id, id), event::chat_upserted(chat.id)];
     append(connection, events).await?;
     let message = messages.into_iter().next();

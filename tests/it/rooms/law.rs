@@ -76,7 +76,11 @@ impl Rooms {
             22 => ("blockUser", json!({ "userId": other.id })),
             23..=25 => ("unblockUser", json!({ "userId": other.id })),
             _ => {
-                let content = format!("words {}", dice.below(1000));
+                // Of somebody who is in the room, or not.
+                let name = dice
+                    .pick(&["", " for @ada", " for @bob.", " for @nobody"])
+                    .expect("a name");
+                let content = format!("words {}{name}", dice.below(1000));
                 let mut input = json!({ "chatId": chat, "content": content, "idempotencyKey": new_key() });
                 if on {
                     let importance = *dice.pick(&["LOW", "URGENT"]).expect("one");

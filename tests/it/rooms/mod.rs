@@ -8,6 +8,7 @@ mod law;
 mod leave;
 mod live;
 mod member;
+mod mention;
 mod refuse;
 mod unread;
 
