@@ -7,7 +7,9 @@ use diesel::prelude::*;
 use diesel::sql_types::{Nullable, Timestamptz};
 use diesel_async::RunQueryDsl;
 
+use super::room::asked::AssistantReplies;
 use super::room::permission::Permissions;
+use super::room::purse::ChatPayer;
 use crate::db::schema::{chat_members, chats, users};
 use crate::db::{Connection, text_enum};
 use crate::error::{Error, ErrorCode, Result};
@@ -98,6 +100,10 @@ pub struct Chat {
     /// Who may do what in the group.
     #[diesel(embed)]
     pub permissions: Permissions,
+    /// When the assistants of the group answer.
+    pub assistant_replies: AssistantReplies,
+    /// Who pays for the answers in the group.
+    pub payer: ChatPayer,
 }
 
 impl Chat {
@@ -106,7 +112,7 @@ impl Chat {
         self.kind != ChatKind::Assistant
     }
 
-    /// Refuses what only an assistant's answers have, where nobody answers.
+    /// Refuses what only one's own chats with assistants have.
     ///
     /// # Errors
     /// INVALID_STATE for `field`.
@@ -114,7 +120,7 @@ impl Chat {
         if !self.is_shared() {
             return Ok(());
         }
-        let message = "No assistant answers in this chat. Do this in a chat with an assistant.";
+        let message = "Rooms of people do not have this. Do it in a chat of your own with an assistant.";
         Err(Error::rejected(ErrorCode::InvalidState, &[field], message))
     }
 }

@@ -256,6 +256,8 @@ diesel::table! {
         version -> Int4,
         /// When this person last sent what is withheld from the other: for them the chat's latest activity, if there is none later.
         own_activity_at -> Nullable<Timestamptz>,
+        /// Messages up to this number were kept from this person when they joined; unlike history_after it does not grow when they clear the chat for themselves. Assistants are shown what nobody is kept from.
+        joined_after -> Int8,
     }
 }
 
@@ -347,6 +349,10 @@ diesel::table! {
         may_change_details -> Text,
         /// The lowest role in the group that may ask its assistants.
         may_ask_ai -> Text,
+        /// When the assistants of a group answer: when they are addressed, or to every message.
+        assistant_replies -> Text,
+        /// Who pays for the answers in a group: whoever asks, its owner, or the server.
+        payer -> Text,
     }
 }
 
@@ -797,6 +803,8 @@ diesel::table! {
         role -> Nullable<Text>,
         /// Which details of the group were changed.
         details -> Array<Nullable<Text>>,
+        /// The assistant that it happened to; null when to none, and when it is gone.
+        assistant_id -> Nullable<Uuid>,
     }
 }
 
@@ -952,6 +960,7 @@ diesel::joinable!(refresh_tokens -> sessions (session_id));
 diesel::joinable!(replays -> generations (generation_id));
 diesel::joinable!(sends -> users (user_id));
 diesel::joinable!(sessions -> users (user_id));
+diesel::joinable!(system_notes -> assistants (assistant_id));
 diesel::joinable!(system_notes -> messages (message_id));
 diesel::joinable!(system_notes -> users (subject_id));
 diesel::joinable!(tool_calls -> generations (generation_id));

@@ -11,7 +11,9 @@ use crate::account::user::Role;
 use crate::assistant::Assistant;
 use crate::chat::chat::{self, Chat, ChatFilter, ChatHistory, ChatKey, ChatKind, TitleSource};
 use crate::chat::message::{self, Message};
+use crate::chat::room::asked::AssistantReplies;
 use crate::chat::room::permission::{ChatPermission, MemberRole, Permissions};
+use crate::chat::room::purse::ChatPayer;
 use crate::chat::summary::Summary;
 use crate::context::RequestContext;
 use crate::error::Result;
@@ -173,8 +175,9 @@ impl Chat {
         self.is_default
     }
 
-    /// The assistants in the room, in order: the first one that is `available` answers, and the default one when none
-    /// is. A chat with an AI that none were chosen for has the default one; rooms of people have none.
+    /// The assistants in the room, in order. In a chat with an AI the first one that is `available` answers, and the
+    /// default one when none is or none was chosen. In a group those answer who are mentioned, or whose words a message
+    /// replies to: shared ones, and private ones whose owners are in it. Direct chats have none.
     async fn assistants(&self, context: &Context<'_>) -> Result<Vec<Assistant>> {
         if let Some(chosen) = load_one(context, ChosenFor(self.id)).await? {
             return Ok(chosen);
@@ -246,10 +249,11 @@ impl Chat {
 
     /// The answers that are being written right now.
     async fn active_generations(&self, context: &Context<'_>) -> Result<Vec<Answer>> {
-        if readable_after(context, self).await?.is_none() {
+        let Some(history_after) = readable_after(context, self).await? else {
             return Ok(Vec::new());
-        }
-        let running = load_one(context, RunningIn(self.id)).await?.unwrap_or_default();
+        };
+        let running = RunningIn(self.id, history_after);
+        let running = load_one(context, running).await?.unwrap_or_default();
         Ok(running.into_iter().map(Answer::from).collect())
     }
 
@@ -299,6 +303,16 @@ impl Chat {
     /// Who may do what in the group; null where there are no roles. What the viewer may do is in `viewerState`.
     async fn permissions(&self) -> Option<Permissions> {
         (self.kind == ChatKind::Group).then_some(self.permissions)
+    }
+
+    /// When the assistants of the group answer; null where there is no group.
+    async fn assistant_replies(&self) -> Option<AssistantReplies> {
+        (self.kind == ChatKind::Group).then_some(self.assistant_replies)
+    }
+
+    /// Who pays for what the assistants of the group answer; null where there is no group.
+    async fn payer(&self) -> Option<ChatPayer> {
+        (self.kind == ChatKind::Group).then_some(self.payer)
     }
 
     /// Who is in the room, those first who are there longest. A direct chat has both of its people, whether or not they

@@ -8,6 +8,7 @@ use diesel_async::{AsyncConnection, RunQueryDsl};
 use super::consent;
 use super::note::{Note, SystemKind, tell};
 use super::permission::{ChatPermission, MemberRole, refusal};
+use super::{purse, staff};
 use crate::account::user::User;
 use crate::app::App;
 use crate::chat::chat::{Chat, ChatHistory};
@@ -64,6 +65,7 @@ pub(super) async fn join(
             chat_members::user_id.eq(*id),
             chat_members::role.eq(role),
             chat_members::history_after.eq(after),
+            chat_members::joined_after.eq(after),
             // What was said before is there to be read, and not unread.
             chat_members::last_read_sequence.eq(chat.last_sequence),
         )
@@ -139,7 +141,8 @@ pub async fn remove(app: &App, user_id: UserId, chat_id: ChatId, whom: UserId) -
             diesel::delete(chat_members::table.find((chat_id, whom)))
                 .execute(connection)
                 .await?;
-            let notes = vec![(MessageId::new(), Note::about(SystemKind::MemberRemoved, whom))];
+            let mut notes = vec![(MessageId::new(), Note::about(SystemKind::MemberRemoved, whom))];
+            notes.extend(staff::leave_with(connection, chat_id, whom).await?);
             let mut events = tell(connection, &membership.chat, user_id, notes).await?;
             events.extend([event::chat_removed(chat_id, whom), event::chat_upserted(chat_id)]);
             append_all(connection, events).await?;
@@ -176,6 +179,9 @@ pub async fn set_role(app: &App, user_id: UserId, chat_id: ChatId, whom: UserId,
             }
             give_role(connection, chat_id, whom, role).await?;
             notes.insert(0, (MessageId::new(), Note::role(whom, role)));
+            if role == MemberRole::Owner {
+                notes.extend(purse::given_over(connection, &membership.chat).await?);
+            }
             let mut events = tell(connection, &membership.chat, user_id, notes).await?;
             events.push(event::chat_upserted(chat_id));
             append_all(connection, events).await?;

@@ -1,5 +1,6 @@
 //! Rooms of people: direct chats and groups, as their members see them and as others do not.
 
+mod assistant;
 mod block;
 mod direct;
 mod group;
@@ -9,6 +10,7 @@ mod leave;
 mod live;
 mod member;
 mod mention;
+mod paying;
 mod refuse;
 mod unread;
 
