@@ -162,6 +162,8 @@ pub enum MessageChange {
     Generation,
     /// The other versions of it.
     Siblings,
+    /// What it replies to.
+    ReplyTo,
 }
 
 impl MessageChange {
@@ -171,6 +173,7 @@ impl MessageChange {
             "CONTENT" => Some(MessageChange::Content),
             "GENERATION" => Some(MessageChange::Generation),
             "SIBLINGS" => Some(MessageChange::Siblings),
+            "REPLY_TO" => Some(MessageChange::ReplyTo),
             _ => None,
         }
     }

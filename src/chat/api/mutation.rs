@@ -1,22 +1,25 @@
 //! What people do with chats.
 
-use async_graphql::{ComplexObject, Context, InputObject, MaybeUndefined, Object, SimpleObject};
+use async_graphql::{ComplexObject, Context, ID, InputObject, MaybeUndefined, Object, SimpleObject};
 
 use super::chat::MarkReadInput;
 use super::generation::Answer;
 use super::reply::{ReplyOptions, started};
 use crate::chat::change::{self, ChatChange};
 use crate::chat::chat::{Chat, ChatHistory};
+use crate::chat::extras::{Extras, Importance, MessageKind};
 use crate::chat::lane::Reply;
 use crate::chat::message::Message;
+use crate::chat::room::asked::AssistantReplies;
 use crate::chat::room::details::DetailsChange;
 use crate::chat::room::permission::PermissionsChange;
+use crate::chat::room::purse::ChatPayer;
 use crate::chat::send::{self, NewMessage};
 use crate::chat::{read, title};
 use crate::context::RequestContext;
 use crate::error::{Result, UserError, payload};
 use crate::event;
-use crate::id::{AssistantId, ChatId, GenerationId, ToolServerId};
+use crate::id::{AssistantId, ChatId, GenerationId, MessageId, ToolServerId};
 use crate::tool::builtin::BuiltinTool;
 use crate::vault::api::ProviderName;
 
@@ -28,7 +31,8 @@ pub struct UpdateChatInput {
     /// What to call it, at most 120 characters; empty or null for no title.
     #[graphql(default)]
     title: MaybeUndefined<String>,
-    /// Who is to answer, in this order, at most 8, in the place of those there are; empty for the default assistant.
+    /// Who is to answer, in this order, at most 8, in the place of those there are; empty for the default assistant. Groups
+    /// have `addAssistants` and `removeAssistant` for it.
     assistant_ids: Option<Vec<AssistantId>>,
     /// Whose model is to answer; null for the assistant's.
     #[graphql(default)]
@@ -55,6 +59,10 @@ pub struct UpdateChatInput {
     history: Option<ChatHistory>,
     /// Who may do what in the group; the owner's to say.
     permissions: Option<PermissionsChange>,
+    /// When the assistants of the group answer; the owner's to say.
+    assistant_replies: Option<AssistantReplies>,
+    /// Who pays for what they answer; the owner's to say.
+    payer: Option<ChatPayer>,
 }
 
 /// The result of `updateChat`.
@@ -107,6 +115,19 @@ pub struct SendMessageInput {
     content: String,
     /// The client's own key for this message, such as a UUID: however often it is sent, it counts once, for good.
     idempotency_key: String,
+    /// The message of the same chat that it replies to.
+    reply_to_id: Option<MessageId>,
+    /// What is in it. SYSTEM and ENCRYPTED are refused.
+    #[graphql(default_with = "MessageKind::Text")]
+    kind: MessageKind,
+    /// How much it matters.
+    #[graphql(default_with = "Importance::Normal")]
+    importance: Importance,
+    /// What clients want to know of it besides, which Parlor does not read: a JSON object of at most 8 KiB and 8 levels.
+    metadata: Option<serde_json::Value>,
+    /// Whom it mentions, at most 50: ids of people and assistants of the room. Those whom the text names are mentioned anyway.
+    #[graphql(default)]
+    mention_ids: Vec<ID>,
     /// How to answer it, this once.
     reply: Option<ReplyOptions>,
 }
@@ -211,6 +232,8 @@ impl ChatMutation {
                 icon_url: given(input.icon_url).map(Option::unwrap_or_default),
                 history: input.history,
                 permissions: input.permissions,
+                assistant_replies: input.assistant_replies,
+                payer: input.payer,
             },
         };
         let (chat, errors) = payload(change::update(context.app(), who.user_id, input.chat_id, change).await)?;
@@ -244,7 +267,11 @@ impl ChatMutation {
     }
 
     /// Sends a message. Once this returns, it is stored, and in a chat with an AI the answer is on its way, whatever becomes
-    /// of the client. In rooms of people nobody answers by itself: there is no `generation` then.
+    /// of the client. In a group the assistants answer that it mentions (`@Name` or
+    /// `mentionIds`) or replies to, at most 4, each with a message of its own; where the group says ALWAYS, the first one
+    /// answers all others. They are shown what was said lately and nobody in the group is kept from. A message of whoever
+    /// may not ASK_AI is sent without an answer. To whom the viewer blocks
+    /// nothing can be sent in a direct chat; in groups, people who block each other see what the other says.
     async fn send_message(
         &self,
         context: &Context<'_>,
@@ -255,6 +282,14 @@ impl ChatMutation {
             chat_id: input.chat_id,
             content: input.content,
             idempotency_key: input.idempotency_key,
+            extras: Extras {
+                reply_to_id: input.reply_to_id,
+                kind: input.kind,
+                importance: input.importance,
+                // An explicit null is nothing, too.
+                metadata: input.metadata.filter(|metadata| !metadata.is_null()),
+            },
+            mentions: input.mention_ids.iter().map(|id| id.as_str().into()).collect(),
             reply: input.reply.map(Reply::from).unwrap_or_default(),
         };
         let (sent, errors) = payload(send::send(context.app(), who.user_id, new).await)?;
@@ -267,7 +302,8 @@ impl ChatMutation {
         })
     }
 
-    /// Stops an answer, from any device; what was written is kept. The provider is cut off at once.
+    /// Stops an answer, from any device; what was written is kept. The provider is cut off at once. In a group, whoever
+    /// asked may, and its moderators and owner.
     async fn stop_generation(
         &self,
         context: &Context<'_>,
