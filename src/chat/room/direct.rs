@@ -106,7 +106,7 @@ pub async fn gather(connection: &mut Connection, chat: &Chat) -> QueryResult<()>
         return Ok(());
     }
     let query = "INSERT INTO chat_members (chat_id, user_id, history_after, last_read_sequence) \
-        SELECT $1, person.id, $4, $4 FROM (VALUES ($2), ($3)) AS person (id) WHERE person.id IS NOT NULL ON CONFLICT DO NOTHING";
+        SELECT $1, person.id, $4, $4 FROM users AS person WHERE person.id IN ($2, $3) AND person.deleted_at IS NULL ON CONFLICT DO NOTHING";
     let query = diesel::sql_query(query)
         .bind::<SqlUuid, _>(chat.id)
         .bind::<Nullable<SqlUuid>, _>(chat.direct_low_id)

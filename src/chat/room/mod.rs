@@ -6,6 +6,7 @@
 
 pub mod details;
 pub mod direct;
+pub mod farewell;
 pub mod group;
 pub mod leave;
 pub mod member;

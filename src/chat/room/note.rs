@@ -97,7 +97,7 @@ impl Note {
     }
 
     /// The same in English.
-    fn words(&self, author: &str, names: &HashMap<UserId, User>) -> String {
+    pub(super) fn words(&self, author: &str, names: &HashMap<UserId, User>) -> String {
         let subject = self.subject_id.and_then(|id| names.get(&id));
         let subject = subject.map_or("somebody", |user| user.display_name.as_str());
         match self.kind {
@@ -132,6 +132,17 @@ pub struct StoredNote {
     pub role: Option<MemberRole>,
     /// What was changed.
     pub details: Vec<Option<ChatDetail>>,
+}
+
+impl From<&StoredNote> for Note {
+    fn from(stored: &StoredNote) -> Self {
+        Note {
+            kind: stored.kind,
+            subject_id: stored.subject_id,
+            role: stored.role,
+            details: stored.details.iter().flatten().copied().collect(),
+        }
+    }
 }
 
 /// What these messages tell, in one query. For messages that the asker was shown.
