@@ -20,6 +20,7 @@ use crate::error::Result;
 use crate::event::{self, Log};
 use crate::job::{self, Jobs};
 use crate::model::catalogue::Catalogue;
+use crate::privacy::clear;
 use crate::search::fill;
 use crate::tool;
 use crate::usage;
@@ -32,7 +33,7 @@ const UPKEEP_CONNECTIONS: usize = 4;
 const TIDY_EVERY: Duration = Duration::from_secs(600);
 
 /// The kinds of jobs that are done in the background.
-const JOBS: &[job::Kind] = &[title::KIND, summary::KIND, bill::KIND, fill::KIND];
+const JOBS: &[job::Kind] = &[title::KIND, summary::KIND, bill::KIND, fill::KIND, clear::KIND];
 
 /// Everything that requests share. A cheap handle.
 #[derive(Clone)]

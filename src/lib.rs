@@ -9,6 +9,7 @@
 //! | [`app`] | the handles that all requests share, and what runs beside them |
 //! | [`server`] | the doors: GraphQL over HTTP, sockets, SSE, multipart; pages, health. A token becomes a viewer here and nowhere else |
 //! | [`graphql`] | the schema's roots, a list; the limits before execution |
+//! | [`privacy`] | one's own data: deleting the account, and what becomes of each thing then |
 //! | [`viewer`], [`admin`] | what the signed-in person, and what administrators see: they gather from every feature |
 //! | [`account`] | people: passwords, sessions, tokens, roles, the audit log |
 //! | [`chat`] | rooms and messages; [`chat::branch`] is the tree they stand in, [`chat::room`] what people have among themselves, [`chat::reply`] the engine that writes answers |
@@ -30,7 +31,7 @@
 //! Imports run one way:
 //!
 //! ```text
-//! command -> server -> graphql -> viewer | admin -> chat -> assistant | memory | contact | usage | tool | search -> model -> vault -> account -> event | job | db | page | input -> id | error | scalar
+//! command -> server -> graphql -> viewer | admin -> privacy -> chat -> assistant | memory | contact | usage | tool | search -> model -> vault -> account -> event | job | db | page | input -> id | error | scalar
 //!                                                    chat | tool | vault -> ai           (app and context go everywhere)
 //! ```
 //!
@@ -88,6 +89,7 @@ pub mod job;
 pub mod memory;
 pub mod model;
 pub mod page;
+pub mod privacy;
 pub mod scalar;
 pub mod search;
 pub mod server;

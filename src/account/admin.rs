@@ -40,6 +40,7 @@ pub type UserKey = (DateTime<Utc>, UserId);
 /// When Postgres fails.
 pub async fn users(connection: &mut Connection, filter: UserFilter, window: &Window<UserKey>) -> Result<Vec<User>> {
     let mut query = users::table
+        .filter(users::deleted_at.is_null())
         .select(User::as_select())
         .limit(window.fetch())
         .into_boxed();
@@ -222,9 +223,9 @@ async fn free_username(connection: &mut Connection, wanted: &str) -> Result<Stri
     Ok(wanted.to_owned())
 }
 
-/// Locks an account's row. Administrators are locked in the order of their ids, all of them, so that two
+/// Locks the row of an account that is not deleted. Administrators are locked in the order of their ids, all of them, so that two
 /// demotions at once take turns and the second one sees what the first has left.
-async fn lock(connection: &mut Connection, user_id: UserId) -> Result<User> {
+pub(super) async fn lock(connection: &mut Connection, user_id: UserId) -> Result<User> {
     let _: Vec<UserId> = admins()
         .select(users::id)
         .order(users::id)
@@ -233,6 +234,7 @@ async fn lock(connection: &mut Connection, user_id: UserId) -> Result<User> {
         .await?;
     let user = users::table
         .find(user_id)
+        .filter(users::deleted_at.is_null())
         .select(User::as_select())
         .for_update()
         .first(connection)
@@ -241,7 +243,8 @@ async fn lock(connection: &mut Connection, user_id: UserId) -> Result<User> {
     user.ok_or_else(|| Error::not_found(&["userId"], "user"))
 }
 
-async fn keep_an_admin(connection: &mut Connection, user: &User) -> Result<()> {
+/// Refuses what would leave the server without an administrator.
+pub(super) async fn keep_an_admin(connection: &mut Connection, user: &User) -> Result<()> {
     let others: i64 = admins()
         .filter(users::id.ne(user.id))
         .count()

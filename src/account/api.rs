@@ -93,6 +93,12 @@ impl User {
         Ok(load_relation(context, self.id).await?.is_blocked)
     }
 
+    /// Whether the account was deleted. What the person said to others is still theirs to read, under a name that says
+    /// so and under which nobody is found.
+    pub async fn is_deleted(&self) -> bool {
+        self.deleted_at.is_some()
+    }
+
     /// When the account was made.
     pub async fn created_at(&self) -> DateTime<Utc> {
         self.created_at

@@ -3,6 +3,7 @@
 pub mod admin;
 pub mod api;
 pub mod audit;
+pub mod empty;
 pub mod live;
 pub mod login;
 pub mod password;

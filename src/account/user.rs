@@ -47,6 +47,8 @@ pub struct User {
     pub deactivated_at: Option<DateTime<Utc>>,
     /// When it was made.
     pub created_at: DateTime<Utc>,
+    /// Since when it is deleted, and empty.
+    pub deleted_at: Option<DateTime<Utc>>,
 }
 
 impl User {
@@ -70,6 +72,7 @@ impl User {
     pub async fn find_by_username(connection: &mut Connection, username: &str) -> QueryResult<Option<User>> {
         users::table
             .filter(lower(users::username).eq(username.to_lowercase()))
+            .filter(users::deleted_at.is_null())
             .select(User::as_select())
             .first(connection)
             .await
@@ -82,7 +85,9 @@ impl User {
     /// When Postgres fails.
     pub async fn find_by_identifier(connection: &mut Connection, identifier: &str) -> QueryResult<Option<User>> {
         let identifier = identifier.to_lowercase();
-        let named = users::table.select(User::as_select());
+        let named = users::table
+            .filter(users::deleted_at.is_null())
+            .select(User::as_select());
         // User names hold no @, so at most one of the two unique indexes can answer.
         if identifier.contains('@') {
             named

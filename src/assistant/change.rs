@@ -2,6 +2,7 @@
 
 use chrono::Utc;
 use diesel::prelude::*;
+use diesel::sql_types::Uuid as SqlUuid;
 use diesel_async::{AsyncConnection, RunQueryDsl};
 use serde_json::json;
 
@@ -15,7 +16,7 @@ use crate::app::App;
 use crate::db::Connection;
 use crate::db::schema::assistants;
 use crate::error::{Error, ErrorCode, Result, UserError};
-use crate::event::append;
+use crate::event::{append, append_all};
 use crate::id::{AssistantId, UserId};
 use crate::input;
 
@@ -251,6 +252,40 @@ pub async fn delete(app: &App, who: &SignedIn, id: AssistantId) -> Result<Assist
         .await?;
     app.log().wake();
     Ok(id)
+}
+
+/// Only the name that others saw is of use to anybody.
+const CLEAR: &str = "UPDATE assistants SET deleted_at = coalesce(deleted_at, now()), display_name = coalesce(public_name, 'Assistant'), \
+      description = NULL, instructions = '', avatar_url = NULL, version = version + 1, updated_at = now() \
+    WHERE owner_id = $1 AND (deleted_at IS NULL OR avatar_url IS NOT NULL OR display_name <> coalesce(public_name, 'Assistant'))";
+
+/// Deletes all assistants of somebody who is gone, those that they shared, too: nobody could answer for them any more.
+/// Where they were chosen the default one answers; those who saw the name of a shared one keep it.
+///
+/// # Errors
+/// When Postgres fails.
+pub async fn forget(app: &App, gone: UserId) -> Result<()> {
+    let mut connection = app.connection().await?;
+    connection
+        .transaction(async |connection| {
+            let theirs = assistants::table.filter(assistants::owner_id.eq(gone));
+            let lives: Vec<Assistant> = theirs
+                .filter(assistants::deleted_at.is_null())
+                .select(Assistant::as_select())
+                .order(assistants::id)
+                .for_update()
+                .load(connection)
+                .await?;
+            diesel::sql_query(CLEAR)
+                .bind::<SqlUuid, _>(gone)
+                .execute(connection)
+                .await?;
+            let events = lives.iter().map(|lived| event::upserted(lived, lived.visibility));
+            append_all(connection, events.collect()).await
+        })
+        .await?;
+    app.log().wake();
+    Ok(())
 }
 
 /// Locks an assistant that `who` may change. Another's that one can use is not found either: there is nothing to

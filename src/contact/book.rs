@@ -148,6 +148,7 @@ pub(super) async fn open(connection: &mut Connection, owner: UserId, other: User
         .await?;
     let user: Option<User> = users::table
         .find(other)
+        .filter(users::deleted_at.is_null())
         .select(User::as_select())
         .for_key_share()
         .first(connection)

@@ -35,7 +35,7 @@ pub fn statement() -> String {
     let name = "lower(username) COLLATE \"C\"";
     let arm = |rank: i32, condition: &str| {
         format!(
-            "(SELECT id, username, email, display_name, bio, role, deactivated_at, created_at, {rank} AS rank, {name} AS key \
+            "(SELECT id, username, email, display_name, bio, role, deactivated_at, created_at, deleted_at, {rank} AS rank, {name} AS key \
               FROM users WHERE {condition} AND ($1, $2 COLLATE \"C\") < ({rank}, {name}) AND deactivated_at IS NULL AND id <> $8 \
               ORDER BY {name} LIMIT $9)"
         )
@@ -45,7 +45,7 @@ pub fn statement() -> String {
     let by_name = format!("lower(' ' || display_name) LIKE lower($7) AND NOT ({name} >= $6 AND {name} < $5)");
     let by_name = arm(BY_NAME, &by_name);
     format!(
-        "SELECT id, username, email, display_name, bio, role, deactivated_at, created_at \
+        "SELECT id, username, email, display_name, bio, role, deactivated_at, created_at, deleted_at \
          FROM ({by_email} UNION ALL {by_username} UNION ALL {by_name}) AS found ORDER BY rank, key LIMIT $9"
     )
 }

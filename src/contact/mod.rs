@@ -17,6 +17,7 @@ pub mod api;
 pub mod block;
 pub mod book;
 pub mod event;
+pub mod farewell;
 pub mod find;
 pub mod standing;
 

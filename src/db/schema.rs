@@ -925,6 +925,8 @@ diesel::table! {
         deactivated_at -> Nullable<Timestamptz>,
         created_at -> Timestamptz,
         updated_at -> Timestamptz,
+        /// Since when the account is deleted; the row then only says so to those who have something of the person.
+        deleted_at -> Nullable<Timestamptz>,
     }
 }
 

@@ -26,6 +26,7 @@ use crate::error::{Error, Result};
 use crate::event::{self, SyncCursor};
 use crate::memory::api::MemoryMutation;
 use crate::model::api::ModelMutation;
+use crate::privacy::api::PrivacyMutation;
 use crate::tool::api::ToolMutation;
 use crate::usage::api::UsageMutation;
 use crate::vault::api::VaultMutation;
@@ -57,6 +58,7 @@ pub struct Mutation(
     BranchMutation,
     AssistantMutation,
     MemoryMutation,
+    PrivacyMutation,
     VaultMutation,
     ToolMutation,
     ToolCallMutation,

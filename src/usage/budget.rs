@@ -306,6 +306,7 @@ pub async fn set(connection: &mut Connection, actor: Actor, new: NewBudget) -> R
         .transaction(async |connection| {
             let known: Option<UserId> = users::table
                 .find(new.user_id)
+                .filter(users::deleted_at.is_null())
                 .select(users::id)
                 .first(connection)
                 .await

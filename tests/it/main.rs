@@ -23,6 +23,7 @@ mod lanes;
 mod memories;
 mod models;
 mod plan;
+mod privacy;
 mod rates;
 mod rooms;
 mod schema_details;

@@ -5,7 +5,7 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 /// Which rooms a room may import. `app` and `context` are handles that go everywhere.
-const MAY_IMPORT: [(&str, &[&str]); 27] = [
+const MAY_IMPORT: [(&str, &[&str]); 28] = [
     (
         "command",
         &[
@@ -29,6 +29,7 @@ const MAY_IMPORT: [(&str, &[&str]); 27] = [
             "id",
             "model",
             "page",
+            "privacy",
             "tool",
             "usage",
             "vault",
@@ -52,6 +53,10 @@ const MAY_IMPORT: [(&str, &[&str]); 27] = [
             "usage",
             "vault",
         ],
+    ),
+    (
+        "privacy",
+        &["account", "assistant", "chat", "contact", "error", "id", "job"],
     ),
     ("admin", &["account", "chat", "error", "id", "page", "tool", "usage"]),
     (
@@ -113,8 +118,8 @@ const MAY_IMPORT: [(&str, &[&str]); 27] = [
     (
         "app",
         &[
-            "account", "ai", "chat", "config", "db", "error", "event", "job", "model", "search", "tool", "usage",
-            "vault",
+            "account", "ai", "chat", "config", "db", "error", "event", "job", "model", "privacy", "search", "tool",
+            "usage", "vault",
         ],
     ),
     ("context", &["account", "error"]),

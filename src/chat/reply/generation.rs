@@ -387,6 +387,20 @@ pub async fn running_in(connection: &mut Connection, chats: &[ChatId]) -> QueryR
         .await
 }
 
+/// The answers that are being written for a person, or wait for one.
+///
+/// # Errors
+/// When Postgres fails.
+pub async fn running_for(connection: &mut Connection, user_id: UserId) -> QueryResult<Vec<GenerationId>> {
+    generations::table
+        .filter(generations::user_id.eq(user_id))
+        .filter(generations::finished_at.is_null())
+        .order(generations::id)
+        .select(generations::id)
+        .load(connection)
+        .await
+}
+
 /// How many answers are being written for a person.
 ///
 /// # Errors

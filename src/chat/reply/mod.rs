@@ -130,6 +130,26 @@ impl Engine {
             .ok_or_else(not_found)
     }
 
+    /// Stops all answers that were asked for by somebody who is gone, wherever they run: what they have cost is settled as
+    /// ever, and nobody waits for it.
+    ///
+    /// # Errors
+    /// When Postgres fails.
+    pub async fn stop_all(&self, app: &App, user_id: UserId) -> Result<()> {
+        let mut connection = app.connection().await?;
+        let running = generation::running_for(&mut connection, user_id).await?;
+        for id in &running {
+            generation::request_stop(&mut connection, *id).await?;
+        }
+        self.abandon(&running);
+        for id in running {
+            // Those that wait for a person are nobody's to end but ours.
+            closing::finish(&mut connection, app.models(), id, &Outcome::Stopped, None).await?;
+        }
+        app.log().wake();
+        Ok(())
+    }
+
     /// Ends answers whose messages are gone.
     pub fn abandon(&self, ids: &[GenerationId]) {
         for id in ids {

@@ -127,8 +127,8 @@ pub async fn gather(connection: &mut Connection, chat: &Chat, author: UserId) ->
     }
     let query = "WITH blocking AS (SELECT user_id FROM blocks WHERE (user_id = $2 AND blocked_id = $3) OR (user_id = $3 AND blocked_id = $2)), \
         gathered AS (INSERT INTO chat_members (chat_id, user_id, history_after, last_read_sequence) \
-          SELECT $1, person.id, $4, $4 FROM (VALUES ($2), ($3)) AS person (id) \
-          WHERE person.id IS NOT NULL AND NOT EXISTS (SELECT FROM blocking) ON CONFLICT DO NOTHING) \
+          SELECT $1, person.id, $4, $4 FROM users AS person \
+          WHERE person.id IN ($2, $3) AND person.deleted_at IS NULL AND NOT EXISTS (SELECT FROM blocking) ON CONFLICT DO NOTHING) \
         SELECT user_id FROM blocking";
     let query = diesel::sql_query(query)
         .bind::<SqlUuid, _>(chat.id)

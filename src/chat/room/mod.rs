@@ -12,6 +12,7 @@ pub mod asked;
 mod consent;
 pub mod details;
 pub mod direct;
+pub mod farewell;
 pub mod group;
 pub mod leave;
 pub mod member;

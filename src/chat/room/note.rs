@@ -117,7 +117,7 @@ impl Note {
     }
 
     /// The same in English.
-    fn words(
+    pub(super) fn words(
         &self,
         author: &str,
         names: &HashMap<UserId, User>,
@@ -164,6 +164,18 @@ pub struct StoredNote {
     pub details: Vec<Option<ChatDetail>>,
     /// The assistant that it happened to.
     pub assistant_id: Option<AssistantId>,
+}
+
+impl From<&StoredNote> for Note {
+    fn from(stored: &StoredNote) -> Self {
+        Note {
+            kind: stored.kind,
+            subject_id: stored.subject_id,
+            role: stored.role,
+            details: stored.details.iter().flatten().copied().collect(),
+            assistant_id: stored.assistant_id,
+        }
+    }
 }
 
 /// What these messages tell, in one query. For messages that the asker was shown.
