@@ -91,6 +91,18 @@ impl Rooms {
                 "updateChat",
                 json!({ "chatId": chat, "payer": if on { "OWNER" } else { "ASKER" }, "assistantReplies": if on { "ALWAYS" } else { "WHEN_ADDRESSED" } }),
             ),
+            31 | 32 if !self.answers.is_empty() => {
+                let generation = dice.pick(&self.answers).expect("an answer").clone();
+                if on {
+                    ("stopGeneration", json!({ "generationId": generation }))
+                } else {
+                    let Some(message) = written(people, &generation).await else {
+                        return;
+                    };
+                    let input = json!({ "messageId": message, "idempotencyKey": new_key() });
+                    ("regenerateMessage", input)
+                }
+            }
             _ => {
                 // Of somebody who is in the room, or not.
                 let name = dice
@@ -117,7 +129,7 @@ impl Rooms {
         let turns = people.iter().cycle().skip(first).take(people.len());
         for one in turns {
             let fields = match mutation {
-                "sendMessage" => "generations { id }",
+                "sendMessage" | "regenerateMessage" => "generations { id }",
                 _ => "",
             };
             let payload = one.mutate(mutation, input.clone(), fields).await;
@@ -146,6 +158,19 @@ async fn ended(people: &[User], generation: &str) {
             }
         }
     }
+}
+
+/// The message of an answer, as far as anybody sees it.
+async fn written(people: &[User], generation: &str) -> Option<Value> {
+    let query = "query ($id: ID!) { generation(id: $id) { message { id } } }";
+    for person in people {
+        let mut seen = person.ok(query, json!({ "id": generation })).await;
+        let id = seen["generation"]["message"]["id"].take();
+        if id.is_string() {
+            return Some(id);
+        }
+    }
+    None
 }
 
 /// The newest message that somebody sees.
