@@ -550,6 +550,22 @@ diesel::table! {
 }
 
 diesel::table! {
+    /// What messages said before their authors changed them. Gone once a message is deleted.
+    message_edits (message_id, number) {
+        /// Which message.
+        message_id -> Uuid,
+        /// The first text has 1, the next 2.
+        number -> Int4,
+        /// What it said.
+        content -> Text,
+        /// Since when it said so.
+        written_at -> Timestamptz,
+        /// Until when.
+        replaced_at -> Timestamptz,
+    }
+}
+
+diesel::table! {
     use diesel::sql_types::*;
     use super::sql_types::Tsvector;
 
@@ -917,6 +933,7 @@ diesel::joinable!(generations -> chats (chat_id));
 diesel::joinable!(generations -> messages (message_id));
 diesel::joinable!(generations -> users (user_id));
 diesel::joinable!(memories -> users (user_id));
+diesel::joinable!(message_edits -> messages (message_id));
 diesel::joinable!(message_words -> messages (message_id));
 diesel::joinable!(messages -> chats (chat_id));
 diesel::joinable!(messages -> users (author_id));
@@ -956,6 +973,7 @@ diesel::allow_tables_to_appear_in_same_query!(
     jobs,
     master_keys,
     memories,
+    message_edits,
     message_words,
     messages,
     model_changes,

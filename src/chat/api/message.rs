@@ -3,6 +3,7 @@
 use async_graphql::{Context, Interface, Object};
 use chrono::{DateTime, Utc};
 
+use super::edit::{FormerTextConnection, edit_page};
 use super::generation::Answer;
 use super::loader::{RowOf, SiblingsOf, WriterOf, load_one};
 use super::member::{NoteOf, SystemNote};
@@ -142,6 +143,17 @@ impl Message {
     /// When its text was last changed by its author.
     async fn edited_at(&self) -> Option<DateTime<Utc>> {
         self.edited_at
+    }
+
+    /// What it said before its author changed it, oldest first; for everybody who sees the message. Versions in a chat with an
+    /// assistant are messages of their own, its `siblings`.
+    async fn edits(
+        &self,
+        context: &Context<'_>,
+        #[graphql(desc = "How many, at most 100.", default = 20)] first: i32,
+        #[graphql(desc = "Only texts after this cursor.")] after: Option<String>,
+    ) -> Result<FormerTextConnection> {
+        edit_page(context, self.id, first, after).await
     }
 
     /// Since when it is only a tombstone.

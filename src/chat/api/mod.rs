@@ -1,6 +1,7 @@
 //! Chats in GraphQL.
 
 mod chat;
+mod edit;
 mod event;
 mod failure;
 mod generation;

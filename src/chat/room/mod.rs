@@ -4,6 +4,7 @@
 //! it, by every query that there is, the chat. What was said before somebody joined is kept from them by the number of
 //! the last such message in that row. All that happens in a room happens under its row's lock.
 
+pub mod amend;
 pub mod details;
 pub mod direct;
 pub mod group;

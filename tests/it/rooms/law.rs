@@ -21,7 +21,7 @@ impl Rooms {
         let first = dice.below(people.len());
         let one = &people[first];
         let other = dice.pick(people).expect("somebody");
-        let choice = dice.below(32);
+        let choice = dice.below(36);
         if choice < 3 || self.chats.is_empty() {
             let history = if dice.below(2) == 0 {
                 "FROM_START"
@@ -72,6 +72,14 @@ impl Rooms {
             20 | 21 => {
                 let Some(message) = newest(one, chat).await else { return };
                 ("markRead", json!({ "chatId": chat, "messageId": message }))
+            }
+            22..=24 => {
+                let Some(message) = newest(one, chat).await else { return };
+                let content = format!("other words {}", dice.below(1000));
+                (
+                    "editMessage",
+                    json!({ "messageId": message, "content": content, "idempotencyKey": new_key() }),
+                )
             }
             _ => {
                 let content = format!("words {}", dice.below(1000));

@@ -1,5 +1,6 @@
 //! Rooms of people: direct chats and groups, as their members see them and as others do not.
 
+mod amend;
 mod direct;
 mod group;
 mod history;
