@@ -59,6 +59,8 @@ pub struct Message {
     pub edited_at: Option<DateTime<Utc>>,
     /// Since when it is a tombstone.
     pub deleted_at: Option<DateTime<Utc>>,
+    /// Who made it one.
+    pub deleted_by: Option<UserId>,
     /// Whether it is on the branch that is shown.
     pub active: bool,
     /// The assistant that wrote it.

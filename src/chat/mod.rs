@@ -32,4 +32,5 @@ pub mod select;
 pub mod send;
 pub mod summary;
 pub mod title;
+pub mod tombstone;
 pub mod turn;

@@ -160,6 +160,7 @@ pub async fn visible(connection: &mut Connection, user_id: UserId, id: MessageId
 async fn still_there(connection: &mut Connection, id: MessageId) -> Result<(Option<MessageId>, Extras)> {
     messages::table
         .find(id)
+        .filter(messages::deleted_at.is_null())
         .select((messages::parent_id, Extras::as_select()))
         .first(connection)
         .await

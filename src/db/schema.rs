@@ -619,6 +619,8 @@ diesel::table! {
         importance -> Text,
         /// What the client has added for clients, a JSON object; Parlor does not read it.
         metadata -> Nullable<Jsonb>,
+        /// Who made it a tombstone; null when Parlor did, and when the account is gone.
+        deleted_by -> Nullable<Uuid>,
     }
 }
 

@@ -6,7 +6,7 @@ use chrono::{DateTime, Utc};
 
 use super::own::{
     ApiKeyHealthChanged, AssistantRemoved, AssistantUpserted, ContactChanged, MemoryRemoved, MemoryUpserted,
-    PreferencesChanged, SummaryUpserted,
+    PreferencesChanged, SummaryRemoved, SummaryUpserted,
 };
 use crate::chat::chat::Chat;
 use crate::chat::message::Message;
@@ -54,6 +54,8 @@ pub enum Event {
     PreferencesChanged(PreferencesChanged),
     /// A summary appeared or changed.
     SummaryUpserted(SummaryUpserted),
+    /// A summary is gone.
+    SummaryRemoved(SummaryRemoved),
     /// Somebody became a contact or blocked, or is so no more.
     ContactChanged(ContactChanged),
 }
@@ -164,6 +166,8 @@ pub enum MessageChange {
     Siblings,
     /// What it replies to.
     ReplyTo,
+    /// It is a tombstone now.
+    Deleted,
 }
 
 impl MessageChange {
@@ -173,6 +177,7 @@ impl MessageChange {
             "CONTENT" => Some(MessageChange::Content),
             "GENERATION" => Some(MessageChange::Generation),
             "SIBLINGS" => Some(MessageChange::Siblings),
+            "DELETED" => Some(MessageChange::Deleted),
             "REPLY_TO" => Some(MessageChange::ReplyTo),
             _ => None,
         }

@@ -156,9 +156,17 @@ impl Message {
         edit_page(context, self.id, first, after).await
     }
 
-    /// Since when it is only a tombstone.
+    /// Since when it is only a tombstone: it keeps its place, and has no content any more.
     async fn deleted_at(&self) -> Option<DateTime<Utc>> {
         self.deleted_at
+    }
+
+    /// Who deleted it; null on what is no tombstone, and when the account is gone.
+    async fn deleted_by(&self, context: &Context<'_>) -> Result<Option<User>> {
+        match self.deleted_by {
+            Some(id) => load_user(context, id).await,
+            None => Ok(None),
+        }
     }
 
     /// Grows with each change: apply an event only when its version is higher.

@@ -1,6 +1,7 @@
 //! Chats in GraphQL.
 
 mod chat;
+mod deed;
 mod edit;
 mod event;
 mod failure;
@@ -21,6 +22,7 @@ mod tool_call;
 mod tree;
 
 pub use chat::{ChatConnection, ChatFilterInput, ChatViewerState, MessageConnection, list, message_page};
+pub use deed::DeedMutation;
 pub use event::Event;
 pub use failure::GenerationError;
 pub use generation::{Answer, GenerationEvent, TokenUsage};

@@ -8,7 +8,7 @@ use chrono::{DateTime, Utc};
 use super::event::{Event, Payload};
 use crate::account::user::User;
 use crate::assistant::{self, Assistant};
-use crate::chat::event::SUMMARY_UPSERTED;
+use crate::chat::event::{SUMMARY_REMOVED, SUMMARY_UPSERTED};
 use crate::chat::summary::{self, Summary};
 use crate::contact::event::CONTACT_CHANGED;
 use crate::contact::{Contact, Standing, standing};
@@ -102,6 +102,17 @@ pub struct SummaryUpserted {
     pub summary: Summary,
 }
 
+/// A summary of a chat is gone, for something that it may tell of was deleted.
+#[derive(Debug, SimpleObject)]
+pub struct SummaryRemoved {
+    /// Where the client stands then.
+    pub cursor: Option<String>,
+    /// When it happened.
+    pub occurred_at: DateTime<Utc>,
+    /// The summary that is gone.
+    pub summary_id: SummaryId,
+}
+
 /// Somebody became a contact of the viewer's or blocked by them, or is so no more: put this in the place of what the client
 /// has of this person, if its version is higher.
 #[derive(Debug, SimpleObject)]
@@ -144,7 +155,9 @@ impl Own {
         for (event, payload) in events {
             assistants.extend(payload.assistant_id);
             memories.extend(payload.memory_id);
-            summaries.extend(payload.summary_id);
+            if event.kind == SUMMARY_UPSERTED {
+                summaries.extend(payload.summary_id);
+            }
             if event.kind == CONTACT_CHANGED {
                 people.extend(payload.user_id);
             }
@@ -232,6 +245,11 @@ impl Own {
                     summary,
                 }))
             }
+            SUMMARY_REMOVED => Some(Event::SummaryRemoved(SummaryRemoved {
+                cursor,
+                occurred_at,
+                summary_id: payload.summary_id?,
+            })),
             CONTACT_CHANGED => {
                 let Standing {
                     user,

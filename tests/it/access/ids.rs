@@ -199,6 +199,11 @@ async fn they_get_the_answer_of_absent_ones() {
         (Mutation, "msg", &read_in_mine),
         (
             Mutation,
+            "msg",
+            "deleteMessage(input: { messageId: \"<id>\" }) { message { id } errors { code message field } }",
+        ),
+        (
+            Mutation,
             "gen",
             "stopGeneration(input: { generationId: \"<id>\" }) { generation { id } errors { code message field } }",
         ),

@@ -20,7 +20,7 @@ const CHAT: &str = "id kind title titleSource description iconUrl history member
     members(first: 8) { nodes { role joinedAt user { id } } }  model provider isDefault version createdAt lastActivityAt lastMessage { id } \
     activeGenerations { id } assistants { id } viewerState { unreadCount lastReadSequence pinned archived role permissions }";
 /// What a client keeps of a message.
-const MESSAGE: &str = "id editedAt edits { nodes { content } } kind importance metadata replyTo { id deletedAt } system { kind role details subject { id } } sequence active siblings { id } role content version createdAt idempotencyKey chat { id } parent { id } author { ... on User { id } ... on Assistant { id } } \
+const MESSAGE: &str = "id editedAt deletedBy { id } edits { nodes { content } } kind importance metadata replyTo { id deletedAt } system { kind role details subject { id } } sequence active siblings { id } role content version createdAt idempotencyKey chat { id } parent { id } author { ... on User { id } ... on Assistant { id } } \
     deletedAt generation { id provider model status text sequence finishReason finishedAt usage { totalTokens } error { code } }";
 
 /// What a client keeps of an assistant.
@@ -115,6 +115,9 @@ impl Held {
                 upsert(&mut self.people, &person);
             }
             "SummaryUpserted" => upsert(&mut self.summaries, &event["summary"]),
+            "SummaryRemoved" => {
+                self.summaries.remove(event["summaryId"].as_str().expect("an id"));
+            }
             "StreamReady" => {}
             other => panic!("an event that the law does not know: {other}"),
         }
@@ -215,6 +218,7 @@ impl Device {
              ... on ApiKeyHealthChanged {{ apiKey {{ {KEY} }} }} \
              ... on MemoryUpserted {{ memory {{ {MEMORY} }} }} ... on MemoryRemoved {{ memoryId }} \
              ... on PreferencesChanged {{ preferences {{ {PREFERENCES} }} }} ... on SummaryUpserted {{ summary {{ {SUMMARY} }} }} \
+             ... on SummaryRemoved {{ summaryId }} \
              ... on ContactChanged {{ user {{ id }} contact {{ {CONTACT} }} isBlocked version }} \
              ... on ResyncRequired {{ reason }} }} }}"
         );

@@ -21,7 +21,7 @@ impl Rooms {
         let first = dice.below(people.len());
         let one = &people[first];
         let other = dice.pick(people).expect("somebody");
-        let choice = dice.below(36);
+        let choice = dice.below(40);
         if choice < 3 || self.chats.is_empty() {
             let history = if dice.below(2) == 0 {
                 "FROM_START"
@@ -80,6 +80,10 @@ impl Rooms {
                     "editMessage",
                     json!({ "messageId": message, "content": content, "idempotencyKey": new_key() }),
                 )
+            }
+            25..=27 => {
+                let Some(message) = newest(one, chat).await else { return };
+                ("deleteMessage", json!({ "messageId": message }))
             }
             _ => {
                 let content = format!("words {}", dice.below(1000));

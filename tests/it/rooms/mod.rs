@@ -9,6 +9,7 @@ mod leave;
 mod live;
 mod member;
 mod refuse;
+mod tombstone;
 mod unread;
 
 use serde_json::{Value, json};

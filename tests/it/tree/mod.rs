@@ -1,5 +1,6 @@
 //! The tree: other versions of questions and answers, the branch that is shown, answers that go on.
 
+mod delete;
 mod model;
 mod plan;
 mod refuse;
