@@ -22,6 +22,7 @@ pub mod member;
 pub mod message;
 pub mod plan;
 pub mod preview;
+pub mod reaction;
 pub mod read;
 pub mod recall;
 pub mod reply;

@@ -11,7 +11,7 @@ use super::member::Membership;
 use super::message::{self, Message, MessageRole};
 use super::revise::hidden;
 use super::room::permission::MemberRole;
-use super::{branch, event, summary};
+use super::{branch, event, reaction, summary};
 use crate::app::App;
 use crate::chat::chat::ChatKind;
 use crate::db::Connection;
@@ -144,6 +144,7 @@ async fn bury(connection: &mut Connection, chat_id: ChatId, user_id: UserId, ids
     diesel::delete(message_edits::table.filter(message_edits::message_id.eq_any(ids)))
         .execute(connection)
         .await?;
+    reaction::clear(connection, ids).await?;
     forget_making(connection, ids).await?;
     let mut events: Vec<_> = ids
         .iter()

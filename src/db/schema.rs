@@ -566,6 +566,19 @@ diesel::table! {
 }
 
 diesel::table! {
+    /// What people have answered to messages in one sign.
+    message_reactions (message_id, emoji, user_id) {
+        /// To which message.
+        message_id -> Uuid,
+        /// The sign, or a word or two.
+        emoji -> Text,
+        /// Who did.
+        user_id -> Uuid,
+        created_at -> Timestamptz,
+    }
+}
+
+diesel::table! {
     use diesel::sql_types::*;
     use super::sql_types::Tsvector;
 
@@ -936,6 +949,8 @@ diesel::joinable!(generations -> messages (message_id));
 diesel::joinable!(generations -> users (user_id));
 diesel::joinable!(memories -> users (user_id));
 diesel::joinable!(message_edits -> messages (message_id));
+diesel::joinable!(message_reactions -> messages (message_id));
+diesel::joinable!(message_reactions -> users (user_id));
 diesel::joinable!(message_words -> messages (message_id));
 diesel::joinable!(messages -> chats (chat_id));
 diesel::joinable!(messages -> users (author_id));
@@ -976,6 +991,7 @@ diesel::allow_tables_to_appear_in_same_query!(
     master_keys,
     memories,
     message_edits,
+    message_reactions,
     message_words,
     messages,
     model_changes,

@@ -3,7 +3,7 @@
 use async_graphql::{Context, InputObject, Object, SimpleObject};
 
 use crate::chat::message::Message;
-use crate::chat::tombstone;
+use crate::chat::{reaction, tombstone};
 use crate::context::RequestContext;
 use crate::error::{Result, UserError, payload};
 use crate::id::MessageId;
@@ -19,6 +19,42 @@ pub struct DeleteMessageInput {
 #[derive(Debug, SimpleObject)]
 pub struct DeleteMessagePayload {
     /// The tombstone.
+    message: Option<Message>,
+    /// What was refused.
+    errors: Vec<UserError>,
+}
+
+/// A reaction to add.
+#[derive(Debug, InputObject)]
+pub struct AddReactionInput {
+    /// To which message.
+    message_id: MessageId,
+    /// An emoji, or a word or two: one line of 1 to 16 characters.
+    emoji: String,
+}
+
+/// The result of `addReaction`.
+#[derive(Debug, SimpleObject)]
+pub struct AddReactionPayload {
+    /// The message as it is now.
+    message: Option<Message>,
+    /// What was refused.
+    errors: Vec<UserError>,
+}
+
+/// A reaction to take away.
+#[derive(Debug, InputObject)]
+pub struct RemoveReactionInput {
+    /// From which message.
+    message_id: MessageId,
+    /// Which one of the viewer's.
+    emoji: String,
+}
+
+/// The result of `removeReaction`.
+#[derive(Debug, SimpleObject)]
+pub struct RemoveReactionPayload {
+    /// The message as it is now.
     message: Option<Message>,
     /// What was refused.
     errors: Vec<UserError>,
@@ -42,5 +78,30 @@ impl DeedMutation {
         let who = context.signed_in()?;
         let (message, errors) = payload(tombstone::delete(context.app(), who.user_id, input.message_id).await)?;
         Ok(DeleteMessagePayload { message, errors })
+    }
+
+    /// Answers to a message in one sign. Everybody who sees a message may react to it, in several ways; once in each. A
+    /// message has at most 20 different reactions.
+    async fn add_reaction(
+        &self,
+        context: &Context<'_>,
+        #[graphql(desc = "To what, and how.")] input: AddReactionInput,
+    ) -> Result<AddReactionPayload> {
+        let who = context.signed_in()?;
+        let reacted = reaction::react(context.app(), who.user_id, input.message_id, &input.emoji, true);
+        let (message, errors) = payload(reacted.await)?;
+        Ok(AddReactionPayload { message, errors })
+    }
+
+    /// Takes a reaction of the viewer's away again; nothing changes where there is none.
+    async fn remove_reaction(
+        &self,
+        context: &Context<'_>,
+        #[graphql(desc = "From what, and which.")] input: RemoveReactionInput,
+    ) -> Result<RemoveReactionPayload> {
+        let who = context.signed_in()?;
+        let removed = reaction::react(context.app(), who.user_id, input.message_id, &input.emoji, false);
+        let (message, errors) = payload(removed.await)?;
+        Ok(RemoveReactionPayload { message, errors })
     }
 }

@@ -166,6 +166,8 @@ pub enum MessageChange {
     Siblings,
     /// What it replies to.
     ReplyTo,
+    /// The reactions to it.
+    Reactions,
     /// It is a tombstone now.
     Deleted,
 }
@@ -177,6 +179,7 @@ impl MessageChange {
             "CONTENT" => Some(MessageChange::Content),
             "GENERATION" => Some(MessageChange::Generation),
             "SIBLINGS" => Some(MessageChange::Siblings),
+            "REACTIONS" => Some(MessageChange::Reactions),
             "DELETED" => Some(MessageChange::Deleted),
             "REPLY_TO" => Some(MessageChange::ReplyTo),
             _ => None,

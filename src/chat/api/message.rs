@@ -7,12 +7,14 @@ use super::edit::{FormerTextConnection, edit_page};
 use super::generation::Answer;
 use super::loader::{RowOf, SiblingsOf, WriterOf, load_one};
 use super::member::{NoteOf, SystemNote};
+use super::reaction::ReactionsTo;
 use crate::account::api::load_user;
 use crate::account::user::User;
 use crate::assistant::Assistant;
 use crate::chat::chat::Chat;
 use crate::chat::extras::{Importance, MessageKind};
 use crate::chat::message::{Message, MessageRole};
+use crate::chat::reaction::Reactions;
 use crate::context::RequestContext;
 use crate::error::{Error, Result};
 use crate::id::MessageId;
@@ -124,6 +126,11 @@ impl Message {
     /// What its sender's client has added for other clients: a JSON object, which Parlor does not read. Null when nothing.
     async fn metadata(&self) -> Option<&serde_json::Value> {
         self.extras.metadata.as_ref()
+    }
+
+    /// What people have answered to it in one sign, the first first.
+    async fn reactions(&self, context: &Context<'_>) -> Result<Vec<Reactions>> {
+        Ok(load_one(context, ReactionsTo(self.id)).await?.unwrap_or_default())
     }
 
     /// How an assistant's message is made: its state, what it used, why it ended; where it was continued, the newest. Null on

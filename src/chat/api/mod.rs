@@ -13,6 +13,7 @@ mod mutation;
 mod own;
 mod plan;
 mod query;
+mod reaction;
 mod reply;
 mod room;
 mod search;

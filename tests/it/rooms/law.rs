@@ -21,7 +21,7 @@ impl Rooms {
         let first = dice.below(people.len());
         let one = &people[first];
         let other = dice.pick(people).expect("somebody");
-        let choice = dice.below(40);
+        let choice = dice.below(46);
         if choice < 3 || self.chats.is_empty() {
             let history = if dice.below(2) == 0 {
                 "FROM_START"
@@ -80,6 +80,16 @@ impl Rooms {
                     "editMessage",
                     json!({ "messageId": message, "content": content, "idempotencyKey": new_key() }),
                 )
+            }
+            28..=32 => {
+                let Some(message) = newest(one, chat).await else { return };
+                let emoji = *dice.pick(&["🦊", "👍🏽", "nice"]).expect("one");
+                let name = if dice.below(3) > 0 {
+                    "addReaction"
+                } else {
+                    "removeReaction"
+                };
+                (name, json!({ "messageId": message, "emoji": emoji }))
             }
             25..=27 => {
                 let Some(message) = newest(one, chat).await else { return };

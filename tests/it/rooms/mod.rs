@@ -8,6 +8,7 @@ mod law;
 mod leave;
 mod live;
 mod member;
+mod reaction;
 mod refuse;
 mod tombstone;
 mod unread;
