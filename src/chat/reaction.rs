@@ -2,7 +2,7 @@
 
 use std::collections::HashMap;
 
-use diesel::dsl::count_distinct;
+use diesel::dsl::count;
 use diesel::prelude::*;
 use diesel::sql_types::{Array, BigInt, Bool, Text, Uuid as SqlUuid};
 use diesel_async::{AsyncConnection, RunQueryDsl};
@@ -92,7 +92,7 @@ async fn add(connection: &mut Connection, user_id: UserId, id: MessageId, emoji:
         .await?;
     let kinds = message_reactions::table.filter(message_reactions::message_id.eq(id));
     let kinds: i64 = kinds
-        .select(count_distinct(message_reactions::emoji))
+        .select(count(message_reactions::emoji).aggregate_distinct())
         .first(connection)
         .await?;
     if kinds > MOST_KINDS {

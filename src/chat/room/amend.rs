@@ -3,9 +3,9 @@
 use std::collections::HashMap;
 
 use chrono::{DateTime, Utc};
-use diesel::dsl::{count_star, now};
+use diesel::dsl::{count_star, now, sql};
 use diesel::prelude::*;
-use diesel::sql_types::{Array, BigInt, Integer, Nullable, Text, Timestamptz, Uuid as SqlUuid};
+use diesel::sql_types::{Array, BigInt, Double, Integer, Nullable, Text, Timestamptz, Uuid as SqlUuid};
 use diesel_async::{AsyncConnection, RunQueryDsl};
 
 use super::permission::ChatPermission;
@@ -109,28 +109,27 @@ async fn editable(
     if minutes == 0 {
         return refuse("Messages cannot be edited on this server. Send a new one instead.".into());
     }
-    let window = f64::from(minutes).minutes();
-    let is_new = messages::created_at.gt(now.into_sql::<Timestamptz>() - window);
-    let found: Option<(Message, bool)> = messages::table
+    let age = sql::<Double>("extract(epoch FROM now() - messages.created_at)::float8");
+    let found: Option<(Message, f64)> = messages::table
         .find(id)
         .filter(messages::sequence.gt(membership.history_after))
         .filter(messages::deleted_at.is_null())
-        .select((Message::as_select(), is_new))
+        .select((Message::as_select(), age))
         .first(connection)
         .await
         .optional()?;
-    let (message, is_new) = found.ok_or_else(|| Error::not_found(&["messageId"], "message"))?;
-    if is_new {
+    let (message, age) = found.ok_or_else(|| Error::not_found(&["messageId"], "message"))?;
+    if age < f64::from(minutes) * 60.0 {
         return Ok(message);
     }
-    let age = match minutes {
+    let window = match minutes {
         1 => "a minute".to_owned(),
         minutes if minutes % 60 != 0 => format!("{minutes} minutes"),
         60 => "an hour".to_owned(),
         minutes => format!("{} hours", minutes / 60),
     };
     refuse(format!(
-        "Messages can be edited for {age} and no longer. Send a new one instead."
+        "Messages can be edited for {window} and no longer. Send a new one instead."
     ))
 }
 
