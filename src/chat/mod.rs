@@ -20,6 +20,7 @@ pub mod extras;
 pub mod lane;
 pub mod member;
 pub mod message;
+pub mod pin;
 pub mod plan;
 pub mod preview;
 pub mod reaction;

@@ -3,6 +3,7 @@
 //! In a chat with an assistant a question takes its answers along, for an answer to nothing confuses models and mostly says
 //! again what was asked. What is a tombstone no model is shown, nor a summary that was made of it.
 
+use chrono::{DateTime, Utc};
 use diesel::dsl::now;
 use diesel::prelude::*;
 use diesel_async::{AsyncConnection, RunQueryDsl};
@@ -134,6 +135,8 @@ async fn bury(connection: &mut Connection, chat_id: ChatId, user_id: UserId, ids
         messages::tokens.eq(None::<i32>),
         messages::deleted_at.eq(now),
         messages::deleted_by.eq(user_id),
+        messages::pinned_at.eq(None::<DateTime<Utc>>),
+        messages::pinned_by.eq(None::<UserId>),
         messages::version.eq(messages::version + 1),
     );
     let sequences: Vec<i64> = diesel::update(messages::table.filter(messages::id.eq_any(ids)))

@@ -634,6 +634,10 @@ diesel::table! {
         metadata -> Nullable<Jsonb>,
         /// Who made it a tombstone; null when Parlor did, and when the account is gone.
         deleted_by -> Nullable<Uuid>,
+        /// Since when it is kept in sight for all in the chat; null when not.
+        pinned_at -> Nullable<Timestamptz>,
+        /// Who has pinned it; null when it is not pinned, and when the account is gone.
+        pinned_by -> Nullable<Uuid>,
     }
 }
 

@@ -3,7 +3,7 @@
 use async_graphql::{Context, InputObject, Object, SimpleObject};
 
 use crate::chat::message::Message;
-use crate::chat::{reaction, tombstone};
+use crate::chat::{pin, reaction, tombstone};
 use crate::context::RequestContext;
 use crate::error::{Result, UserError, payload};
 use crate::id::MessageId;
@@ -60,6 +60,38 @@ pub struct RemoveReactionPayload {
     errors: Vec<UserError>,
 }
 
+/// Which message to pin.
+#[derive(Debug, InputObject)]
+pub struct PinMessageInput {
+    /// The message.
+    message_id: MessageId,
+}
+
+/// The result of `pinMessage`.
+#[derive(Debug, SimpleObject)]
+pub struct PinMessagePayload {
+    /// The message as it is now.
+    message: Option<Message>,
+    /// What was refused.
+    errors: Vec<UserError>,
+}
+
+/// Which message to pin no more.
+#[derive(Debug, InputObject)]
+pub struct UnpinMessageInput {
+    /// The message.
+    message_id: MessageId,
+}
+
+/// The result of `unpinMessage`.
+#[derive(Debug, SimpleObject)]
+pub struct UnpinMessagePayload {
+    /// The message as it is now.
+    message: Option<Message>,
+    /// What was refused.
+    errors: Vec<UserError>,
+}
+
 /// What people do with messages that are there.
 #[derive(Debug, Default)]
 pub struct DeedMutation;
@@ -103,5 +135,28 @@ impl DeedMutation {
         let removed = reaction::react(context.app(), who.user_id, input.message_id, &input.emoji, false);
         let (message, errors) = payload(removed.await)?;
         Ok(RemoveReactionPayload { message, errors })
+    }
+
+    /// Keeps a message in sight for all in its chat, which tells it in a group. Who may is up to the group; of a chat of two,
+    /// both. At most 50 in one chat.
+    async fn pin_message(
+        &self,
+        context: &Context<'_>,
+        #[graphql(desc = "Which message.")] input: PinMessageInput,
+    ) -> Result<PinMessagePayload> {
+        let who = context.signed_in()?;
+        let (message, errors) = payload(pin::set_pinned(context.app(), who.user_id, input.message_id, true).await)?;
+        Ok(PinMessagePayload { message, errors })
+    }
+
+    /// Pins a message no more.
+    async fn unpin_message(
+        &self,
+        context: &Context<'_>,
+        #[graphql(desc = "Which message.")] input: UnpinMessageInput,
+    ) -> Result<UnpinMessagePayload> {
+        let who = context.signed_in()?;
+        let (message, errors) = payload(pin::set_pinned(context.app(), who.user_id, input.message_id, false).await)?;
+        Ok(UnpinMessagePayload { message, errors })
     }
 }

@@ -168,6 +168,8 @@ pub enum MessageChange {
     ReplyTo,
     /// The reactions to it.
     Reactions,
+    /// Whether it is pinned.
+    Pinned,
     /// It is a tombstone now.
     Deleted,
 }
@@ -180,6 +182,7 @@ impl MessageChange {
             "GENERATION" => Some(MessageChange::Generation),
             "SIBLINGS" => Some(MessageChange::Siblings),
             "REACTIONS" => Some(MessageChange::Reactions),
+            "PINNED" => Some(MessageChange::Pinned),
             "DELETED" => Some(MessageChange::Deleted),
             "REPLY_TO" => Some(MessageChange::ReplyTo),
             _ => None,

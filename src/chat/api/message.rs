@@ -176,6 +176,19 @@ impl Message {
         }
     }
 
+    /// Since when it is kept in sight for all in the chat; null when it is not.
+    async fn pinned_at(&self) -> Option<DateTime<Utc>> {
+        self.pinned_at
+    }
+
+    /// Who has pinned it; null when it is not pinned, and when the account is gone.
+    async fn pinned_by(&self, context: &Context<'_>) -> Result<Option<User>> {
+        match self.pinned_by {
+            Some(id) => load_user(context, id).await,
+            None => Ok(None),
+        }
+    }
+
     /// Grows with each change: apply an event only when its version is higher.
     async fn version(&self) -> i32 {
         self.version

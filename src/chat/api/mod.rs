@@ -11,6 +11,7 @@ mod member;
 mod message;
 mod mutation;
 mod own;
+mod pin;
 mod plan;
 mod query;
 mod reaction;

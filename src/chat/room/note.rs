@@ -34,6 +34,8 @@ text_enum! {
         RoleChanged = "ROLE_CHANGED",
         /// The author changed details of the group.
         DetailsChanged = "DETAILS_CHANGED",
+        /// The author pinned a message, which the system message replies to.
+        MessagePinned = "MESSAGE_PINNED",
     }
 }
 
@@ -60,6 +62,7 @@ pub struct Note {
     subject_id: Option<UserId>,
     role: Option<MemberRole>,
     details: Vec<ChatDetail>,
+    message_id: Option<MessageId>,
 }
 
 impl Note {
@@ -70,6 +73,7 @@ impl Note {
             subject_id: None,
             role: None,
             details: Vec::new(),
+            message_id: None,
         }
     }
 
@@ -97,6 +101,14 @@ impl Note {
         }
     }
 
+    /// A message is kept in sight.
+    pub fn pinned(message_id: MessageId) -> Self {
+        Note {
+            message_id: Some(message_id),
+            ..Note::new(SystemKind::MessagePinned)
+        }
+    }
+
     /// The same in English.
     fn words(&self, author: &str, names: &HashMap<UserId, User>) -> String {
         let subject = self.subject_id.and_then(|id| names.get(&id));
@@ -115,6 +127,7 @@ impl Note {
                 let details = self.details.iter().map(|detail| detail.as_str().to_lowercase());
                 format!("{author} changed the {}.", details.collect::<Vec<_>>().join(", "))
             }
+            SystemKind::MessagePinned => format!("{author} pinned a message."),
         }
     }
 }
@@ -172,7 +185,10 @@ pub async fn tell(
         active: true,
         chosen: true,
         tokens: None,
-        extras: Extras::of(MessageKind::System),
+        extras: Extras {
+            reply_to_id: note.message_id,
+            ..Extras::of(MessageKind::System)
+        },
     };
     let rows: Vec<NewRow> = notes.iter().zip(chat.last_sequence + 1..).map(row).collect();
     let Said { messages } = say(connection, chat, author, rows).await?;

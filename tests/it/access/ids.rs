@@ -200,6 +200,16 @@ async fn they_get_the_answer_of_absent_ones() {
         (
             Mutation,
             "msg",
+            "pinMessage(input: { messageId: \"<id>\" }) { message { id } errors { code message field } }",
+        ),
+        (
+            Mutation,
+            "msg",
+            "unpinMessage(input: { messageId: \"<id>\" }) { message { id } errors { code message field } }",
+        ),
+        (
+            Mutation,
+            "msg",
             "addReaction(input: { messageId: \"<id>\", emoji: \"x\" }) { message { id } errors { code message field } }",
         ),
         (

@@ -21,7 +21,7 @@ impl Rooms {
         let first = dice.below(people.len());
         let one = &people[first];
         let other = dice.pick(people).expect("somebody");
-        let choice = dice.below(46);
+        let choice = dice.below(49);
         if choice < 3 || self.chats.is_empty() {
             let history = if dice.below(2) == 0 {
                 "FROM_START"
@@ -90,6 +90,11 @@ impl Rooms {
                     "removeReaction"
                 };
                 (name, json!({ "messageId": message, "emoji": emoji }))
+            }
+            33..=35 => {
+                let Some(message) = newest(one, chat).await else { return };
+                let name = if on { "pinMessage" } else { "unpinMessage" };
+                (name, json!({ "messageId": message }))
             }
             25..=27 => {
                 let Some(message) = newest(one, chat).await else { return };

@@ -8,6 +8,7 @@ mod law;
 mod leave;
 mod live;
 mod member;
+mod pin;
 mod reaction;
 mod refuse;
 mod tombstone;
