@@ -8,6 +8,7 @@ use diesel::sql_types::{Array, BigInt, Uuid as SqlUuid};
 use diesel_async::RunQueryDsl;
 
 use super::chat::Chat;
+use super::draft::StoredDraft;
 use super::room::permission::MemberRole;
 use crate::db::schema::{chat_members, chats};
 use crate::db::{Connection, prepared};
@@ -101,6 +102,9 @@ pub struct MemberState {
     pub history_after: i64,
     /// Grows with each change of what only they see of it.
     pub version: i32,
+    /// What they have begun to write.
+    #[diesel(embed)]
+    pub draft: StoredDraft,
 }
 
 impl MemberState {

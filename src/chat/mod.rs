@@ -15,6 +15,7 @@ pub mod change;
 pub mod chat;
 pub mod claim;
 pub mod create;
+pub mod draft;
 pub mod event;
 pub mod extras;
 pub mod lane;

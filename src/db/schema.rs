@@ -254,6 +254,14 @@ diesel::table! {
         history_after -> Int8,
         /// Grows with each change of what only this person sees of the chat; the version that they see is the sum of it and the chat's.
         version -> Int4,
+        /// What this person has begun to write; null when nothing.
+        draft_text -> Nullable<Text>,
+        /// The message that they are about to reply to.
+        draft_reply_to_id -> Nullable<Uuid>,
+        /// When they last went on with it; null when there is no draft.
+        draft_updated_at -> Nullable<Timestamptz>,
+        /// Grows with each change of the draft, and with each message that they send: a device that saves late is told.
+        draft_version -> Int4,
     }
 }
 

@@ -3,6 +3,7 @@
 use async_graphql::{Context, InputObject, Object, SimpleObject};
 use chrono::{DateTime, Utc};
 
+use super::draft::Draft;
 use super::generation::Answer;
 use super::loader::{ChosenFor, LastOf, RunningIn, StateOf, SummariesOf, UnreadOf, load_one, loader};
 use super::member::{CountOf, MemberConnection, member_page};
@@ -138,6 +139,10 @@ pub struct ChatViewerState {
     role: MemberRole,
     /// What the viewer may do in the chat.
     permissions: Vec<ChatPermission>,
+    /// What the viewer has begun to write; null when nothing.
+    draft: Option<Draft>,
+    /// Grows with each change of the draft, and with each message that the viewer sends: for `saveDraft`.
+    draft_version: i32,
 }
 
 /// A room: people and AI models in it, and what they say.
@@ -280,6 +285,8 @@ impl Chat {
             pinned: state.pinned_at.is_some(),
             archived: state.archived_at.is_some(),
             role: state.role,
+            draft: Draft::of(&state.draft),
+            draft_version: state.draft.version,
             permissions: ChatPermission::ALL
                 .into_iter()
                 .filter(|permission| self.allows(state.role, *permission))

@@ -2,6 +2,7 @@
 
 mod chat;
 mod deed;
+mod draft;
 mod edit;
 mod event;
 mod failure;
@@ -25,6 +26,7 @@ mod tree;
 
 pub use chat::{ChatConnection, ChatFilterInput, ChatViewerState, MessageConnection, list, message_page};
 pub use deed::DeedMutation;
+pub use draft::DraftMutation;
 pub use event::Event;
 pub use failure::GenerationError;
 pub use generation::{Answer, GenerationEvent, TokenUsage};

@@ -1,7 +1,8 @@
 //! Sending to people: a message and no answer.
 
-use diesel::dsl::now;
+use diesel::dsl::{case_when, now};
 use diesel::prelude::*;
+use diesel::sql_types::BigInt;
 use diesel_async::{AsyncConnection, RunQueryDsl};
 
 use super::direct;
@@ -9,6 +10,7 @@ use super::permission::ChatPermission;
 use crate::app::App;
 use crate::chat::chat::Chat;
 use crate::chat::claim::{Claim, Sent};
+use crate::chat::draft;
 use crate::chat::event;
 use crate::chat::extras::Extras;
 use crate::chat::member::Membership;
@@ -105,6 +107,7 @@ pub(super) struct Said {
 /// When Postgres fails.
 pub(super) async fn say(connection: &mut Connection, chat: &Chat, author: UserId, rows: Vec<NewRow>) -> Result<Said> {
     let last = rows.last().map_or(chat.last_sequence, |row| row.sequence);
+    let is_sent = rows.iter().any(|row| row.role == MessageRole::User);
     let mut before: Option<MessageId> = None;
     let mut placed = Vec::with_capacity(rows.len());
     for row in rows {
@@ -131,11 +134,14 @@ pub(super) async fn say(connection: &mut Connection, chat: &Chat, author: UserId
         .set(counted)
         .execute(&mut one);
     // Whoever had read everything has read everything still; what came meanwhile from others stays unread.
-    let theirs = chat_members::table
-        .find((chat.id, author))
-        .filter(chat_members::last_read_sequence.ge(chat.last_sequence));
-    let read = diesel::update(theirs)
-        .set(chat_members::last_read_sequence.eq(last))
+    let had_read = chat_members::last_read_sequence.ge(chat.last_sequence);
+    let through = case_when(had_read, last.into_sql::<BigInt>()).otherwise(chat_members::last_read_sequence);
+    let read = diesel::update(chat_members::table.find((chat.id, author)))
+        .set((
+            chat_members::last_read_sequence.eq(through),
+            chat_members::draft_version.eq(chat_members::draft_version + i32::from(is_sent)),
+            draft::Ended::when(is_sent),
+        ))
         .execute(&mut third);
     let (counted, read, mut said) = match <[_; 1]>::try_from(placed) {
         // An array, so that the statement stays prepared.

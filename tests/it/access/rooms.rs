@@ -24,6 +24,7 @@ const TABLE: &[Row] = &[
     (Query, "node", "node(id: \"<group>\") { id }", SEEN),
     (Subscription, "chatEvents", "chatEvents(chatId: \"<group>\") { __typename }", MEMBERS),
     (Mutation, "sendMessage", "sendMessage(input: { chatId: \"<group>\", content: \"Hello?\", idempotencyKey: \"<who>-<turn>\" }) { errors { code } }", MEMBERS),
+    (Mutation, "saveDraft", "saveDraft(input: { chatId: \"<group>\", text: \"Well\" }) { errors { code } }", MEMBERS),
     (Mutation, "pinMessage", "pinMessage(input: { messageId: \"<said>\" }) { errors { code } }", MODERATORS),
     (Mutation, "unpinMessage", "unpinMessage(input: { messageId: \"<said>\" }) { errors { code } }", MODERATORS),
     (Mutation, "addReaction", "addReaction(input: { messageId: \"<said>\", emoji: \"🦊\" }) { errors { code } }", MEMBERS),

@@ -64,6 +64,7 @@ pub(super) const TABLE: &[Row] = &[
     row(Mutation, "sendMessage", "sendMessage(input: { chatId: \"<chat>\", content: \"Hello?\", idempotencyKey: \"<who>\" }) { errors { code } }", TOUCHED_BY_OWNER),
     row(Mutation, "regenerateMessage", "regenerateMessage(input: { messageId: \"<answer>\", idempotencyKey: \"regenerate-<who>\" }) { errors { code } }", TOUCHED_BY_OWNER),
     row(Mutation, "editMessage", "editMessage(input: { messageId: \"<question>\", content: \"Who?\", idempotencyKey: \"edit-<who>\" }) { errors { code } }", TOUCHED_BY_OWNER),
+    row(Mutation, "saveDraft", "saveDraft(input: { chatId: \"<chat>\", text: \"Well\" }) { errors { code } }", TOUCHED_BY_OWNER),
     row(Mutation, "pinMessage", "pinMessage(input: { messageId: \"<question>\" }) { errors { code } }", TOUCHED_BY_OWNER),
     row(Mutation, "unpinMessage", "unpinMessage(input: { messageId: \"<question>\" }) { errors { code } }", TOUCHED_BY_OWNER),
     row(Mutation, "addReaction", "addReaction(input: { messageId: \"<question>\", emoji: \"🦊\" }) { errors { code } }", TOUCHED_BY_OWNER),

@@ -18,7 +18,7 @@ use super::stream::Subscription;
 /// What a client keeps of a chat.
 const CHAT: &str = "id pinnedMessages(first: 5) { nodes { id pinnedAt } } kind title titleSource description iconUrl history memberCount permissions { post addMembers pin changeDetails askAi } \
     members(first: 8) { nodes { role joinedAt user { id } } }  model provider isDefault version createdAt lastActivityAt lastMessage { id } \
-    activeGenerations { id } assistants { id } viewerState { unreadCount lastReadSequence pinned archived role permissions }";
+    activeGenerations { id } assistants { id } viewerState { draftVersion draft { text replyTo { id } updatedAt } unreadCount lastReadSequence pinned archived role permissions }";
 /// What a client keeps of a message.
 const MESSAGE: &str = "id pinnedAt pinnedBy { id } reactions { emoji count viewerReacted users { id } } editedAt deletedBy { id } edits { nodes { content } } kind importance metadata replyTo { id deletedAt } system { kind role details subject { id } } sequence active siblings { id } role content version createdAt idempotencyKey chat { id } parent { id } author { ... on User { id } ... on Assistant { id } } \
     deletedAt generation { id provider model status text sequence finishReason finishedAt usage { totalTokens } error { code } }";

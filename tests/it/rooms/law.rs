@@ -21,7 +21,7 @@ impl Rooms {
         let first = dice.below(people.len());
         let one = &people[first];
         let other = dice.pick(people).expect("somebody");
-        let choice = dice.below(49);
+        let choice = dice.below(53);
         if choice < 3 || self.chats.is_empty() {
             let history = if dice.below(2) == 0 {
                 "FROM_START"
@@ -95,6 +95,14 @@ impl Rooms {
                 let Some(message) = newest(one, chat).await else { return };
                 let name = if on { "pinMessage" } else { "unpinMessage" };
                 (name, json!({ "messageId": message }))
+            }
+            36..=39 => {
+                let text = *dice.pick(&["", "so", "so far"]).expect("one");
+                let mut input = json!({ "chatId": chat, "text": text });
+                if on {
+                    input["replyToId"] = newest(one, chat).await.unwrap_or_default();
+                }
+                ("saveDraft", input)
             }
             25..=27 => {
                 let Some(message) = newest(one, chat).await else { return };

@@ -2,6 +2,7 @@
 
 mod amend;
 mod direct;
+mod draft;
 mod group;
 mod history;
 mod law;
