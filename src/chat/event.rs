@@ -18,6 +18,8 @@ pub const MESSAGE_UPDATED: &str = "message.updated";
 
 /// A summary appeared or changed.
 pub const SUMMARY_UPSERTED: &str = "summary.upserted";
+/// People have come further in a chat.
+pub const RECEIPTS_UPDATED: &str = "receipts.updated";
 /// A summary is gone.
 pub const SUMMARY_REMOVED: &str = "summary.removed";
 /// Another branch of a chat is shown.

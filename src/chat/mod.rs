@@ -27,6 +27,7 @@ pub mod preview;
 pub mod reaction;
 pub mod read;
 pub mod recall;
+pub mod receipt;
 pub mod reply;
 pub mod resume;
 pub mod revise;

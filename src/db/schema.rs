@@ -732,6 +732,22 @@ diesel::table! {
 }
 
 diesel::table! {
+    /// How far people have come in rooms of several, as the others are told. Who has left a group is not among them any more.
+    receipts (chat_id, user_id) {
+        /// In which room.
+        chat_id -> Uuid,
+        /// Who.
+        user_id -> Uuid,
+        /// The number of the newest message that a device of theirs was handed; never goes back.
+        delivered_sequence -> Int8,
+        /// The number of the newest message that they have read; never goes back.
+        read_sequence -> Int8,
+        /// Whether the others have yet to be told: whichever process comes by does, also when the one that set it has died.
+        untold -> Bool,
+    }
+}
+
+diesel::table! {
     /// Every refresh token of a living session, used ones too, so that a stolen one is recognised.
     refresh_tokens (token_hash) {
         /// SHA-256 of the 256-bit token.
@@ -967,6 +983,8 @@ diesel::joinable!(message_words -> messages (message_id));
 diesel::joinable!(messages -> chats (chat_id));
 diesel::joinable!(messages -> users (author_id));
 diesel::joinable!(preferences -> users (user_id));
+diesel::joinable!(receipts -> chats (chat_id));
+diesel::joinable!(receipts -> users (user_id));
 diesel::joinable!(refresh_tokens -> sessions (session_id));
 diesel::joinable!(replays -> generations (generation_id));
 diesel::joinable!(sends -> users (user_id));
@@ -1009,6 +1027,7 @@ diesel::allow_tables_to_appear_in_same_query!(
     model_changes,
     models,
     preferences,
+    receipts,
     refresh_tokens,
     replays,
     sends,

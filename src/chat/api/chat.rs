@@ -223,18 +223,20 @@ impl Chat {
         let Some(history_after) = readable_after(context, self).await? else {
             return Ok(Window::forward(PageArguments::default(), MESSAGES)?.connection(Vec::new(), |_| 0));
         };
-        message_page(
-            context,
-            self.id,
-            history_after,
-            PageArguments {
-                first,
-                after,
-                last,
-                before,
-            },
-        )
-        .await
+        let arguments = PageArguments {
+            first,
+            after,
+            last,
+            before,
+        };
+        let page = message_page(context, self.id, history_after, arguments).await?;
+        if self.is_shared()
+            && let Some(newest) = page.edges.last()
+        {
+            let handed = std::iter::once((self.id, newest.node.sequence));
+            context.app().receipts().handed(context.signed_in()?.user_id, handed);
+        }
+        Ok(page)
     }
 
     /// The newest message.

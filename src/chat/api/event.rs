@@ -8,6 +8,7 @@ use super::own::{
     ApiKeyHealthChanged, AssistantRemoved, AssistantUpserted, ContactChanged, MemoryRemoved, MemoryUpserted,
     PreferencesChanged, SummaryRemoved, SummaryUpserted,
 };
+use super::receipt::ReceiptsUpdated;
 use crate::chat::chat::Chat;
 use crate::chat::message::Message;
 use crate::id::{ApiKeyId, AssistantId, ChatId, MemoryId, MessageId, SummaryId, UserId};
@@ -40,6 +41,8 @@ pub enum Event {
     MessageCreated(MessageCreated),
     /// A message changed.
     MessageUpdated(MessageUpdated),
+    /// People have come further in a room.
+    ReceiptsUpdated(ReceiptsUpdated),
     /// An assistant appeared or changed.
     AssistantUpserted(AssistantUpserted),
     /// An assistant is gone for the viewer.
@@ -216,6 +219,8 @@ pub(super) struct Payload {
     pub(super) summary_id: Option<SummaryId>,
     pub(super) message_id: Option<MessageId>,
     pub(super) user_id: Option<UserId>,
+    #[serde(default)]
+    pub(super) user_ids: Vec<UserId>,
     #[serde(default)]
     pub(super) through: i64,
     #[serde(default)]

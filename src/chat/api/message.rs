@@ -8,6 +8,7 @@ use super::generation::Answer;
 use super::loader::{RowOf, SiblingsOf, WriterOf, load_one};
 use super::member::{NoteOf, SystemNote};
 use super::reaction::ReactionsTo;
+use super::receipt::{FloorOf, ReceiptConnection, receipt_page};
 use crate::account::api::load_user;
 use crate::account::user::User;
 use crate::assistant::Assistant;
@@ -15,6 +16,7 @@ use crate::chat::chat::Chat;
 use crate::chat::extras::{Importance, MessageKind};
 use crate::chat::message::{Message, MessageRole};
 use crate::chat::reaction::Reactions;
+use crate::chat::receipt::DeliveryStatus;
 use crate::context::RequestContext;
 use crate::error::{Error, Result};
 use crate::id::MessageId;
@@ -187,6 +189,29 @@ impl Message {
             Some(id) => load_user(context, id).await,
             None => Ok(None),
         }
+    }
+
+    /// How far a message of the viewer's has come: DELIVERED once a device of each of the others in the room has it, READ once
+    /// each of them has read it, as `markRead` says. SENT while nobody else is there, and in groups of more than 100. Those
+    /// who come later are not waited for. Null on what others wrote, and in chats with an assistant. It moves on with
+    /// `ReceiptsUpdated`, without another `version`.
+    async fn status(&self, context: &Context<'_>) -> Result<Option<DeliveryStatus>> {
+        let viewer = context.signed_in()?.user_id;
+        if self.author_id != Some(viewer) || self.role != MessageRole::User {
+            return Ok(None);
+        }
+        let floor = load_one(context, FloorOf(self.chat_id)).await?;
+        Ok(floor.map(|floor| floor.status(self.sequence)))
+    }
+
+    /// Whom it has reached of those who are in the room and were so when it was sent, besides its author.
+    async fn receipts(
+        &self,
+        context: &Context<'_>,
+        #[graphql(desc = "How many, at most 100.", default = 50)] first: i32,
+        #[graphql(desc = "Only people after this cursor.")] after: Option<String>,
+    ) -> Result<ReceiptConnection> {
+        receipt_page(context, self.id, first, after).await
     }
 
     /// Grows with each change: apply an event only when its version is higher.

@@ -16,6 +16,7 @@ mod pin;
 mod plan;
 mod query;
 mod reaction;
+mod receipt;
 mod reply;
 mod room;
 mod search;

@@ -17,7 +17,7 @@ use super::stream::Subscription;
 
 /// What a client keeps of a chat.
 const CHAT: &str = "id pinnedMessages(first: 5) { nodes { id pinnedAt } } kind title titleSource description iconUrl history memberCount permissions { post addMembers pin changeDetails askAi } \
-    members(first: 8) { nodes { role joinedAt user { id } } }  model provider isDefault version createdAt lastActivityAt lastMessage { id } \
+    members(first: 8) { nodes { role joinedAt deliveredSequence readSequence user { id } } }  model provider isDefault version createdAt lastActivityAt lastMessage { id } \
     activeGenerations { id } assistants { id } viewerState { draftVersion draft { text replyTo { id } updatedAt } unreadCount lastReadSequence pinned archived role permissions }";
 /// What a client keeps of a message.
 const MESSAGE: &str = "id pinnedAt pinnedBy { id } reactions { emoji count viewerReacted users { id } } editedAt deletedBy { id } edits { nodes { content } } kind importance metadata replyTo { id deletedAt } system { kind role details subject { id } } sequence active siblings { id } role content version createdAt idempotencyKey chat { id } parent { id } author { ... on User { id } ... on Assistant { id } } \
@@ -115,6 +115,13 @@ impl Held {
                 upsert(&mut self.people, &person);
             }
             "SummaryUpserted" => upsert(&mut self.summaries, &event["summary"]),
+            "ReceiptsUpdated" => {
+                if let Some(chat) = self.chats.get_mut(removed) {
+                    for mark in event["receipts"].as_array().expect("marks") {
+                        move_on(chat, mark);
+                    }
+                }
+            }
             "SummaryRemoved" => {
                 self.summaries.remove(event["summaryId"].as_str().expect("an id"));
             }
@@ -146,6 +153,19 @@ impl Held {
     fn shown(&mut self, message: &Value) {
         upsert(&mut self.messages, message);
         self.messages.retain(|_, message| message["active"] == true);
+    }
+}
+
+/// Moves the marks of a chat's member on, never back.
+fn move_on(chat: &mut Value, mark: &Value) {
+    let members = chat["members"]["nodes"].as_array_mut().expect("members");
+    let moved = members.iter_mut().filter(|member| member["user"] == mark["user"]);
+    for member in moved {
+        for name in ["deliveredSequence", "readSequence"] {
+            if member[name].as_i64() < mark[name].as_i64() {
+                member[name] = mark[name].clone();
+            }
+        }
     }
 }
 
@@ -219,6 +239,7 @@ impl Device {
              ... on MemoryUpserted {{ memory {{ {MEMORY} }} }} ... on MemoryRemoved {{ memoryId }} \
              ... on PreferencesChanged {{ preferences {{ {PREFERENCES} }} }} ... on SummaryUpserted {{ summary {{ {SUMMARY} }} }} \
              ... on SummaryRemoved {{ summaryId }} \
+             ... on ReceiptsUpdated {{ chatId receipts {{ deliveredSequence readSequence user {{ id }} }} }} \
              ... on ContactChanged {{ user {{ id }} contact {{ {CONTACT} }} isBlocked version }} \
              ... on ResyncRequired {{ reason }} }} }}"
         );

@@ -139,6 +139,17 @@ async fn newest(client: &Client, chat: &str) -> Option<Value> {
     id.is_string().then_some(id)
 }
 
+/// Has something happen to everybody that nothing comes after.
+async fn end(people: &[User], title: &str) {
+    for person in people {
+        person.mutate("createChat", json!({ "title": title }), "").await;
+    }
+}
+
+fn is(title: &str) -> impl Fn(&Value) -> bool {
+    move |event| event["chat"]["title"] == title
+}
+
 async fn obeyed(seed: u64) {
     let app = TestApp::with(&["--requests-per-minute=0", "--messages-per-minute=0"]).await;
     let people: [User; 3] = people(&app, ["ada", "bob", "cyd"]).await;
@@ -155,13 +166,15 @@ async fn obeyed(seed: u64) {
         for _ in 0..120 {
             rooms.act(&people, &mut dice).await;
         }
-        for person in &people {
-            person.mutate("createChat", json!({ "title": "the end" }), "").await;
-        }
+        end(&people, "the end").await;
     };
-    let the_end = |event: &Value| event["chat"]["title"] == "the end";
-    let following = futures_util::future::join_all(devices.iter_mut().map(|device| device.follow(the_end)));
+    let following = futures_util::future::join_all(devices.iter_mut().map(|device| device.follow(is("the end"))));
     tokio::join!(acting, following);
+    // What they were handed until here is stored and told, and they are told of it.
+    app.app.receipts().flush(&app.app).await.expect("receipts");
+    end(&people, "the very end").await;
+    let following = devices.iter_mut().map(|device| device.follow(is("the very end")));
+    futures_util::future::join_all(following).await;
     let seen: usize = devices.iter().map(|device| device.seen.len()).sum();
     assert!(seen > 80, "{seen} events are no run");
     for device in &devices {

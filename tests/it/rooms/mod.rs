@@ -11,6 +11,7 @@ mod live;
 mod member;
 mod pin;
 mod reaction;
+mod receipt;
 mod refuse;
 mod tombstone;
 mod unread;
