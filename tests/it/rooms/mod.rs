@@ -1,8 +1,10 @@
 //! Rooms of people: direct chats and groups, as their members see them and as others do not.
 
+mod amend;
 mod assistant;
 mod block;
 mod direct;
+mod draft;
 mod group;
 mod history;
 mod law;
@@ -11,7 +13,11 @@ mod live;
 mod member;
 mod mention;
 mod paying;
+mod pin;
+mod reaction;
+mod receipt;
 mod refuse;
+mod tombstone;
 mod unread;
 
 use serde_json::{Value, json};
