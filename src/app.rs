@@ -12,6 +12,7 @@ use crate::account::throttle::Throttle;
 use crate::account::token::Signer;
 use crate::account::{admin, session};
 use crate::ai;
+use crate::chat::receipt::Receipts;
 use crate::chat::reply::{Engine, cache};
 use crate::chat::{bill, summary, title};
 use crate::config::Config;
@@ -52,6 +53,7 @@ struct Inner {
     vault: Vault,
     models: Catalogue,
     engine: Engine,
+    receipts: Receipts,
     tools: tool::Pool,
     jobs: Jobs,
     tasks: TaskTracker,
@@ -135,6 +137,7 @@ impl App {
             vault,
             models,
             engine: Engine::default(),
+            receipts: Receipts::default(),
             tools: tool::Pool::closing_after(Duration::from_secs(config.settings.tool_idle_seconds)),
             jobs: Jobs::default(),
             tasks: TaskTracker::new(),
@@ -163,6 +166,7 @@ impl App {
         tasks.spawn(self.log().clone().run(self.clone()));
         tasks.spawn(self.live_sessions().clone().watch(self.clone()));
         tasks.spawn(self.engine().clone().run(self.clone()));
+        tasks.spawn(self.receipts().clone().run(self.clone()));
         tasks.spawn(self.tools().clone().run(self.clone()));
         tasks.spawn(self.jobs().clone().run(self.clone(), JOBS));
         tasks.spawn(self.models().clone().run(self.clone()));
@@ -305,6 +309,11 @@ impl App {
     /// Runs answers.
     pub fn engine(&self) -> &Engine {
         &self.0.engine
+    }
+
+    /// Gathers who was handed what.
+    pub fn receipts(&self) -> &Receipts {
+        &self.0.receipts
     }
 
     /// Speaks to tool servers.

@@ -221,6 +221,11 @@ pub struct Settings {
     #[arg(long, env = "PARLOR_MESSAGE_CHARACTERS", default_value_t = 4000, value_parser = clap::value_parser!(u32).range(1..=100_000), global = true, help_heading = "Chats")]
     pub message_characters: u32,
 
+    /// Minutes for which a message among people can be edited by its author, at most ten years; 0 never. What it said before
+    /// stays to be read, so this may be long.
+    #[arg(long, env = "PARLOR_EDIT_MINUTES", default_value_t = 1_440, value_parser = clap::value_parser!(u32).range(0..=5_256_000), global = true, help_heading = "Chats")]
+    pub edit_minutes: u32,
+
     /// Days that the event log is kept for clients that were away.
     #[arg(long, env = "PARLOR_EVENT_DAYS", default_value_t = 14, value_parser = clap::value_parser!(u16).range(1..=365), global = true, help_heading = "Chats")]
     pub event_days: u16,

@@ -5,7 +5,7 @@ DELETE FROM messages WHERE id IN (SELECT message_id FROM system_notes WHERE kind
 ALTER TABLE system_notes
     DROP COLUMN assistant_id,
     DROP CONSTRAINT system_notes_kind_check,
-    ADD CONSTRAINT system_notes_kind_check CHECK (kind IN ('CREATED', 'MEMBER_ADDED', 'MEMBER_REMOVED', 'MEMBER_LEFT', 'ROLE_CHANGED', 'DETAILS_CHANGED'));
+    ADD CONSTRAINT system_notes_kind_check CHECK (kind IN ('CREATED', 'MEMBER_ADDED', 'MEMBER_REMOVED', 'MEMBER_LEFT', 'ROLE_CHANGED', 'DETAILS_CHANGED', 'MESSAGE_PINNED'));
 
 DROP INDEX chat_members_joined_after_idx;
 ALTER TABLE chat_members DROP COLUMN joined_after;

@@ -12,7 +12,7 @@ COMMENT ON COLUMN chat_members.joined_after IS 'Messages up to this number were 
 ALTER TABLE system_notes
     ADD COLUMN assistant_id uuid REFERENCES assistants ON DELETE SET NULL,
     DROP CONSTRAINT system_notes_kind_check,
-    ADD CONSTRAINT system_notes_kind_check CHECK (kind IN ('CREATED', 'MEMBER_ADDED', 'MEMBER_REMOVED', 'MEMBER_LEFT', 'ROLE_CHANGED', 'DETAILS_CHANGED', 'ASSISTANT_ADDED', 'ASSISTANT_REMOVED'));
+    ADD CONSTRAINT system_notes_kind_check CHECK (kind IN ('CREATED', 'MEMBER_ADDED', 'MEMBER_REMOVED', 'MEMBER_LEFT', 'ROLE_CHANGED', 'DETAILS_CHANGED', 'MESSAGE_PINNED', 'ASSISTANT_ADDED', 'ASSISTANT_REMOVED'));
 CREATE INDEX system_notes_assistant_id_idx ON system_notes (assistant_id);
 COMMENT ON COLUMN system_notes.assistant_id IS 'The assistant that it happened to; null when to none, and when it is gone.';
 

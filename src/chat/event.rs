@@ -18,6 +18,10 @@ pub const MESSAGE_UPDATED: &str = "message.updated";
 
 /// A summary appeared or changed.
 pub const SUMMARY_UPSERTED: &str = "summary.upserted";
+/// People have come further in a chat.
+pub const RECEIPTS_UPDATED: &str = "receipts.updated";
+/// A summary is gone.
+pub const SUMMARY_REMOVED: &str = "summary.removed";
 /// Another branch of a chat is shown.
 pub const BRANCH_CHANGED: &str = "chat.branch";
 
@@ -70,6 +74,12 @@ pub fn message_updated(chat_id: ChatId, message_id: MessageId, changed: &[&str])
 pub fn summary_upserted(chat_id: ChatId, id: SummaryId) -> NewEvent {
     let payload = json!({ "chatId": chat_id.0, "summaryId": id.0 });
     NewEvent::new(Audience::Chat(chat_id), SUMMARY_UPSERTED, payload)
+}
+
+/// A summary is gone.
+pub fn summary_removed(chat_id: ChatId, id: SummaryId) -> NewEvent {
+    let payload = json!({ "chatId": chat_id.0, "summaryId": id.0 });
+    NewEvent::new(Audience::Chat(chat_id), SUMMARY_REMOVED, payload)
 }
 
 /// The chat's active branch is another one after the message at `after`.

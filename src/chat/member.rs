@@ -8,6 +8,7 @@ use diesel::sql_types::{Array, BigInt, Uuid as SqlUuid};
 use diesel_async::RunQueryDsl;
 
 use super::chat::Chat;
+use super::draft::StoredDraft;
 use super::room::permission::MemberRole;
 use crate::db::schema::{chat_members, chats};
 use crate::db::{Connection, prepared};
@@ -103,6 +104,9 @@ pub struct MemberState {
     pub version: i32,
     /// When they last sent what the other is not shown.
     pub own_activity_at: Option<DateTime<Utc>>,
+    /// What they have begun to write.
+    #[diesel(embed)]
+    pub draft: StoredDraft,
 }
 
 impl MemberState {

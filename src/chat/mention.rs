@@ -7,6 +7,7 @@ use diesel::sql_types::{Array, BigInt, Nullable, Text, Uuid as SqlUuid};
 use diesel_async::RunQueryDsl;
 
 use super::chat::Chat;
+use super::message::Message;
 use crate::db::schema::message_mentions;
 use crate::db::{Connection, prepared};
 use crate::error::{Error, ErrorCode, Result};
@@ -169,6 +170,33 @@ impl Present {
         let person = self.user_id.map(Mentioned::User);
         person.or(self.assistant_id.map(Mentioned::Assistant))
     }
+}
+
+/// Notes whom a message mentions that says something else now: those whom its sender's client named stay, and in the place
+/// of those whom the text named come those whom it names now. Says whether they are others.
+///
+/// # Errors
+/// When Postgres fails.
+pub async fn amend(connection: &mut Connection, chat: &Chat, old: &Message, text: &str) -> Result<bool> {
+    let before = of_messages(connection, &[old.id])
+        .await?
+        .remove(&old.id)
+        .unwrap_or_default();
+    let read = find(connection, chat, &old.content, &[]).await?;
+    let mut mentioned: Vec<Mentioned> = before.iter().filter(|one| !read.contains(one)).copied().collect();
+    for one in find(connection, chat, text, &[]).await? {
+        if !mentioned.contains(&one) && mentioned.len() < MOST {
+            mentioned.push(one);
+        }
+    }
+    if mentioned == before {
+        return Ok(false);
+    }
+    diesel::delete(message_mentions::table.filter(message_mentions::message_id.eq(old.id)))
+        .execute(connection)
+        .await?;
+    store(connection, (old.chat_id, old.id, old.sequence), &mentioned).await?;
+    Ok(true)
 }
 
 /// Notes whom a new message mentions.

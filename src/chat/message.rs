@@ -59,6 +59,12 @@ pub struct Message {
     pub edited_at: Option<DateTime<Utc>>,
     /// Since when it is a tombstone.
     pub deleted_at: Option<DateTime<Utc>>,
+    /// Who made it one.
+    pub deleted_by: Option<UserId>,
+    /// Since when it is kept in sight.
+    pub pinned_at: Option<DateTime<Utc>>,
+    /// Who has pinned it.
+    pub pinned_by: Option<UserId>,
     /// Whether it is on the branch that is shown.
     pub active: bool,
     /// The assistant that wrote it.

@@ -4,19 +4,19 @@ use diesel_async::AsyncConnection;
 
 use super::chat::Chat;
 use super::member::{self, Membership};
-use super::{event, message};
+use super::{event, message, receipt};
 use crate::app::App;
 use crate::error::{Error, Result};
 use crate::event::append;
 use crate::id::{ChatId, MessageId, UserId};
 
-/// Remembers that `user_id` has read the chat up to a message, and tells their other devices.
+/// Remembers that `user_id` has read the chat up to a message, and tells their other devices; among people also the others.
 ///
 /// # Errors
 /// NOT_FOUND for the chat or the message.
 pub async fn mark_read(app: &App, user_id: UserId, chat_id: ChatId, message_id: MessageId) -> Result<Chat> {
     let mut connection = app.connection().await?;
-    let chat = connection
+    let (chat, moved) = connection
         .transaction(async |connection| {
             let membership = Membership::lock(connection, user_id, chat_id).await?;
             let through = message::sequence_of(connection, &membership, message_id)
@@ -25,9 +25,13 @@ pub async fn mark_read(app: &App, user_id: UserId, chat_id: ChatId, message_id: 
             if member::mark_read(connection, &membership, through).await? {
                 append(connection, [event::chat_upserted_for(chat_id, user_id)]).await?;
             }
-            Ok::<_, Error>(membership.chat)
+            let moved = receipt::read(connection, &membership, through).await?;
+            Ok::<_, Error>((membership.chat, moved))
         })
         .await?;
     app.log().wake();
+    if moved {
+        app.receipts().moved();
+    }
     Ok(chat)
 }

@@ -1,4 +1,5 @@
-//! Other versions: an answer made anew, a question put in other words. Each begins a branch.
+//! Other versions: an answer made anew, a question put in other words. Each begins a branch. What people say to each other
+//! has no versions: it is changed in its place.
 
 use diesel::prelude::*;
 use diesel_async::{AsyncConnection, RunQueryDsl};
@@ -10,6 +11,7 @@ use super::extras::Extras;
 use super::lane::{Lanes, Reply};
 use super::member::Membership;
 use super::message::{self, Message, MessageRole};
+use super::room::amend::amend;
 use super::room::answer;
 use super::send::{admit, begin, check_content};
 use super::turn::{self, Place, Question, Turn};
@@ -73,10 +75,12 @@ pub async fn answered(connection: &mut Connection, user_id: UserId, id: MessageI
     Ok((membership.ok_or_else(not_found)?, message))
 }
 
-/// Asks a question in other words, beside the one that there is, and has it answered.
+/// Asks a question in other words, beside the one that there is, and has it answered; among people, has the message say
+/// something else.
 ///
 /// # Errors
-/// Refused content, NOT_FOUND, INVALID_STATE for another's message, LIMIT_REACHED, KEY_MISSING, CONFLICT.
+/// Refused content, NOT_FOUND, INVALID_STATE for another's message or one that is too old, FORBIDDEN, LIMIT_REACHED,
+/// KEY_MISSING, CONFLICT.
 pub async fn edit(app: &App, user_id: UserId, new: Edit) -> Result<Sent> {
     let content = check_content(app, &new.content)?;
     let asked = serde_json::json!(["edit", new.message_id.0, new.content, new.reply.asked()]);
@@ -103,7 +107,9 @@ async fn revise(
     let user_id = claim.user_id;
     let mut connection = app.connection().await?;
     if let Some(first) = claim.first_result(&connection).await? {
-        return Ok(first);
+        // Who has left since is told no more of the chat than anybody else.
+        let seen = message::find_many_visible(&mut connection, user_id, &[first.message.id]).await?;
+        return if seen.is_empty() { Err(not_found()) } else { Ok(first) };
     }
     admit(app, user_id)?;
     let message = visible(&mut connection, user_id, id).await?;
@@ -120,6 +126,10 @@ async fn revise(
         return answer::again(app, &mut connection, &claim, &membership, &message).await;
     }
     let chat = membership.chat;
+    let question = match question {
+        Some(content) if chat.is_shared() => return amend(app, &mut connection, &claim, &message, content).await,
+        question => question,
+    };
     chat.answers("messageId")?;
     let lanes = Lanes::in_chat(&mut connection, app, user_id, &chat, reply).await?;
     let ask = Ask::new(user_id, &chat, message.parent_id.into(), question.as_deref());
@@ -159,6 +169,7 @@ pub async fn visible(connection: &mut Connection, user_id: UserId, id: MessageId
 async fn still_there(connection: &mut Connection, id: MessageId) -> Result<(Option<MessageId>, Extras)> {
     messages::table
         .find(id)
+        .filter(messages::deleted_at.is_null())
         .select((messages::parent_id, Extras::as_select()))
         .first(connection)
         .await

@@ -7,6 +7,7 @@ use diesel_async::RunQueryDsl;
 use super::branch;
 use super::chat::{Chat, TitleSource};
 use super::claim::{Claim, Sent};
+use super::draft;
 use super::event;
 use super::extras::Extras;
 use super::lane::{Lanes, Mode};
@@ -314,7 +315,11 @@ async fn count(
         .execute(&mut one);
     // Whoever writes has read what came before.
     let read = diesel::update(chat_members::table.find((chat.id, user_id)))
-        .set(chat_members::last_read_sequence.eq(read))
+        .set((
+            chat_members::last_read_sequence.eq(read),
+            chat_members::draft_version.eq(chat_members::draft_version + i32::from(question.is_some())),
+            draft::Ended::when(question.is_some()),
+        ))
         .execute(&mut other);
     let (counted, read) = tokio::join!(counted, read);
     counted?;

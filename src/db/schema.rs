@@ -254,6 +254,14 @@ diesel::table! {
         history_after -> Int8,
         /// Grows with each change of what only this person sees of the chat; the version that they see is the sum of it and the chat's.
         version -> Int4,
+        /// What this person has begun to write; null when nothing.
+        draft_text -> Nullable<Text>,
+        /// The message that they are about to reply to.
+        draft_reply_to_id -> Nullable<Uuid>,
+        /// When they last went on with it; null when there is no draft.
+        draft_updated_at -> Nullable<Timestamptz>,
+        /// Grows with each change of the draft, and with each message that they send: a device that saves late is told.
+        draft_version -> Int4,
         /// When this person last sent what is withheld from the other: for them the chat's latest activity, if there is none later.
         own_activity_at -> Nullable<Timestamptz>,
         /// Messages up to this number were kept from this person when they joined; unlike history_after it does not grow when they clear the chat for themselves. Assistants are shown what nobody is kept from.
@@ -558,6 +566,22 @@ diesel::table! {
 }
 
 diesel::table! {
+    /// What messages said before their authors changed them. Gone once a message is deleted.
+    message_edits (message_id, number) {
+        /// Which message.
+        message_id -> Uuid,
+        /// The first text has 1, the next 2.
+        number -> Int4,
+        /// What it said.
+        content -> Text,
+        /// Since when it said so.
+        written_at -> Timestamptz,
+        /// Until when.
+        replaced_at -> Timestamptz,
+    }
+}
+
+diesel::table! {
     /// Who is mentioned by which message, people and assistants.
     message_mentions (message_id, position) {
         /// The message.
@@ -572,6 +596,19 @@ diesel::table! {
         chat_id -> Uuid,
         /// The number of the message, for the index.
         sequence -> Int8,
+    }
+}
+
+diesel::table! {
+    /// What people have answered to messages in one sign.
+    message_reactions (message_id, emoji, user_id) {
+        /// To which message.
+        message_id -> Uuid,
+        /// The sign, or a word or two.
+        emoji -> Text,
+        /// Who did.
+        user_id -> Uuid,
+        created_at -> Timestamptz,
     }
 }
 
@@ -629,6 +666,12 @@ diesel::table! {
         importance -> Text,
         /// What the client has added for clients, a JSON object; Parlor does not read it.
         metadata -> Nullable<Jsonb>,
+        /// Who made it a tombstone; null when Parlor did, and when the account is gone.
+        deleted_by -> Nullable<Uuid>,
+        /// Since when it is kept in sight for all in the chat; null when not.
+        pinned_at -> Nullable<Timestamptz>,
+        /// Who has pinned it; null when it is not pinned, and when the account is gone.
+        pinned_by -> Nullable<Uuid>,
         /// Who blocked the author when this was sent to a direct chat: they never see it, also when they unblock the author. Not a reference.
         withheld_from -> Nullable<Uuid>,
     }
@@ -715,6 +758,22 @@ diesel::table! {
         updated_at -> Timestamptz,
         /// Who may add this person to groups. Whoever they block gets the answer of those who may not.
         addable_by -> Text,
+    }
+}
+
+diesel::table! {
+    /// How far people have come in rooms of several, as the others are told. Who has left a group is not among them any more.
+    receipts (chat_id, user_id) {
+        /// In which room.
+        chat_id -> Uuid,
+        /// Who.
+        user_id -> Uuid,
+        /// The number of the newest message that a device of theirs was handed; never goes back.
+        delivered_sequence -> Int8,
+        /// The number of the newest message that they have read; never goes back.
+        read_sequence -> Int8,
+        /// Whether the others have yet to be told: whichever process comes by does, also when the one that set it has died.
+        untold -> Bool,
     }
 }
 
@@ -951,13 +1010,18 @@ diesel::joinable!(generations -> chats (chat_id));
 diesel::joinable!(generations -> messages (message_id));
 diesel::joinable!(generations -> users (user_id));
 diesel::joinable!(memories -> users (user_id));
+diesel::joinable!(message_edits -> messages (message_id));
 diesel::joinable!(message_mentions -> assistants (assistant_id));
 diesel::joinable!(message_mentions -> messages (message_id));
 diesel::joinable!(message_mentions -> users (user_id));
+diesel::joinable!(message_reactions -> messages (message_id));
+diesel::joinable!(message_reactions -> users (user_id));
 diesel::joinable!(message_words -> messages (message_id));
 diesel::joinable!(messages -> chats (chat_id));
 diesel::joinable!(messages -> users (author_id));
 diesel::joinable!(preferences -> users (user_id));
+diesel::joinable!(receipts -> chats (chat_id));
+diesel::joinable!(receipts -> users (user_id));
 diesel::joinable!(refresh_tokens -> sessions (session_id));
 diesel::joinable!(replays -> generations (generation_id));
 diesel::joinable!(sends -> users (user_id));
@@ -994,12 +1058,15 @@ diesel::allow_tables_to_appear_in_same_query!(
     jobs,
     master_keys,
     memories,
+    message_edits,
     message_mentions,
+    message_reactions,
     message_words,
     messages,
     model_changes,
     models,
     preferences,
+    receipts,
     refresh_tokens,
     replays,
     sends,

@@ -18,8 +18,8 @@ use crate::admin::{AdminMutation, AdminQuery};
 use crate::app::App;
 use crate::assistant::api::AssistantMutation;
 use crate::chat::api::{
-    BranchMutation, ChatLoader, ChatMutation, ChatQuery, ChatSubscription, PlanQuery, RoomMutation, SearchQuery,
-    SummaryMutation, ToolCallMutation,
+    BranchMutation, ChatLoader, ChatMutation, ChatQuery, ChatSubscription, DeedMutation, DraftMutation, PlanQuery,
+    RoomMutation, SearchQuery, SummaryMutation, ToolCallMutation,
 };
 use crate::contact::api::{ContactMutation, ContactQuery};
 use crate::error::{Error, Result};
@@ -56,6 +56,8 @@ pub struct Mutation(
     RoomMutation,
     SummaryMutation,
     BranchMutation,
+    DeedMutation,
+    DraftMutation,
     AssistantMutation,
     MemoryMutation,
     PrivacyMutation,

@@ -26,6 +26,8 @@ pub enum RegistrationMode {
 pub struct ServerLimits {
     /// Characters in a message.
     message_characters: i32,
+    /// Minutes for which a message among people can be edited; 0 when it cannot.
+    edit_minutes: i32,
     /// Rows in a page.
     page_size: i32,
 }
@@ -128,6 +130,7 @@ impl ServerInfoQuery {
             providers,
             limits: ServerLimits {
                 message_characters: i32::try_from(settings.message_characters).unwrap_or(i32::MAX),
+                edit_minutes: i32::try_from(settings.edit_minutes).unwrap_or(i32::MAX),
                 page_size: 100,
             },
         }

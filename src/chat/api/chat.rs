@@ -3,9 +3,11 @@
 use async_graphql::{Context, InputObject, Object, SimpleObject};
 use chrono::{DateTime, Utc};
 
+use super::draft::Draft;
 use super::generation::Answer;
 use super::loader::{ChosenFor, LastOf, RunningIn, StateOf, SummariesOf, UnreadOf, load_one, loader};
 use super::member::{CountOf, MemberConnection, member_page};
+use super::pin::{PinConnection, pin_page};
 use crate::account::audit::{self, Actor};
 use crate::account::user::Role;
 use crate::assistant::Assistant;
@@ -144,6 +146,10 @@ pub struct ChatViewerState {
     role: MemberRole,
     /// What the viewer may do in the chat.
     permissions: Vec<ChatPermission>,
+    /// What the viewer has begun to write; null when nothing.
+    draft: Option<Draft>,
+    /// Grows with each change of the draft, and with each message that the viewer sends: for `saveDraft`.
+    draft_version: i32,
 }
 
 /// A room: people and AI models in it, and what they say.
@@ -225,18 +231,20 @@ impl Chat {
         let Some(history_after) = readable_after(context, self).await? else {
             return Ok(Window::forward(PageArguments::default(), MESSAGES)?.connection(Vec::new(), |_| 0));
         };
-        message_page(
-            context,
-            self.id,
-            history_after,
-            PageArguments {
-                first,
-                after,
-                last,
-                before,
-            },
-        )
-        .await
+        let arguments = PageArguments {
+            first,
+            after,
+            last,
+            before,
+        };
+        let page = message_page(context, self.id, history_after, arguments).await?;
+        if self.is_shared()
+            && let Some(newest) = page.edges.last()
+        {
+            let handed = std::iter::once((self.id, newest.node.sequence));
+            context.app().receipts().handed(context.signed_in()?.user_id, handed);
+        }
+        Ok(page)
     }
 
     /// The newest message.
@@ -245,6 +253,17 @@ impl Chat {
             Some(history_after) => load_one(context, LastOf(self.id, history_after)).await,
             None => Ok(None),
         }
+    }
+
+    /// The messages that are kept in sight for all, the one that was pinned last first; on whichever branch they are.
+    async fn pinned_messages(
+        &self,
+        context: &Context<'_>,
+        #[graphql(desc = "How many, at most 100.", default = 20)] first: i32,
+        #[graphql(desc = "Only messages after this cursor.")] after: Option<String>,
+    ) -> Result<PinConnection> {
+        let history_after = readable_after(context, self).await?;
+        pin_page(context, self.id, history_after, first, after).await
     }
 
     /// The answers that are being written right now.
@@ -278,6 +297,8 @@ impl Chat {
             pinned: state.pinned_at.is_some(),
             archived: state.archived_at.is_some(),
             role: state.role,
+            draft: Draft::of(&state.draft),
+            draft_version: state.draft.version,
             permissions: ChatPermission::ALL
                 .into_iter()
                 .filter(|permission| self.allows(state.role, *permission))

@@ -6,8 +6,9 @@ use chrono::{DateTime, Utc};
 
 use super::own::{
     ApiKeyHealthChanged, AssistantRemoved, AssistantUpserted, ContactChanged, MemoryRemoved, MemoryUpserted,
-    PreferencesChanged, SummaryUpserted,
+    PreferencesChanged, SummaryRemoved, SummaryUpserted,
 };
+use super::receipt::ReceiptsUpdated;
 use crate::chat::chat::Chat;
 use crate::chat::message::Message;
 use crate::id::{ApiKeyId, AssistantId, ChatId, MemoryId, MessageId, SummaryId, UserId};
@@ -40,6 +41,8 @@ pub enum Event {
     MessageCreated(MessageCreated),
     /// A message changed.
     MessageUpdated(MessageUpdated),
+    /// People have come further in a room.
+    ReceiptsUpdated(ReceiptsUpdated),
     /// An assistant appeared or changed.
     AssistantUpserted(AssistantUpserted),
     /// An assistant is gone for the viewer.
@@ -54,6 +57,8 @@ pub enum Event {
     PreferencesChanged(PreferencesChanged),
     /// A summary appeared or changed.
     SummaryUpserted(SummaryUpserted),
+    /// A summary is gone.
+    SummaryRemoved(SummaryRemoved),
     /// Somebody became a contact or blocked, or is so no more.
     ContactChanged(ContactChanged),
 }
@@ -164,6 +169,12 @@ pub enum MessageChange {
     Siblings,
     /// What it replies to.
     ReplyTo,
+    /// The reactions to it.
+    Reactions,
+    /// Whether it is pinned.
+    Pinned,
+    /// It is a tombstone now.
+    Deleted,
 }
 
 impl MessageChange {
@@ -173,6 +184,9 @@ impl MessageChange {
             "CONTENT" => Some(MessageChange::Content),
             "GENERATION" => Some(MessageChange::Generation),
             "SIBLINGS" => Some(MessageChange::Siblings),
+            "REACTIONS" => Some(MessageChange::Reactions),
+            "PINNED" => Some(MessageChange::Pinned),
+            "DELETED" => Some(MessageChange::Deleted),
             "REPLY_TO" => Some(MessageChange::ReplyTo),
             _ => None,
         }
@@ -205,6 +219,8 @@ pub(super) struct Payload {
     pub(super) summary_id: Option<SummaryId>,
     pub(super) message_id: Option<MessageId>,
     pub(super) user_id: Option<UserId>,
+    #[serde(default)]
+    pub(super) user_ids: Vec<UserId>,
     #[serde(default)]
     pub(super) through: i64,
     #[serde(default)]

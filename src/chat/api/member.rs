@@ -17,6 +17,7 @@ use crate::chat::room::roster::{self, Member, MemberKey, Wanted};
 use crate::error::{Error, Result};
 use crate::id::{ChatId, MessageId};
 use crate::page::{Page, PageArguments, Window};
+use crate::scalar::Long;
 
 /// A page of a room's members.
 pub type MemberConnection = Page<MemberKey, Member>;
@@ -102,6 +103,18 @@ impl Member {
     /// Since when they are in it.
     async fn joined_at(&self) -> DateTime<Utc> {
         self.joined_at
+    }
+
+    /// The `sequence` of the newest message that a device of theirs was handed; 0 in a chat with an assistant. It moves on
+    /// with `ReceiptsUpdated`, and never back.
+    async fn delivered_sequence(&self) -> Long {
+        Long(self.delivered)
+    }
+
+    /// The `sequence` of the newest message that they have read; 0 in a chat with an assistant. It moves on with
+    /// `ReceiptsUpdated`, and never back.
+    async fn read_sequence(&self) -> Long {
+        Long(self.read)
     }
 }
 

@@ -3,16 +3,21 @@
 use async_graphql::{Context, Interface, Object};
 use chrono::{DateTime, Utc};
 
+use super::edit::{FormerTextConnection, edit_page};
 use super::generation::Answer;
 use super::loader::{RowOf, SiblingsOf, WriterOf, load_one};
 use super::member::{NoteOf, SystemNote};
 use super::mention;
+use super::reaction::ReactionsTo;
+use super::receipt::{FloorOf, ReceiptConnection, receipt_page};
 use crate::account::api::load_user;
 use crate::account::user::User;
 use crate::assistant::Assistant;
 use crate::chat::chat::Chat;
 use crate::chat::extras::{Importance, MessageKind};
 use crate::chat::message::{Message, MessageRole};
+use crate::chat::reaction::Reactions;
+use crate::chat::receipt::DeliveryStatus;
 use crate::context::RequestContext;
 use crate::error::{Error, Result};
 use crate::id::MessageId;
@@ -132,6 +137,11 @@ impl Message {
         self.extras.metadata.as_ref()
     }
 
+    /// What people have answered to it in one sign, the first first.
+    async fn reactions(&self, context: &Context<'_>) -> Result<Vec<Reactions>> {
+        Ok(load_one(context, ReactionsTo(self.id)).await?.unwrap_or_default())
+    }
+
     /// How an assistant's message is made: its state, what it used, why it ended; where it was continued, the newest. Null on
     /// people's messages.
     async fn generation(&self, context: &Context<'_>) -> Result<Option<Answer>> {
@@ -151,9 +161,64 @@ impl Message {
         self.edited_at
     }
 
-    /// Since when it is only a tombstone.
+    /// What it said before its author changed it, oldest first; for everybody who sees the message. Versions in a chat with an
+    /// assistant are messages of their own, its `siblings`.
+    async fn edits(
+        &self,
+        context: &Context<'_>,
+        #[graphql(desc = "How many, at most 100.", default = 20)] first: i32,
+        #[graphql(desc = "Only texts after this cursor.")] after: Option<String>,
+    ) -> Result<FormerTextConnection> {
+        edit_page(context, self.id, first, after).await
+    }
+
+    /// Since when it is only a tombstone: it keeps its place, and has no content any more.
     async fn deleted_at(&self) -> Option<DateTime<Utc>> {
         self.deleted_at
+    }
+
+    /// Who deleted it; null on what is no tombstone, and when the account is gone.
+    async fn deleted_by(&self, context: &Context<'_>) -> Result<Option<User>> {
+        match self.deleted_by {
+            Some(id) => load_user(context, id).await,
+            None => Ok(None),
+        }
+    }
+
+    /// Since when it is kept in sight for all in the chat; null when it is not.
+    async fn pinned_at(&self) -> Option<DateTime<Utc>> {
+        self.pinned_at
+    }
+
+    /// Who has pinned it; null when it is not pinned, and when the account is gone.
+    async fn pinned_by(&self, context: &Context<'_>) -> Result<Option<User>> {
+        match self.pinned_by {
+            Some(id) => load_user(context, id).await,
+            None => Ok(None),
+        }
+    }
+
+    /// How far a message of the viewer's has come: DELIVERED once a device of each of the others in the room has it, READ once
+    /// each of them has read it, as `markRead` says. SENT while nobody else is there, and in groups of more than 100. Those
+    /// who come later are not waited for. Null on what others wrote, and in chats with an assistant. It moves on with
+    /// `ReceiptsUpdated`, without another `version`.
+    async fn status(&self, context: &Context<'_>) -> Result<Option<DeliveryStatus>> {
+        let viewer = context.signed_in()?.user_id;
+        if self.author_id != Some(viewer) || self.role != MessageRole::User {
+            return Ok(None);
+        }
+        let floor = load_one(context, FloorOf(self.chat_id)).await?;
+        Ok(floor.map(|floor| floor.status(self.sequence)))
+    }
+
+    /// Whom it has reached of those who are in the room and were so when it was sent, besides its author.
+    async fn receipts(
+        &self,
+        context: &Context<'_>,
+        #[graphql(desc = "How many, at most 100.", default = 50)] first: i32,
+        #[graphql(desc = "Only people after this cursor.")] after: Option<String>,
+    ) -> Result<ReceiptConnection> {
+        receipt_page(context, self.id, first, after).await
     }
 
     /// Grows with each change: apply an event only when its version is higher.

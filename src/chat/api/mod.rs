@@ -1,6 +1,9 @@
 //! Chats in GraphQL.
 
 mod chat;
+mod deed;
+mod draft;
+mod edit;
 mod event;
 mod failure;
 mod generation;
@@ -10,8 +13,11 @@ mod mention;
 mod message;
 mod mutation;
 mod own;
+mod pin;
 mod plan;
 mod query;
+mod reaction;
+mod receipt;
 mod reply;
 mod room;
 mod search;
@@ -21,6 +27,8 @@ mod tool_call;
 mod tree;
 
 pub use chat::{ChatConnection, ChatFilterInput, ChatViewerState, MessageConnection, list, message_page};
+pub use deed::DeedMutation;
+pub use draft::DraftMutation;
 pub use event::Event;
 pub use failure::GenerationError;
 pub use generation::{Answer, GenerationEvent, TokenUsage};

@@ -6,16 +6,18 @@ use async_graphql::SimpleObject;
 use chrono::{DateTime, Utc};
 
 use super::event::{Event, Payload};
+use super::receipt::ReceiptsUpdated;
 use crate::account::user::User;
 use crate::assistant::{self, Assistant};
-use crate::chat::event::SUMMARY_UPSERTED;
+use crate::chat::event::{RECEIPTS_UPDATED, SUMMARY_REMOVED, SUMMARY_UPSERTED};
+use crate::chat::receipt::{self, Mark};
 use crate::chat::summary::{self, Summary};
 use crate::contact::event::CONTACT_CHANGED;
 use crate::contact::{Contact, Standing, standing};
 use crate::db::Connection;
 use crate::error::Result;
 use crate::event::LoggedEvent;
-use crate::id::{AssistantId, MemoryId, SummaryId, UserId};
+use crate::id::{AssistantId, ChatId, MemoryId, SummaryId, UserId};
 use crate::memory::event::{MEMORY_REMOVED, MEMORY_UPSERTED, PREFERENCES_CHANGED};
 use crate::memory::{Memory, Preferences, memory, preferences};
 use crate::vault::api::ApiKey;
@@ -102,6 +104,17 @@ pub struct SummaryUpserted {
     pub summary: Summary,
 }
 
+/// A summary of a chat is gone, for something that it may tell of was deleted.
+#[derive(Debug, SimpleObject)]
+pub struct SummaryRemoved {
+    /// Where the client stands then.
+    pub cursor: Option<String>,
+    /// When it happened.
+    pub occurred_at: DateTime<Utc>,
+    /// The summary that is gone.
+    pub summary_id: SummaryId,
+}
+
 /// Somebody became a contact of the viewer's or blocked by them, or is so no more: put this in the place of what the client
 /// has of this person, if its version is higher.
 #[derive(Debug, SimpleObject)]
@@ -129,6 +142,7 @@ pub(super) struct Own {
     preferences: Option<Preferences>,
     keys: Vec<StoredKey>,
     standings: HashMap<UserId, Standing>,
+    marks: HashMap<(ChatId, UserId), Mark>,
 }
 
 impl Own {
@@ -140,13 +154,20 @@ impl Own {
     ) -> Result<Self> {
         let (mut assistants, mut memories, mut summaries) = (Vec::new(), Vec::new(), Vec::new());
         let (mut keyed, mut preferred) = (false, false);
-        let mut people = Vec::new();
+        let (mut people, mut marked) = (Vec::new(), Vec::new());
         for (event, payload) in events {
             assistants.extend(payload.assistant_id);
             memories.extend(payload.memory_id);
-            summaries.extend(payload.summary_id);
+            if event.kind == SUMMARY_UPSERTED {
+                summaries.extend(payload.summary_id);
+            }
             if event.kind == CONTACT_CHANGED {
                 people.extend(payload.user_id);
+            }
+            if event.kind == RECEIPTS_UPDATED
+                && let Some(chat_id) = payload.chat_id
+            {
+                marked.extend(payload.user_ids.iter().map(|user_id| (chat_id, *user_id)));
             }
             keyed |= payload.api_key_id.is_some();
             preferred |= event.kind == PREFERENCES_CHANGED;
@@ -169,6 +190,15 @@ impl Own {
         }
         if !people.is_empty() {
             own.standings = standing::find_many(connection, user_id, &people).await?;
+        }
+        if !marked.is_empty() {
+            marked.sort_unstable();
+            marked.dedup();
+            let found = receipt::find_many(connection, user_id, &marked).await?;
+            own.marks = found
+                .into_iter()
+                .map(|mark| ((mark.chat_id, mark.user_id), mark))
+                .collect();
         }
         Ok(own)
     }
@@ -232,6 +262,24 @@ impl Own {
                     summary,
                 }))
             }
+            RECEIPTS_UPDATED => {
+                let chat_id = payload.chat_id?;
+                let marks = payload.user_ids.iter();
+                let receipts: Vec<Mark> = marks
+                    .filter_map(|user_id| self.marks.get(&(chat_id, *user_id)).copied())
+                    .collect();
+                (!receipts.is_empty()).then_some(Event::ReceiptsUpdated(ReceiptsUpdated {
+                    cursor,
+                    occurred_at,
+                    chat_id,
+                    receipts,
+                }))
+            }
+            SUMMARY_REMOVED => Some(Event::SummaryRemoved(SummaryRemoved {
+                cursor,
+                occurred_at,
+                summary_id: payload.summary_id?,
+            })),
             CONTACT_CHANGED => {
                 let Standing {
                     user,

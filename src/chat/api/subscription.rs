@@ -21,6 +21,7 @@ use super::generation::GenerationEvent;
 use super::loader::{ChatLoader, loader};
 use super::own::Own;
 use crate::app::App;
+use crate::chat::chat::Chat;
 use crate::chat::member::Membership;
 use crate::chat::reply::watch;
 use crate::chat::{chat, event as kinds, message};
@@ -261,6 +262,12 @@ impl Follower {
         } else {
             message::find_many_visible(&mut connection, self.user_id, &message_ids).await?
         };
+        let others = messages
+            .values()
+            .filter(|message| message.author_id != Some(self.user_id));
+        let handed = others.filter(|message| chats.get(&message.chat_id).is_some_and(Chat::is_shared));
+        let handed = handed.map(|message| (message.chat_id, message.sequence));
+        self.app.receipts().handed(self.user_id, handed);
         let spoken = rows.iter().map(|(row, _)| row).zip(&payloads);
         let own = Own::load(&mut connection, self.user_id, spoken).await?;
         drop(connection);

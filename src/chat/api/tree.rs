@@ -47,16 +47,16 @@ impl RegenerateMessagePayload {
     }
 }
 
-/// A question in other words.
+/// A message in other words.
 #[derive(Debug, InputObject)]
 pub struct EditMessageInput {
-    /// A message of one's own, on any branch. It stays as it is, with all that followed it.
+    /// A message of one's own, on any branch.
     message_id: MessageId,
     /// The new text, of 1 to 4000 characters unless the server says otherwise.
     content: String,
     /// The client's own key for this, such as a UUID: however often it is sent, it counts once, for good.
     idempotency_key: String,
-    /// How to answer, this once; without it as the chat says.
+    /// How to answer, this once; without it as the chat says. Has no effect among people.
     reply: Option<ReplyOptions>,
 }
 
@@ -64,9 +64,10 @@ pub struct EditMessageInput {
 #[derive(Debug, SimpleObject)]
 #[graphql(complex)]
 pub struct EditMessagePayload {
-    /// The new version, a message of its own on the active branch.
+    /// In a chat with an assistant the new version, a message of its own on the active branch; among people the same message
+    /// with its new text.
     message: Option<Message>,
-    /// The answer to it, the first where there are several; follow it with `generationEvents`.
+    /// The answer to it, the first where there are several, none among people; follow it with `generationEvents`.
     generation: Option<Answer>,
     /// All answers to it, in the order of their lanes.
     generations: Vec<Answer>,
@@ -158,8 +159,10 @@ impl BranchMutation {
         })
     }
 
-    /// Asks a question in other words. The new version is a sibling of the one that there is, with an answer of its own,
-    /// and its branch becomes the active one. At most 50 versions of one message.
+    /// Puts a message of one's own in other words. In a chat with an assistant the new version is a sibling of the one that
+    /// there is, which stays with all that followed it; it has an answer of its own, and its branch becomes the active one,
+    /// with at most 50 versions of one message. Among people the message itself says something else from then on, and what
+    /// it said before is in its `edits`: possible for `serverInfo.limits.editMinutes`, at most 100 times.
     async fn edit_message(
         &self,
         context: &Context<'_>,

@@ -14,6 +14,7 @@ use crate::app::App;
 use crate::chat::chat::{Chat, ChatHistory};
 use crate::chat::event;
 use crate::chat::member::Membership;
+use crate::chat::receipt;
 use crate::db::Connection;
 use crate::db::schema::{chat_members, chats};
 use crate::error::{Error, ErrorCode, Result};
@@ -73,8 +74,8 @@ pub(super) async fn join(
     diesel::insert_into(chat_members::table)
         .values(rows.collect::<Vec<_>>())
         .execute(connection)
-        .await
-        .map(drop)
+        .await?;
+    receipt::begin(connection, chat, people).await
 }
 
 /// Adds people to a group; those who are in it stay as they are.

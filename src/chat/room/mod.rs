@@ -7,6 +7,7 @@
 //! Groups have assistants, too, which answer whom the group lets ask: [`asked`] finds out whom a message asks, [`purse`]
 //! who pays, `scene` what they are shown, and [`answer`] stores and begins it.
 
+pub mod amend;
 pub mod answer;
 pub mod asked;
 mod consent;

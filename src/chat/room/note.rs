@@ -39,6 +39,8 @@ text_enum! {
         AssistantAdded = "ASSISTANT_ADDED",
         /// An assistant was removed by the author, or left with them.
         AssistantRemoved = "ASSISTANT_REMOVED",
+        /// The author pinned a message, which the system message replies to.
+        MessagePinned = "MESSAGE_PINNED",
     }
 }
 
@@ -70,6 +72,7 @@ pub struct Note {
     assistant_id: Option<AssistantId>,
     role: Option<MemberRole>,
     details: Vec<ChatDetail>,
+    message_id: Option<MessageId>,
 }
 
 impl Note {
@@ -81,6 +84,7 @@ impl Note {
             assistant_id: None,
             role: None,
             details: Vec::new(),
+            message_id: None,
         }
     }
 
@@ -116,6 +120,14 @@ impl Note {
         }
     }
 
+    /// A message is kept in sight.
+    pub fn pinned(message_id: MessageId) -> Self {
+        Note {
+            message_id: Some(message_id),
+            ..Note::new(SystemKind::MessagePinned)
+        }
+    }
+
     /// The same in English.
     pub(super) fn words(
         &self,
@@ -144,6 +156,7 @@ impl Note {
             }
             SystemKind::AssistantAdded => format!("{author} added the assistant {assistant}."),
             SystemKind::AssistantRemoved => format!("The assistant {assistant} left."),
+            SystemKind::MessagePinned => format!("{author} pinned a message."),
         }
     }
 }
@@ -221,7 +234,10 @@ pub async fn tell(
         active: true,
         chosen: true,
         tokens: None,
-        extras: Extras::of(MessageKind::System),
+        extras: Extras {
+            reply_to_id: note.message_id,
+            ..Extras::of(MessageKind::System)
+        },
     };
     let rows: Vec<NewRow> = notes.iter().zip(chat.last_sequence + 1..).map(row).collect();
     let Said { messages } = say(connection, chat, author, rows).await?;

@@ -1,7 +1,8 @@
 //! Sending to people, and to the assistants of groups.
 
-use diesel::dsl::now;
+use diesel::dsl::{case_when, now};
 use diesel::prelude::*;
+use diesel::sql_types::BigInt;
 use diesel_async::{AsyncConnection, RunQueryDsl};
 
 use super::answer::{self, Question};
@@ -12,6 +13,7 @@ use crate::app::App;
 use crate::assistant::Assistant;
 use crate::chat::chat::{Chat, ChatKind};
 use crate::chat::claim::{Claim, Sent};
+use crate::chat::draft;
 use crate::chat::event;
 use crate::chat::extras::Extras;
 use crate::chat::member::Membership;
@@ -214,6 +216,8 @@ async fn withhold(
     let mine = chat_members::table.find((chat.id, author));
     let changed = (
         chat_members::own_activity_at.eq(now),
+        chat_members::draft_version.eq(chat_members::draft_version + 1),
+        draft::Ended::when(true),
         chat_members::version.eq(chat_members::version + 1),
     );
     diesel::update(mine).set(changed).execute(connection).await?;
@@ -245,6 +249,7 @@ pub(super) async fn say(connection: &mut Connection, chat: &Chat, author: UserId
     // What others answer in the same breath is to be read yet.
     let own = rows.iter().rfind(|row| row.author_id == Some(author));
     let own = own.map_or(chat.last_sequence, |row| row.sequence);
+    let is_sent = rows.iter().any(|row| row.role == MessageRole::User);
     let mut before: Option<MessageId> = None;
     let mut placed = Vec::with_capacity(rows.len());
     for row in rows {
@@ -271,11 +276,14 @@ pub(super) async fn say(connection: &mut Connection, chat: &Chat, author: UserId
         .set(counted)
         .execute(&mut one);
     // Whoever had read everything has read everything still; what came meanwhile from others stays unread.
-    let theirs = chat_members::table
-        .find((chat.id, author))
-        .filter(chat_members::last_read_sequence.ge(chat.last_sequence));
-    let read = diesel::update(theirs)
-        .set(chat_members::last_read_sequence.eq(own))
+    let had_read = chat_members::last_read_sequence.ge(chat.last_sequence);
+    let through = case_when(had_read, own.into_sql::<BigInt>()).otherwise(chat_members::last_read_sequence);
+    let read = diesel::update(chat_members::table.find((chat.id, author)))
+        .set((
+            chat_members::last_read_sequence.eq(through),
+            chat_members::draft_version.eq(chat_members::draft_version + i32::from(is_sent)),
+            draft::Ended::when(is_sent),
+        ))
         .execute(&mut third);
     let (counted, read, mut said) = match <[_; 1]>::try_from(placed) {
         // An array, so that the statement stays prepared.

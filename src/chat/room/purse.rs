@@ -74,7 +74,7 @@ impl Purse {
                      asks pay."
                 ),
             };
-            said_instead(error, ErrorCode::KeyMissing, &said.replace("  ", " "))
+            said_instead(error.at(&[]), ErrorCode::KeyMissing, &said.replace("  ", " "))
         })
     }
 }

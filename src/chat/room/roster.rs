@@ -20,6 +20,10 @@ pub struct Member {
     pub role: MemberRole,
     /// Since when they are in it.
     pub joined_at: DateTime<Utc>,
+    /// The newest message that a device of theirs was handed.
+    pub delivered: i64,
+    /// The newest message that they have read.
+    pub read: i64,
 }
 
 /// What a list of members is ordered by: those first who are there longest.
@@ -44,7 +48,8 @@ pub struct Wanted {
 }
 
 /// A direct chat's people are its pair, whoever of them has deleted it, and since it was made.
-const PAGES: &str = "SELECT wanted.place, here.user_id, here.role, here.joined_at \
+const PAGES: &str = "SELECT wanted.place, here.user_id, here.role, here.joined_at, \
+      coalesce(receipts.delivered_sequence, 0) AS delivered, coalesce(receipts.read_sequence, 0) AS read \
     FROM unnest($1, $2, $3, $4) WITH ORDINALITY AS wanted (chat_id, after_at, after_id, most, place) \
     JOIN chats ON chats.id = wanted.chat_id CROSS JOIN LATERAL (\
       SELECT * FROM (\
@@ -54,6 +59,7 @@ const PAGES: &str = "SELECT wanted.place, here.user_id, here.role, here.joined_a
         WHERE chats.kind = 'DIRECT' AND pair.id IS NOT NULL) AS member \
       WHERE wanted.after_at IS NULL OR (joined_at, user_id) > (wanted.after_at, wanted.after_id) \
       ORDER BY joined_at, user_id LIMIT wanted.most) AS here \
+    LEFT JOIN receipts ON receipts.chat_id = wanted.chat_id AND receipts.user_id = here.user_id \
     ORDER BY wanted.place, here.joined_at, here.user_id";
 
 #[derive(QueryableByName)]
@@ -66,6 +72,10 @@ struct Row {
     role: MemberRole,
     #[diesel(sql_type = Timestamptz)]
     joined_at: DateTime<Utc>,
+    #[diesel(sql_type = BigInt)]
+    delivered: i64,
+    #[diesel(sql_type = BigInt)]
+    read: i64,
 }
 
 /// Pages of rooms' members, in one query. For rooms that the asker was shown.
@@ -90,6 +100,8 @@ pub async fn pages(connection: &mut Connection, wanted: &[Wanted]) -> QueryResul
                 user_id: row.user_id,
                 role: row.role,
                 joined_at: row.joined_at,
+                delivered: row.delivered,
+                read: row.read,
             });
         }
     }

@@ -190,6 +190,8 @@ struct Matter {
     through_sequence: i64,
     /// The bytes of the last message's text, or fewer if it grows meanwhile.
     through_octets: i32,
+    /// How many of these messages are tombstones.
+    tombstones: i64,
 }
 
 fn run(app: App, payload: Value) -> Running {
@@ -207,7 +209,7 @@ fn run(app: App, payload: Value) -> Running {
             .find(payer.endpoint.provider, &payer.model)
             .and_then(|info| info.context_window);
         let room = window.map_or(LITTLE_AT_ONCE, |window| MOST_AT_ONCE.min(window / 2));
-        let mut minutes = matter.before.map(|before| before.content);
+        let mut minutes = matter.before.as_ref().map(|before| before.content.clone());
         let mut said = None;
         for part in parts(&matter.lines, room) {
             let aside = Aside {
@@ -226,8 +228,7 @@ fn run(app: App, payload: Value) -> Running {
             said = Some(new);
         }
         if let (Some(minutes), Some(said)) = (minutes, said) {
-            let through = (matter.through_sequence, matter.through_octets);
-            store(&app, &task, through, &minutes, &said).await?;
+            store(&app, &task, &matter, &minutes, &said).await?;
         }
         Ok(())
     })
@@ -258,6 +259,8 @@ async fn gather(app: &App, task: &Task) -> Result<Option<Matter>> {
     if since >= through_sequence {
         return Ok(None);
     }
+    // Counted first: what is deleted after this is noticed in the end.
+    let tombstones = tombstones(&mut connection, task.chat_id, since, through_sequence).await?;
     let mut rows: Vec<(MessageRole, String)> = messages::table
         .filter(messages::chat_id.eq(task.chat_id))
         .filter(messages::active)
@@ -292,7 +295,34 @@ async fn gather(app: &App, task: &Task) -> Result<Option<Matter>> {
         lines,
         through_sequence,
         through_octets,
+        tombstones,
     }))
+}
+
+/// How many messages between these numbers were deleted.
+async fn tombstones(connection: &mut Connection, chat_id: ChatId, after: i64, through: i64) -> QueryResult<i64> {
+    messages::table
+        .filter(messages::chat_id.eq(chat_id))
+        .filter(messages::active)
+        .filter(messages::sequence.gt(after))
+        .filter(messages::sequence.le(through))
+        .filter(messages::deleted_at.is_not_null())
+        .count()
+        .get_result(connection)
+        .await
+}
+
+/// Whether what was read is still there: the summary before, which goes with what it covers, and every message.
+async fn is_true_still(connection: &mut Connection, task: &Task, matter: &Matter) -> QueryResult<bool> {
+    if let Some(before) = &matter.before {
+        let there = diesel::select(diesel::dsl::exists(chat_summaries::table.find(before.id)));
+        if !there.get_result(connection).await? {
+            return Ok(false);
+        }
+    }
+    let since = matter.before.as_ref().map_or(0, |before| before.through_sequence);
+    let counted = tombstones(connection, task.chat_id, since, matter.through_sequence).await?;
+    Ok(counted == matter.tombstones)
 }
 
 /// The conversation in parts of about `room` tokens, the newest [`ROUNDS`] of them, oldest first.
@@ -332,14 +362,8 @@ fn checked(said: &str) -> Result<String, Trouble> {
     Ok(words[..words.floor_char_boundary(LONGEST)].to_owned())
 }
 
-/// Stores a summary, unless what it covers was cleared meanwhile.
-async fn store(
-    app: &App,
-    task: &Task,
-    (through_sequence, through_octets): (i64, i32),
-    minutes: &str,
-    said: &Said,
-) -> Result<()> {
+/// Stores a summary, unless what it covers was cleared, or something of it deleted, meanwhile.
+async fn store(app: &App, task: &Task, matter: &Matter, minutes: &str, said: &Said) -> Result<()> {
     let mut connection = app.connection().await?;
     connection
         .transaction(async |connection| {
@@ -352,7 +376,7 @@ async fn store(
                 .optional()?;
             let covered = messages::table.find(task.through).select(messages::id);
             let covered: Option<MessageId> = covered.for_key_share().first(connection).await.optional()?;
-            if locked.is_none() || covered.is_none() {
+            if locked.is_none() || covered.is_none() || !is_true_still(connection, task, matter).await? {
                 return Ok(());
             }
             let id = SummaryId::new();
@@ -360,8 +384,8 @@ async fn store(
                 chat_summaries::id.eq(id),
                 chat_summaries::chat_id.eq(task.chat_id),
                 chat_summaries::through_message_id.eq(task.through),
-                chat_summaries::through_sequence.eq(through_sequence),
-                chat_summaries::through_octets.eq(through_octets),
+                chat_summaries::through_sequence.eq(matter.through_sequence),
+                chat_summaries::through_octets.eq(matter.through_octets),
                 chat_summaries::content.eq(minutes),
                 chat_summaries::tokens.eq(i32::try_from(tokens::count(minutes)).unwrap_or(i32::MAX)),
                 chat_summaries::provider.eq(said.provider.name()),

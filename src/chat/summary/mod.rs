@@ -2,7 +2,8 @@
 //!
 //! A summary covers a message and all before it in its branch, and goes on from the one before it. The messages stay as
 //! they are: a summary can be put aside and brought back, and one that goes through a branch that is not shown, or ends
-//! with an answer that was gone on with since, is not used. They go with what they cover, when a history is cleared.
+//! with an answer that was gone on with since, is not used. They go with what they cover, when a history is cleared or a
+//! message is deleted.
 
 mod make;
 
@@ -21,7 +22,7 @@ use crate::app::App;
 use crate::db::Connection;
 use crate::db::schema::{chat_members, chat_summaries, chats, messages};
 use crate::error::{Error, Result};
-use crate::event::append;
+use crate::event::{NewEvent, append};
 use crate::id::{ChatId, MessageId, SummaryId, UserId};
 
 /// The most summaries that are shown of one chat, the newest ones.
@@ -124,6 +125,25 @@ pub async fn find_many_visible(
         .load(connection)
         .await?;
     Ok(found.into_iter().map(|summary| (summary.id, summary)).collect())
+}
+
+/// Removes the summaries of a chat, which is locked, that go as far as the message numbered `sequence` or further: it was
+/// deleted, and they may tell of it. Gives the events of it.
+///
+/// # Errors
+/// When Postgres fails.
+pub async fn drop_covering(connection: &mut Connection, chat_id: ChatId, sequence: i64) -> QueryResult<Vec<NewEvent>> {
+    let covering = chat_summaries::table
+        .filter(chat_summaries::chat_id.eq(chat_id))
+        .filter(chat_summaries::through_sequence.ge(sequence));
+    let dropped: Vec<SummaryId> = diesel::delete(covering)
+        .returning(chat_summaries::id)
+        .get_results(connection)
+        .await?;
+    Ok(dropped
+        .into_iter()
+        .map(|id| event::summary_removed(chat_id, id))
+        .collect())
 }
 
 /// Puts a summary aside, or brings it back. While the one that goes furthest is put aside, none is made by itself.

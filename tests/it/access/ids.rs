@@ -199,6 +199,36 @@ async fn they_get_the_answer_of_absent_ones() {
         (Mutation, "msg", &read_in_mine),
         (
             Mutation,
+            "chat",
+            "saveDraft(input: { chatId: \"<id>\", text: \"x\" }) { chat { id } errors { code message field } }",
+        ),
+        (
+            Mutation,
+            "msg",
+            "pinMessage(input: { messageId: \"<id>\" }) { message { id } errors { code message field } }",
+        ),
+        (
+            Mutation,
+            "msg",
+            "unpinMessage(input: { messageId: \"<id>\" }) { message { id } errors { code message field } }",
+        ),
+        (
+            Mutation,
+            "msg",
+            "addReaction(input: { messageId: \"<id>\", emoji: \"x\" }) { message { id } errors { code message field } }",
+        ),
+        (
+            Mutation,
+            "msg",
+            "removeReaction(input: { messageId: \"<id>\", emoji: \"x\" }) { message { id } errors { code message field } }",
+        ),
+        (
+            Mutation,
+            "msg",
+            "deleteMessage(input: { messageId: \"<id>\" }) { message { id } errors { code message field } }",
+        ),
+        (
+            Mutation,
             "gen",
             "stopGeneration(input: { generationId: \"<id>\" }) { generation { id } errors { code message field } }",
         ),

@@ -7,7 +7,7 @@ use super::Outcome::{self, Allowed, Forbidden, NotFound, Null};
 use super::ask;
 use super::roots::outcome;
 use crate::harness::app::{Client, TestApp};
-use crate::rooms::group;
+use crate::rooms::{group, say};
 
 /// What a stranger, a former member, a member, a moderator and the owner may expect.
 type Row = (Kind, &'static str, &'static str, [Outcome; 5]);
@@ -24,6 +24,12 @@ const TABLE: &[Row] = &[
     (Query, "node", "node(id: \"<group>\") { id }", SEEN),
     (Subscription, "chatEvents", "chatEvents(chatId: \"<group>\") { __typename }", MEMBERS),
     (Mutation, "sendMessage", "sendMessage(input: { chatId: \"<group>\", content: \"Hello?\", idempotencyKey: \"<who>-<turn>\" }) { errors { code } }", MEMBERS),
+    (Mutation, "saveDraft", "saveDraft(input: { chatId: \"<group>\", text: \"Well\" }) { errors { code } }", MEMBERS),
+    (Mutation, "pinMessage", "pinMessage(input: { messageId: \"<said>\" }) { errors { code } }", MODERATORS),
+    (Mutation, "unpinMessage", "unpinMessage(input: { messageId: \"<said>\" }) { errors { code } }", MODERATORS),
+    (Mutation, "addReaction", "addReaction(input: { messageId: \"<said>\", emoji: \"🦊\" }) { errors { code } }", MEMBERS),
+    (Mutation, "removeReaction", "removeReaction(input: { messageId: \"<said>\", emoji: \"🦊\" }) { errors { code } }", MEMBERS),
+    (Mutation, "deleteMessage", "deleteMessage(input: { messageId: \"<said>\" }) { errors { code } }", MODERATORS),
     (Mutation, "markRead", "markRead(input: { chatId: \"<group>\", messageId: \"<message>\" }) { errors { code } }", MEMBERS),
     (Mutation, "updateChat", "updateChat(input: { chatId: \"<group>\", pinned: true }) { errors { code } }", MEMBERS),
     (Mutation, "updateChat", "updateChat(input: { chatId: \"<group>\", title: \"<who>\" }) { errors { code } }", MODERATORS),
@@ -92,6 +98,7 @@ async fn everybody_in_and_out_of_a_group_gets_what_the_table_says() {
                 .take();
             let removal = json!({ "chatId": group, "userId": former.id });
             owner.mutate("removeMember", removal, "").await;
+            let said = say(&bystander, &group, "Anybody there?").await;
             let message = newest(&owner, &group).await;
             let document = call
                 .replace("<group>", &group)
@@ -100,6 +107,7 @@ async fn everybody_in_and_out_of_a_group_gets_what_the_table_says() {
                 .replace("<other>", &other)
                 .replace("<generation>", asked["id"].as_str().expect("an id"))
                 .replace("<answer>", asked["message"]["id"].as_str().expect("an id"))
+                .replace("<said>", &said)
                 .replace("<bystander>", &bystander.id)
                 .replace("<newcomer>", &newcomer.id)
                 .replace("<who>", who)

@@ -16,11 +16,11 @@ use super::app::Client;
 use super::stream::Subscription;
 
 /// What a client keeps of a chat.
-const CHAT: &str = "id kind title titleSource description iconUrl history memberCount permissions { post addMembers pin changeDetails askAi } \
-    members(first: 8) { nodes { role joinedAt user { id } } }  model provider isDefault version createdAt lastActivityAt lastMessage { id } \
-    activeGenerations { id } assistants { id } assistantReplies payer viewerState { unreadCount mentionCount lastReadSequence pinned archived role permissions }";
+const CHAT: &str = "id pinnedMessages(first: 5) { nodes { id pinnedAt } } kind title titleSource description iconUrl history memberCount permissions { post addMembers pin changeDetails askAi } \
+    members(first: 8) { nodes { role joinedAt deliveredSequence readSequence user { id } } }  model provider isDefault version createdAt lastActivityAt lastMessage { id } \
+    activeGenerations { id } assistants { id } assistantReplies payer viewerState { mentionCount draftVersion draft { text replyTo { id } updatedAt } unreadCount lastReadSequence pinned archived role permissions }";
 /// What a client keeps of a message.
-const MESSAGE: &str = "id mentions { ... on User { id } ... on Assistant { id } } kind importance metadata replyTo { id deletedAt } system { kind role details subject { id } assistant { id } } sequence active siblings { id } role content version createdAt idempotencyKey chat { id } parent { id } author { ... on User { id } ... on Assistant { id } } \
+const MESSAGE: &str = "id mentions { ... on User { id } ... on Assistant { id } } pinnedAt pinnedBy { id } reactions { emoji count viewerReacted users { id } } editedAt deletedBy { id } edits { nodes { content } } kind importance metadata replyTo { id deletedAt } system { kind role details subject { id } assistant { id } } sequence active siblings { id } role content version createdAt idempotencyKey chat { id } parent { id } author { ... on User { id } ... on Assistant { id } } \
     deletedAt generation { id provider model status text sequence finishReason finishedAt usage { totalTokens } error { code } }";
 
 /// What a client keeps of an assistant.
@@ -116,6 +116,16 @@ impl Held {
                 upsert(&mut self.people, &person);
             }
             "SummaryUpserted" => upsert(&mut self.summaries, &event["summary"]),
+            "ReceiptsUpdated" => {
+                if let Some(chat) = self.chats.get_mut(removed) {
+                    for mark in event["receipts"].as_array().expect("marks") {
+                        move_on(chat, mark);
+                    }
+                }
+            }
+            "SummaryRemoved" => {
+                self.summaries.remove(event["summaryId"].as_str().expect("an id"));
+            }
             "StreamReady" => {}
             other => panic!("an event that the law does not know: {other}"),
         }
@@ -144,6 +154,19 @@ impl Held {
     fn shown(&mut self, message: &Value) {
         upsert(&mut self.messages, message);
         self.messages.retain(|_, message| message["active"] == true);
+    }
+}
+
+/// Moves the marks of a chat's member on, never back.
+fn move_on(chat: &mut Value, mark: &Value) {
+    let members = chat["members"]["nodes"].as_array_mut().expect("members");
+    let moved = members.iter_mut().filter(|member| member["user"] == mark["user"]);
+    for member in moved {
+        for name in ["deliveredSequence", "readSequence"] {
+            if member[name].as_i64() < mark[name].as_i64() {
+                member[name] = mark[name].clone();
+            }
+        }
     }
 }
 
@@ -223,6 +246,8 @@ impl Device {
              ... on ApiKeyHealthChanged {{ apiKey {{ {KEY} }} }} \
              ... on MemoryUpserted {{ memory {{ {MEMORY} }} }} ... on MemoryRemoved {{ memoryId }} \
              ... on PreferencesChanged {{ preferences {{ {PREFERENCES} }} }} ... on SummaryUpserted {{ summary {{ {SUMMARY} }} }} \
+             ... on SummaryRemoved {{ summaryId }} \
+             ... on ReceiptsUpdated {{ chatId receipts {{ deliveredSequence readSequence user {{ id }} }} }} \
              ... on ContactChanged {{ user {{ id }} contact {{ {CONTACT} }} isBlocked version }} \
              ... on ResyncRequired {{ reason }} }} }}"
         );

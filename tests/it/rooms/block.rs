@@ -16,7 +16,7 @@ async fn unblock(one: &User, other: &User) {
 /// All that somebody can learn of a chat without being told.
 async fn look(client: &Client, chat: &str) -> Value {
     let query = "query ($id: ID!) { chat(id: $id) { version updatedAt lastActivityAt lastMessage { content } \
-        viewerState { unreadCount lastReadSequence } messages { nodes { content sequence version } } } \
+        viewerState { unreadCount lastReadSequence } pinnedMessages { nodes { content } } messages { nodes { content sequence version } } } \
         viewer { chats { nodes { id } } } search(query: \"hello\") { nodes { message { content } } } }";
     client.ok(query, json!({ "id": chat })).await
 }

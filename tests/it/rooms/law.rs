@@ -25,7 +25,7 @@ impl Rooms {
         let first = dice.below(people.len());
         let one = &people[first];
         let other = dice.pick(people).expect("somebody");
-        let choice = dice.below(44);
+        let choice = dice.below(66);
         if choice < 3 || self.chats.is_empty() {
             let history = if dice.below(2) == 0 {
                 "FROM_START"
@@ -77,20 +77,67 @@ impl Rooms {
                 let Some(message) = newest(one, chat).await else { return };
                 ("markRead", json!({ "chatId": chat, "messageId": message }))
             }
-            22 => ("blockUser", json!({ "userId": other.id })),
-            23..=25 => ("unblockUser", json!({ "userId": other.id })),
-            26..=28 => (
+            53 => ("blockUser", json!({ "userId": other.id })),
+            54..=56 => ("unblockUser", json!({ "userId": other.id })),
+            57..=59 => (
                 "addAssistants",
                 json!({ "chatId": chat, "assistantIds": [self.assistant] }),
             ),
-            29 => (
+            60 => (
                 "removeAssistant",
                 json!({ "chatId": chat, "assistantId": self.assistant }),
             ),
-            30 => (
+            61 => (
                 "updateChat",
                 json!({ "chatId": chat, "payer": if on { "OWNER" } else { "ASKER" }, "assistantReplies": if on { "ALWAYS" } else { "WHEN_ADDRESSED" } }),
             ),
+            62 | 63 if !self.answers.is_empty() => {
+                let generation = dice.pick(&self.answers).expect("an answer").clone();
+                if on {
+                    ("stopGeneration", json!({ "generationId": generation }))
+                } else {
+                    let Some(message) = written(people, &generation).await else {
+                        return;
+                    };
+                    let input = json!({ "messageId": message, "idempotencyKey": new_key() });
+                    ("regenerateMessage", input)
+                }
+            }
+            22..=24 => {
+                let Some(message) = newest(one, chat).await else { return };
+                let content = format!("other words {}", dice.below(1000));
+                (
+                    "editMessage",
+                    json!({ "messageId": message, "content": content, "idempotencyKey": new_key() }),
+                )
+            }
+            28..=32 => {
+                let Some(message) = newest(one, chat).await else { return };
+                let emoji = *dice.pick(&["🦊", "👍🏽", "nice"]).expect("one");
+                let name = if dice.below(3) > 0 {
+                    "addReaction"
+                } else {
+                    "removeReaction"
+                };
+                (name, json!({ "messageId": message, "emoji": emoji }))
+            }
+            33..=35 => {
+                let Some(message) = newest(one, chat).await else { return };
+                let name = if on { "pinMessage" } else { "unpinMessage" };
+                (name, json!({ "messageId": message }))
+            }
+            36..=39 => {
+                let text = *dice.pick(&["", "so", "so far"]).expect("one");
+                let mut input = json!({ "chatId": chat, "text": text });
+                if on {
+                    input["replyToId"] = newest(one, chat).await.unwrap_or_default();
+                }
+                ("saveDraft", input)
+            }
+            25..=27 => {
+                let Some(message) = newest(one, chat).await else { return };
+                ("deleteMessage", json!({ "messageId": message }))
+            }
             _ => {
                 // Of somebody who is in the room, or not.
                 let name = dice
@@ -117,7 +164,7 @@ impl Rooms {
         let turns = people.iter().cycle().skip(first).take(people.len());
         for one in turns {
             let fields = match mutation {
-                "sendMessage" => "generations { id }",
+                "sendMessage" | "regenerateMessage" => "generations { id }",
                 _ => "",
             };
             let payload = one.mutate(mutation, input.clone(), fields).await;
@@ -148,12 +195,36 @@ async fn ended(people: &[User], generation: &str) {
     }
 }
 
+/// The message of an answer, as far as anybody sees it.
+async fn written(people: &[User], generation: &str) -> Option<Value> {
+    let query = "query ($id: ID!) { generation(id: $id) { message { id } } }";
+    for person in people {
+        let mut seen = person.ok(query, json!({ "id": generation })).await;
+        let id = seen["generation"]["message"]["id"].take();
+        if id.is_string() {
+            return Some(id);
+        }
+    }
+    None
+}
+
 /// The newest message that somebody sees.
 async fn newest(client: &Client, chat: &str) -> Option<Value> {
     let query = "query ($id: ID!) { chat(id: $id) { lastMessage { id } } }";
     let mut seen = client.ok(query, json!({ "id": chat })).await;
     let id = seen["chat"]["lastMessage"]["id"].take();
     id.is_string().then_some(id)
+}
+
+/// Has something happen to everybody that nothing comes after.
+async fn end(people: &[User], title: &str) {
+    for person in people {
+        person.mutate("createChat", json!({ "title": title }), "").await;
+    }
+}
+
+fn is(title: &str) -> impl Fn(&Value) -> bool {
+    move |event| event["chat"]["title"] == title
 }
 
 async fn obeyed(seed: u64) {
@@ -180,13 +251,15 @@ async fn obeyed(seed: u64) {
         for answer in &rooms.answers {
             ended(&people, answer).await;
         }
-        for person in &people {
-            person.mutate("createChat", json!({ "title": "the end" }), "").await;
-        }
+        end(&people, "the end").await;
     };
-    let the_end = |event: &Value| event["chat"]["title"] == "the end";
-    let following = futures_util::future::join_all(devices.iter_mut().map(|device| device.follow(the_end)));
+    let following = futures_util::future::join_all(devices.iter_mut().map(|device| device.follow(is("the end"))));
     tokio::join!(acting, following);
+    // What they were handed until here is stored and told, and they are told of it.
+    app.app.receipts().flush(&app.app).await.expect("receipts");
+    end(&people, "the very end").await;
+    let following = devices.iter_mut().map(|device| device.follow(is("the very end")));
+    futures_util::future::join_all(following).await;
     let seen: usize = devices.iter().map(|device| device.seen.len()).sum();
     assert!(seen > 80, "{seen} events are no run");
     for device in &devices {

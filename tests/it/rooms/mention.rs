@@ -75,3 +75,20 @@ async fn whoever_is_not_in_the_room_is_not_mentioned() {
         );
     }
 }
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn other_words_mention_others() {
+    let app = TestApp::start().await;
+    let [ada, bob, cyd] = people(&app, ["ada", "bob", "cyd"]).await;
+    let room = group(&ada, &[&bob, &cyd]).await;
+    let input = json!({ "chatId": room, "content": "Hello @bob", "mentionIds": [ada.id], "idempotencyKey": new_key() });
+    let said = id(&ada.mutate("sendMessage", input, "message { id }").await["message"]["id"]);
+    assert_eq!(counts(&bob, &room).await, (1, 1));
+    let edit = |content: &str| json!({ "messageId": said, "content": content, "idempotencyKey": new_key() });
+    done(&ada, "editMessage", edit("Hello @cyd")).await;
+    assert_eq!(mentions(&bob, &said).await, ["ada", "cyd"], "who was named by id stays");
+    assert_eq!((counts(&bob, &room).await, counts(&cyd, &room).await), ((1, 0), (1, 1)));
+    done(&ada, "deleteMessage", json!({ "messageId": said })).await;
+    assert_eq!(mentions(&bob, &said).await, [""; 0]);
+    assert_eq!(counts(&cyd, &room).await, (0, 0));
+}

@@ -1,8 +1,10 @@
 //! Rooms of people: direct chats and groups, as their members see them and as others do not.
 
+mod amend;
 mod assistant;
 mod block;
 mod direct;
+mod draft;
 mod group;
 mod history;
 mod law;
@@ -12,7 +14,11 @@ mod member;
 mod mention;
 mod outage;
 mod paying;
+mod pin;
+mod reaction;
+mod receipt;
 mod refuse;
+mod tombstone;
 mod unread;
 
 use serde_json::{Value, json};

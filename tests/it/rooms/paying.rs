@@ -5,7 +5,7 @@ use serde_json::{Value, json};
 use super::{done, group, id, notes, people};
 use crate::chats::refused;
 use crate::harness::app::{Client, TestApp, User, new_key};
-use crate::harness::upstream::{Reply, Upstream};
+use crate::harness::upstream::{Gate, Reply, Upstream};
 
 /// A server that has no key, a group of two with an assistant of OpenAI's in it, and what answers there.
 struct House {
@@ -220,5 +220,79 @@ async fn the_server_pays_where_the_group_says_so() {
     assert_eq!(
         missing[0].2,
         "This server pays for the assistants of this group and has no OpenAI API key for this one. Ask the owner to let whoever asks pay."
+    );
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn what_is_being_written_is_paid_for_by_whom_it_was_begun_for() {
+    let house = House::open(&[]).await;
+    let (ada, bob) = (&house.ada, &house.bob);
+    house.key(ada, "sk-of-ada-0123456789").await;
+    house.pays("OWNER").await;
+    let gate = Gate::new();
+    let held = Reply::stream().word("Hel").hold(&gate).word("lo");
+    house.upstream.script([held.finish("stop").usage(7, 2).done()]);
+    let payload = bob.mutate("sendMessage", house.question(), "generation { id }").await;
+    let generation = id(&payload["generation"]["id"]);
+    house.upstream.asked(1).await;
+    done(ada, "leaveChat", json!({ "chatId": house.room })).await;
+    gate.open();
+    let finished = bob
+        .generation_events(&generation, None)
+        .await
+        .until("GenerationFinished")
+        .await;
+    assert_eq!(
+        (&finished["generation"]["status"], &finished["generation"]["text"]),
+        (&json!("COMPLETED"), &json!("Hello"))
+    );
+    let query = "query ($id: ID!) { generation(id: $id) { payer { username } } }";
+    assert_eq!(
+        bob.ok(query, json!({ "id": generation })).await["generation"]["payer"]["username"],
+        "ada"
+    );
+    assert_eq!(
+        ada.ok(query, json!({ "id": generation })).await["generation"],
+        Value::Null,
+        "who pays and is gone sees nothing of it"
+    );
+    assert_eq!(report(ada).await["total"]["attempts"], 1);
+    let query = "query ($id: ID!) { chat(id: $id) { payer } }";
+    assert_eq!(
+        bob.ok(query, json!({ "id": house.room })).await["chat"]["payer"],
+        "ASKER"
+    );
+    assert_eq!(
+        refused(bob, "sendMessage", house.question()).await[0].0,
+        "KEY_MISSING",
+        "he pays now"
+    );
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn an_answer_outlives_the_leave_of_whoever_asked() {
+    let house = House::open(&[]).await;
+    let (ada, bob) = (&house.ada, &house.bob);
+    house.key(bob, "sk-of-bob-0123456789").await;
+    let gate = Gate::new();
+    let held = Reply::stream().word("Hel").hold(&gate).word("lo");
+    house.upstream.script([held.finish("stop").usage(7, 2).done()]);
+    let payload = bob.mutate("sendMessage", house.question(), "generation { id }").await;
+    let generation = id(&payload["generation"]["id"]);
+    house.upstream.asked(1).await;
+    done(bob, "leaveChat", json!({ "chatId": house.room })).await;
+    assert_eq!(
+        refused(bob, "stopGeneration", json!({ "generationId": generation })).await[0].0,
+        "NOT_FOUND"
+    );
+    gate.open();
+    let finished = ada
+        .generation_events(&generation, None)
+        .await
+        .until("GenerationFinished")
+        .await;
+    assert_eq!(
+        finished["generation"]["text"], "Hello",
+        "the others asked for no end of it"
     );
 }

@@ -1,5 +1,6 @@
 //! The tree: other versions of questions and answers, the branch that is shown, answers that go on.
 
+mod delete;
 mod model;
 mod plan;
 mod refuse;
@@ -33,7 +34,7 @@ pub(super) async fn done(client: &Client, generation: &str) {
 }
 
 /// Sends, and waits for the answer: the ids of question and answer.
-pub(super) async fn sent(client: &Client, chat: &str, content: &str) -> (String, String) {
+pub(crate) async fn sent(client: &Client, chat: &str, content: &str) -> (String, String) {
     let input = json!({ "chatId": chat, "content": content, "idempotencyKey": new_key() });
     let fields = "message { id } generation { id message { id } }";
     let payload = client.mutate("sendMessage", input, fields).await;
@@ -44,7 +45,7 @@ pub(super) async fn sent(client: &Client, chat: &str, content: &str) -> (String,
 }
 
 /// Has an answer made anew, and waits for it: the new one's id.
-pub(super) async fn regenerated(client: &Client, message: &str, model: Option<&str>) -> String {
+pub(crate) async fn regenerated(client: &Client, message: &str, model: Option<&str>) -> String {
     let mut input = json!({ "messageId": message, "idempotencyKey": new_key() });
     if let Some(model) = model {
         input["reply"] = json!({ "model": model });
