@@ -42,6 +42,7 @@ pub const COLUMNS: &[Column] = &[
     column("cached_answers", "user_id", Fate::Deleted),
     column("sends", "user_id", Fate::Deleted),
     column("events", "user_id", Fate::Deleted),
+    column("message_mentions", "user_id", Fate::Deleted),
     column(
         "assistants",
         "owner_id",
