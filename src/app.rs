@@ -18,9 +18,10 @@ use crate::config::Config;
 use crate::db::{self, Pool, PooledConnection};
 use crate::error::Result;
 use crate::event::{self, Log};
+use crate::export;
 use crate::job::{self, Jobs};
 use crate::model::catalogue::Catalogue;
-use crate::privacy::clear;
+use crate::privacy::{clear, gather};
 use crate::search::fill;
 use crate::tool;
 use crate::usage;
@@ -33,7 +34,14 @@ const UPKEEP_CONNECTIONS: usize = 4;
 const TIDY_EVERY: Duration = Duration::from_secs(600);
 
 /// The kinds of jobs that are done in the background.
-const JOBS: &[job::Kind] = &[title::KIND, summary::KIND, bill::KIND, fill::KIND, clear::KIND];
+const JOBS: &[job::Kind] = &[
+    title::KIND,
+    summary::KIND,
+    bill::KIND,
+    fill::KIND,
+    clear::KIND,
+    gather::KIND,
+];
 
 /// Everything that requests share. A cheap handle.
 #[derive(Clone)]
@@ -190,6 +198,8 @@ impl App {
         event::trim(&mut connection, self.config().settings.event_days).await?;
         usage::recover::sweep(&mut connection, self.models()).await?;
         cache::sweep(&mut connection, self.config().settings.answer_cache_seconds).await?;
+        drop(connection);
+        export::row::sweep(self).await?;
         Ok(())
     }
 

@@ -373,6 +373,48 @@ diesel::table! {
 
 diesel::table! {
     use diesel::sql_types::*;
+
+    /// The archives, in pieces of a bounded size: whichever server is asked has them.
+    data_export_chunks (export_id, run, position) {
+        /// Which one it is a piece of.
+        export_id -> Uuid,
+        /// Which of its runs wrote it; those of earlier runs are never read.
+        run -> Int4,
+        /// Its place, from 0.
+        position -> Int4,
+        /// The piece.
+        bytes -> Bytea,
+    }
+}
+
+diesel::table! {
+    use diesel::sql_types::*;
+
+    /// What people asked to take along of their data, and what came of it.
+    data_exports (id) {
+        id -> Uuid,
+        /// Whose data.
+        user_id -> Uuid,
+        /// Where it stands; an EXPIRED one was READY, and its bytes are deleted.
+        state -> Text,
+        /// How often it was begun: only the last one to begin may write.
+        run -> Int4,
+        /// How much of it is gathered, in percent.
+        progress -> Int4,
+        /// How long the archive is; null until it is whole.
+        bytes -> Nullable<Int8>,
+        /// Grows with each change.
+        version -> Int4,
+        created_at -> Timestamptz,
+        /// When it was ready, or given up.
+        finished_at -> Nullable<Timestamptz>,
+        /// When the archive is deleted; null until it is whole.
+        expires_at -> Nullable<Timestamptz>,
+    }
+}
+
+diesel::table! {
+    use diesel::sql_types::*;
     use super::sql_types::Xid8;
 
     /// The one row about the event log as a whole.
@@ -904,6 +946,8 @@ diesel::joinable!(chat_summaries -> chats (chat_id));
 diesel::joinable!(chat_summaries -> messages (through_message_id));
 diesel::joinable!(chats -> users (created_by));
 diesel::joinable!(contact_books -> users (user_id));
+diesel::joinable!(data_export_chunks -> data_exports (export_id));
+diesel::joinable!(data_exports -> users (user_id));
 diesel::joinable!(events -> chats (chat_id));
 diesel::joinable!(events -> users (user_id));
 diesel::joinable!(generation_steps -> generations (generation_id));
@@ -943,6 +987,8 @@ diesel::allow_tables_to_appear_in_same_query!(
     chats,
     contact_books,
     contacts,
+    data_export_chunks,
+    data_exports,
     event_log,
     events,
     generation_steps,

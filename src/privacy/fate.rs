@@ -40,6 +40,7 @@ pub const COLUMNS: &[Column] = &[
     column("contact_books", "user_id", Fate::Deleted),
     column("budgets", "user_id", Fate::Deleted),
     column("cached_answers", "user_id", Fate::Deleted),
+    column("data_exports", "user_id", Fate::Deleted),
     column("sends", "user_id", Fate::Deleted),
     column("events", "user_id", Fate::Deleted),
     column(

@@ -35,6 +35,8 @@ const MEMORY: &str = "id content version";
 const PREFERENCES: &str = "aboutMe responseStyle language memoryEnabled titlesEnabled summariesEnabled version";
 /// What a client keeps of a summary.
 const SUMMARY: &str = "id chatId throughSequence content tokens model revertedAt version";
+/// What a client keeps of an archive.
+const EXPORT: &str = "id state progress bytes createdAt finishedAt expiresAt version";
 /// What a client keeps of a contact.
 const CONTACT: &str = "addedAt version user { id }";
 
@@ -55,6 +57,8 @@ pub struct Held {
     pub summaries: BTreeMap<String, Value>,
     /// The preferences, under an id of their own.
     pub preferences: BTreeMap<String, Value>,
+    /// The archives of one's data.
+    pub exports: BTreeMap<String, Value>,
     /// What people are to the viewer: those who are neither contacts nor blocked any more stay, for their version.
     pub people: BTreeMap<String, Value>,
 }
@@ -112,6 +116,7 @@ impl Held {
                 upsert(&mut self.people, &person);
             }
             "SummaryUpserted" => upsert(&mut self.summaries, &event["summary"]),
+            "DataExportChanged" => upsert(&mut self.exports, &event["dataExport"]),
             "StreamReady" => {}
             other => panic!("an event that the law does not know: {other}"),
         }
@@ -212,6 +217,7 @@ impl Device {
              ... on ApiKeyHealthChanged {{ apiKey {{ {KEY} }} }} \
              ... on MemoryUpserted {{ memory {{ {MEMORY} }} }} ... on MemoryRemoved {{ memoryId }} \
              ... on PreferencesChanged {{ preferences {{ {PREFERENCES} }} }} ... on SummaryUpserted {{ summary {{ {SUMMARY} }} }} \
+             ... on DataExportChanged {{ dataExport {{ {EXPORT} }} }} \
              ... on ContactChanged {{ user {{ id }} contact {{ {CONTACT} }} isBlocked version }} \
              ... on ResyncRequired {{ reason }} }} }}"
         );
@@ -235,6 +241,7 @@ impl Device {
             .chain(differing(&self.held.memories, &fresh.memories))
             .chain(differing(&self.held.summaries, &fresh.summaries))
             .chain(differing(&self.held.preferences, &fresh.preferences))
+            .chain(differing(&self.held.exports, &fresh.exports))
             .chain(differing(&people, &known));
         let differing: Vec<_> = differing.collect();
         assert!(differing.is_empty(), "snapshot + events != fresh read: {differing:#?}");
@@ -255,7 +262,7 @@ fn differing<'a>(
 async fn read(client: &Client) -> (Held, String) {
     let query = format!(
         "{{ viewer {{ syncCursor apiKeys {{ {KEY} }} assistants(first: 100) {{ nodes {{ {ASSISTANT} }} }} \
-         memories(first: 100) {{ nodes {{ {MEMORY} }} }} preferences {{ {PREFERENCES} }} \
+         memories(first: 100) {{ nodes {{ {MEMORY} }} }} preferences {{ {PREFERENCES} }} dataExports {{ {EXPORT} }} \
          contacts(first: 100) {{ nodes {{ {CONTACT} }} }} blockedUsers {{ id }} chats(filter: {{ archived: null }}, first: 20) {{ pageInfo {{ hasNextPage }} \
          nodes {{ {CHAT} summaries {{ {SUMMARY} }} messages(last: 50) {{ pageInfo {{ hasPreviousPage }} nodes {{ {MESSAGE} }} }} }} }} }} }}"
     );
@@ -268,6 +275,9 @@ async fn read(client: &Client) -> (Held, String) {
     }
     for assistant in answer["viewer"]["assistants"]["nodes"].as_array().expect("assistants") {
         upsert(&mut held.assistants, assistant);
+    }
+    for export in answer["viewer"]["dataExports"].as_array().expect("exports") {
+        upsert(&mut held.exports, export);
     }
     for memory in answer["viewer"]["memories"]["nodes"].as_array().expect("memories") {
         upsert(&mut held.memories, memory);
