@@ -13,7 +13,7 @@ use crate::account::token::Signer;
 use crate::account::{admin, session};
 use crate::ai;
 use crate::chat::reply::{Engine, cache};
-use crate::chat::{bill, summary, title};
+use crate::chat::{bill, lifetime, summary, title};
 use crate::config::Config;
 use crate::db::{self, Pool, PooledConnection};
 use crate::error::Result;
@@ -174,6 +174,7 @@ impl App {
         tasks.spawn(self.tools().clone().run(self.clone()));
         tasks.spawn(self.jobs().clone().run(self.clone(), JOBS));
         tasks.spawn(self.models().clone().run(self.clone()));
+        tasks.spawn(lifetime::sweep::run(self.clone()));
         tasks.spawn(self.clone().tidy());
         tasks.close();
     }
@@ -200,6 +201,7 @@ impl App {
         cache::sweep(&mut connection, self.config().settings.answer_cache_seconds).await?;
         drop(connection);
         export::row::sweep(self).await?;
+        lifetime::sweep::retain(self).await?;
         Ok(())
     }
 

@@ -12,7 +12,7 @@
 //! | [`privacy`] | one's own data: gathering it into an archive, and deleting the account with what becomes of each thing then |
 //! | [`viewer`], [`admin`] | what the signed-in person, and what administrators see: they gather from every feature |
 //! | [`account`] | people: passwords, sessions, tokens, roles, the audit log |
-//! | [`chat`] | rooms and messages; [`chat::branch`] is the tree they stand in, [`chat::room`] what people have among themselves, [`chat::reply`] the engine that writes answers |
+//! | [`chat`] | rooms and messages; [`chat::branch`] is the tree they stand in, [`chat::room`] what people have among themselves, [`chat::lifetime`] messages that disappear, [`chat::reply`] the engine that writes answers |
 //! | [`export`] | archives of one's data: that there are such, how far they are, how they are downloaded |
 //! | [`contact`] | finding people, address books, blocks |
 //! | [`tool`] | tools for models: MCP servers, and the conversations with them |

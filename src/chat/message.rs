@@ -9,9 +9,10 @@ use diesel::prelude::*;
 use diesel::sql_types::{Array, BigInt, Nullable, Uuid as SqlUuid};
 use diesel_async::RunQueryDsl;
 
+use super::lifetime::lives;
 use super::member::Membership;
 use crate::db::schema::{chat_members, messages};
-use crate::db::{Connection, text_enum};
+use crate::db::{Connection, lives, text_enum};
 use crate::error::Result;
 use crate::id::{AssistantId, ChatId, MessageId, UserId};
 use crate::page::Window;
@@ -107,7 +108,7 @@ pub async fn page(
     history_after: i64,
     window: &Window<i64>,
 ) -> Result<Vec<Message>> {
-    let mut query = page_query(chat_id, window);
+    let mut query = page_query(chat_id, window).filter(lives());
     if history_after > 0 {
         query = query.filter(messages::sequence.gt(history_after));
     }
@@ -152,6 +153,7 @@ pub async fn find_many_visible(
         .filter(messages::id.eq_any(ids))
         .filter(chat_members::user_id.eq(user_id))
         .filter(messages::sequence.gt(chat_members::history_after))
+        .filter(lives())
         .select(Message::as_select())
         .load(connection)
         .await?;
@@ -163,9 +165,12 @@ pub async fn find_many_visible(
 /// # Errors
 /// When Postgres fails.
 pub async fn last_of(connection: &mut Connection, chats: &[(ChatId, i64)]) -> QueryResult<HashMap<ChatId, Message>> {
-    let query = "SELECT last.* FROM unnest($1, $2) AS chat (id, history_after) CROSS JOIN LATERAL \
-        (SELECT * FROM messages WHERE messages.chat_id = chat.id AND active AND sequence > chat.history_after \
-          ORDER BY sequence DESC LIMIT 1) AS last";
+    let query = concat!(
+        "SELECT last.* FROM unnest($1, $2) AS chat (id, history_after) CROSS JOIN LATERAL \
+        (SELECT * FROM messages WHERE messages.chat_id = chat.id AND active AND sequence > chat.history_after AND ",
+        lives!("messages"),
+        " ORDER BY sequence DESC LIMIT 1) AS last"
+    );
     let (ids, after): (Vec<ChatId>, Vec<i64>) = chats.iter().copied().unzip();
     let found: Vec<Message> = diesel::sql_query(query)
         .bind::<Array<SqlUuid>, _>(ids)
@@ -187,6 +192,7 @@ pub async fn sequence_of(
     let found = messages::table
         .find(id)
         .filter(messages::chat_id.eq(membership.chat.id))
-        .filter(messages::sequence.gt(membership.history_after));
+        .filter(messages::sequence.gt(membership.history_after))
+        .filter(lives());
     found.select(messages::sequence).first(connection).await.optional()
 }

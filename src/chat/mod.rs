@@ -17,6 +17,7 @@ pub mod claim;
 pub mod create;
 pub mod event;
 pub mod lane;
+pub mod lifetime;
 pub mod member;
 pub mod message;
 pub mod plan;

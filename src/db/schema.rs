@@ -234,6 +234,22 @@ diesel::table! {
 }
 
 diesel::table! {
+    use diesel::sql_types::*;
+
+    /// The chats whose messages disappear, and those that the server's own retention has taken messages from that are still to be deleted.
+    chat_lifetimes (chat_id) {
+        /// Which chat.
+        chat_id -> Uuid,
+        /// How old a message of it may get; null when as old as it likes.
+        seconds -> Nullable<Int4>,
+        /// Messages up to this number are gone for everybody, and deleted step by step.
+        gone_through -> Int8,
+        /// Before this moment nothing in it gets too old.
+        due_at -> Timestamptz,
+    }
+}
+
+diesel::table! {
     /// Who is in which chat, and how the chat looks to them. Who leaves or is removed has no row any more.
     chat_members (chat_id, user_id) {
         /// Where somebody is a member.
@@ -940,6 +956,7 @@ diesel::joinable!(cached_answers -> generations (generation_id));
 diesel::joinable!(cached_answers -> users (user_id));
 diesel::joinable!(chat_assistants -> assistants (assistant_id));
 diesel::joinable!(chat_assistants -> chats (chat_id));
+diesel::joinable!(chat_lifetimes -> chats (chat_id));
 diesel::joinable!(chat_members -> chats (chat_id));
 diesel::joinable!(chat_members -> users (user_id));
 diesel::joinable!(chat_summaries -> chats (chat_id));
@@ -982,6 +999,7 @@ diesel::allow_tables_to_appear_in_same_query!(
     budgets,
     cached_answers,
     chat_assistants,
+    chat_lifetimes,
     chat_members,
     chat_summaries,
     chats,

@@ -3,14 +3,16 @@
 use std::collections::HashMap;
 
 use chrono::{DateTime, Utc};
-use diesel::dsl::{IntervalDsl, now};
+use diesel::dsl::{IntervalDsl, now, sql};
+use diesel::expression::SqlLiteral;
 use diesel::prelude::*;
-use diesel::sql_types::Timestamptz;
+use diesel::sql_types::{Bool, Timestamptz};
 use diesel_async::RunQueryDsl;
 use uuid::Uuid;
 
+use crate::chat::lifetime::lives;
 use crate::db::schema::{chat_members, generations, messages};
-use crate::db::{Connection, text_enum};
+use crate::db::{Connection, lives, text_enum};
 use crate::error::Result;
 use crate::id::{ChatId, GenerationId, MessageId, UserId};
 use crate::usage::ledger;
@@ -211,6 +213,15 @@ pub async fn find_state(
         .optional()
 }
 
+/// Whether what a generation wrote is still there to be read.
+fn readable() -> SqlLiteral<Bool> {
+    sql(concat!(
+        "EXISTS (SELECT FROM messages WHERE messages.id = generations.message_id AND ",
+        lives!("messages"),
+        ")"
+    ))
+}
+
 /// Those of the generations with these ids whose chats `user_id` is in.
 ///
 /// # Errors
@@ -226,6 +237,7 @@ pub async fn find_many(
     generations::table
         .filter(generations::id.eq_any(ids))
         .filter(generations::chat_id.eq_any(mine))
+        .filter(readable())
         .select(Generation::as_select())
         .load(connection)
         .await
@@ -269,6 +281,7 @@ pub async fn find_with_text(
         .inner_join(messages::table)
         .filter(generations::id.eq(id))
         .filter(generations::chat_id.eq_any(mine))
+        .filter(lives())
         .select((Generation::as_select(), messages::content, generations::text_octets))
         .first(connection)
         .await
@@ -369,6 +382,7 @@ pub async fn running_in(connection: &mut Connection, chats: &[ChatId]) -> QueryR
     generations::table
         .filter(generations::chat_id.eq_any(chats))
         .filter(generations::finished_at.is_null())
+        .filter(readable())
         .order(generations::id)
         .select(Generation::as_select())
         .load(connection)

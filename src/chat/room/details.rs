@@ -91,15 +91,17 @@ pub fn check(membership: &Membership, change: &ChatChange) -> Result<Vec<ChatDet
             "No assistant answers in this chat. Choose this for a chat with an assistant.",
         );
     }
+    let lifetime = change.lifetime.map(|_| ChatDetail::MessageLifetime);
     if kind == ChatKind::Direct {
         if change.title.is_some() {
             return refuse("title", "A direct chat is called by the other person's name.");
         }
-        return Ok(Vec::new());
+        return Ok(lifetime.into_iter().collect());
     }
     let titled = change.title.is_some().then_some(ChatDetail::Title);
     let told: Vec<ChatDetail> = titled
         .into_iter()
+        .chain(lifetime)
         .chain(
             named
                 .into_iter()

@@ -49,6 +49,8 @@ text_enum! {
         History = "HISTORY",
         /// Who may do what.
         Permissions = "PERMISSIONS",
+        /// How old messages get.
+        MessageLifetime = "MESSAGE_LIFETIME",
     }
 }
 
@@ -111,7 +113,10 @@ impl Note {
                 _ => format!("{author} made {subject} a member."),
             },
             SystemKind::DetailsChanged => {
-                let details = self.details.iter().map(|detail| detail.as_str().to_lowercase());
+                let details = self
+                    .details
+                    .iter()
+                    .map(|detail| detail.as_str().to_lowercase().replace('_', " "));
                 format!("{author} changed the {}.", details.collect::<Vec<_>>().join(", "))
             }
         }

@@ -17,6 +17,7 @@ use crate::chat::answering::Answering;
 use crate::chat::aside::{self, Aside, Purpose, Said};
 use crate::chat::chat::Chat;
 use crate::chat::event;
+use crate::chat::lifetime::lives;
 use crate::chat::member::Membership;
 use crate::chat::message::MessageRole;
 use crate::chat::reply::generation::Generation;
@@ -190,6 +191,8 @@ struct Matter {
     through_sequence: i64,
     /// The bytes of the last message's text, or fewer if it grows meanwhile.
     through_octets: i32,
+    /// Up to where messages were gone when it was read.
+    cleared: i64,
 }
 
 fn run(app: App, payload: Value) -> Running {
@@ -226,7 +229,7 @@ fn run(app: App, payload: Value) -> Running {
             said = Some(new);
         }
         if let (Some(minutes), Some(said)) = (minutes, said) {
-            let through = (matter.through_sequence, matter.through_octets);
+            let through = (matter.through_sequence, matter.through_octets, matter.cleared);
             store(&app, &task, through, &minutes, &said).await?;
         }
         Ok(())
@@ -246,6 +249,7 @@ async fn gather(app: &App, task: &Task) -> Result<Option<Matter>> {
         .find(task.through)
         .filter(messages::chat_id.eq(task.chat_id))
         .filter(messages::active)
+        .filter(lives())
         .select((messages::sequence, octet_length(messages::content)))
         .first(&mut connection)
         .await
@@ -265,6 +269,7 @@ async fn gather(app: &App, task: &Task) -> Result<Option<Matter>> {
         .filter(messages::sequence.le(through_sequence))
         .filter(messages::deleted_at.is_null())
         .filter(messages::content.ne(""))
+        .filter(lives())
         .order(messages::sequence.desc())
         .limit(MOST_MESSAGES)
         .select((messages::role, messages::content))
@@ -292,6 +297,7 @@ async fn gather(app: &App, task: &Task) -> Result<Option<Matter>> {
         lines,
         through_sequence,
         through_octets,
+        cleared: chat.cleared_sequence,
     }))
 }
 
@@ -336,15 +342,17 @@ fn checked(said: &str) -> Result<String, Trouble> {
 async fn store(
     app: &App,
     task: &Task,
-    (through_sequence, through_octets): (i64, i32),
+    (through_sequence, through_octets, cleared): (i64, i32, i64),
     minutes: &str,
     said: &Said,
 ) -> Result<()> {
     let mut connection = app.connection().await?;
     connection
         .transaction(async |connection| {
+            // What tells of messages that are gone meanwhile is not kept.
             let locked: Option<ChatId> = chats::table
                 .find(task.chat_id)
+                .filter(chats::cleared_sequence.eq(cleared))
                 .select(chats::id)
                 .for_no_key_update()
                 .first(connection)

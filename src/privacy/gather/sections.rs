@@ -61,7 +61,9 @@ pub const MESSAGES: Section = Section {
     key: ("messages.sequence", "bigint"),
     from: "messages JOIN chat_members ON chat_members.chat_id = messages.chat_id AND chat_members.user_id = $1 \
         LEFT JOIN users AS author ON author.id = messages.author_id LEFT JOIN assistants ON assistants.id = messages.assistant_id \
-        WHERE messages.chat_id = $2 AND messages.sequence > chat_members.history_after",
+        WHERE messages.chat_id = $2 AND messages.sequence > chat_members.history_after \
+        AND NOT EXISTS (SELECT FROM chat_lifetimes AS life WHERE life.chat_id = messages.chat_id \
+          AND (messages.sequence <= life.gone_through OR messages.created_at <= now() - make_interval(secs => life.seconds)))",
     fields: &[
         ("id", "msg:messages.id"),
         ("chatId", "chat:messages.chat_id"),

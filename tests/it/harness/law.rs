@@ -16,7 +16,7 @@ use super::app::Client;
 use super::stream::Subscription;
 
 /// What a client keeps of a chat.
-const CHAT: &str = "id kind title titleSource description iconUrl history memberCount permissions { post addMembers pin changeDetails askAi } \
+const CHAT: &str = "id kind title titleSource description iconUrl history messageLifetimeSeconds memberCount permissions { post addMembers pin changeDetails askAi } \
     members(first: 8) { nodes { role joinedAt user { id } } }  model provider isDefault version createdAt lastActivityAt lastMessage { id } \
     activeGenerations { id } assistants { id } viewerState { unreadCount lastReadSequence pinned archived role permissions }";
 /// What a client keeps of a message.
