@@ -14,14 +14,15 @@ use crate::account::{admin, session};
 use crate::ai;
 use crate::chat::receipt::Receipts;
 use crate::chat::reply::{Engine, cache};
-use crate::chat::{bill, summary, title};
+use crate::chat::{bill, lifetime, summary, title};
 use crate::config::Config;
 use crate::db::{self, Pool, PooledConnection};
 use crate::error::Result;
 use crate::event::{self, Log};
+use crate::export;
 use crate::job::{self, Jobs};
 use crate::model::catalogue::Catalogue;
-use crate::privacy::clear;
+use crate::privacy::{clear, gather};
 use crate::search::fill;
 use crate::tool;
 use crate::usage;
@@ -34,7 +35,14 @@ const UPKEEP_CONNECTIONS: usize = 4;
 const TIDY_EVERY: Duration = Duration::from_secs(600);
 
 /// The kinds of jobs that are done in the background.
-const JOBS: &[job::Kind] = &[title::KIND, summary::KIND, bill::KIND, fill::KIND, clear::KIND];
+const JOBS: &[job::Kind] = &[
+    title::KIND,
+    summary::KIND,
+    bill::KIND,
+    fill::KIND,
+    clear::KIND,
+    gather::KIND,
+];
 
 /// Everything that requests share. A cheap handle.
 #[derive(Clone)]
@@ -170,6 +178,7 @@ impl App {
         tasks.spawn(self.tools().clone().run(self.clone()));
         tasks.spawn(self.jobs().clone().run(self.clone(), JOBS));
         tasks.spawn(self.models().clone().run(self.clone()));
+        tasks.spawn(lifetime::sweep::run(self.clone()));
         tasks.spawn(self.clone().tidy());
         tasks.close();
     }
@@ -194,6 +203,9 @@ impl App {
         event::trim(&mut connection, self.config().settings.event_days).await?;
         usage::recover::sweep(&mut connection, self.models()).await?;
         cache::sweep(&mut connection, self.config().settings.answer_cache_seconds).await?;
+        drop(connection);
+        export::row::sweep(self).await?;
+        lifetime::sweep::retain(self).await?;
         Ok(())
     }
 

@@ -230,6 +230,10 @@ pub struct Settings {
     #[arg(long, env = "PARLOR_EVENT_DAYS", default_value_t = 14, value_parser = clap::value_parser!(u16).range(1..=365), global = true, help_heading = "Chats")]
     pub event_days: u16,
 
+    /// Days after which messages are deleted, in all chats; 0 keeps them for good. Chats may have their messages disappear sooner.
+    #[arg(long, env = "PARLOR_RETENTION_DAYS", default_value_t = 0, value_parser = clap::value_parser!(u16).range(0..=36_500), global = true, help_heading = "Chats")]
+    pub retention_days: u16,
+
     /// The server's own OpenAI key, used for people who have none.
     #[arg(
         long,

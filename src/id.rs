@@ -144,6 +144,10 @@ typed_id!(
     ToolGrantId, "grant"
 );
 typed_id!(
+    /// An archive of one's own data.
+    DataExportId, "export"
+);
+typed_id!(
     /// An entry of the audit log.
     AuditId, "audit"
 );

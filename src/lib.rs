@@ -9,10 +9,11 @@
 //! | [`app`] | the handles that all requests share, and what runs beside them |
 //! | [`server`] | the doors: GraphQL over HTTP, sockets, SSE, multipart; pages, health. A token becomes a viewer here and nowhere else |
 //! | [`graphql`] | the schema's roots, a list; the limits before execution |
-//! | [`privacy`] | one's own data: deleting the account, and what becomes of each thing then |
+//! | [`privacy`] | one's own data: gathering it into an archive, and deleting the account with what becomes of each thing then |
 //! | [`viewer`], [`admin`] | what the signed-in person, and what administrators see: they gather from every feature |
 //! | [`account`] | people: passwords, sessions, tokens, roles, the audit log |
-//! | [`chat`] | rooms and messages; [`chat::branch`] is the tree they stand in, [`chat::room`] what people have among themselves, [`chat::reply`] the engine that writes answers |
+//! | [`chat`] | rooms and messages; [`chat::branch`] is the tree they stand in, [`chat::room`] what people have among themselves, [`chat::lifetime`] messages that disappear, [`chat::reply`] the engine that writes answers |
+//! | [`export`] | archives of one's data: that there are such, how far they are, how they are downloaded |
 //! | [`contact`] | finding people, address books, blocks |
 //! | [`tool`] | tools for models: MCP servers, and the conversations with them |
 //! | [`assistant`] | AIs with instructions and a model of their own, private or shared |
@@ -31,7 +32,7 @@
 //! Imports run one way:
 //!
 //! ```text
-//! command -> server -> graphql -> viewer | admin -> privacy -> chat -> assistant | memory | contact | usage | tool | search -> model -> vault -> account -> event | job | db | page | input -> id | error | scalar
+//! command -> server -> graphql -> viewer | admin -> privacy -> chat -> assistant | memory | contact | export | usage | tool | search -> model -> vault -> account -> event | job | db | page | input -> id | error | scalar
 //!                                                    chat | tool | vault -> ai           (app and context go everywhere)
 //! ```
 //!
@@ -82,6 +83,7 @@ pub mod context;
 pub mod db;
 pub mod error;
 pub mod event;
+pub mod export;
 pub mod graphql;
 pub mod id;
 pub mod input;

@@ -14,8 +14,8 @@ use diesel_async::RunQueryDsl;
 
 use super::event;
 use super::message::Message;
-use crate::db::Connection;
 use crate::db::schema::{generations, messages};
+use crate::db::{Connection, lives};
 use crate::error::{Error, ErrorCode, Result};
 use crate::event::append_all;
 use crate::id::{ChatId, GenerationId, MessageId};
@@ -138,10 +138,14 @@ pub async fn siblings_of(connection: &mut Connection, ids: &[MessageId]) -> Quer
         #[diesel(embed)]
         message: Message,
     }
-    let query = "SELECT one.id AS of, other.* FROM messages AS one CROSS JOIN LATERAL (\
+    let query = concat!(
+        "SELECT one.id AS of, other.* FROM messages AS one CROSS JOIN LATERAL (\
           (SELECT * FROM messages WHERE parent_id = one.parent_id) UNION ALL \
           (SELECT * FROM messages WHERE one.parent_id IS NULL AND parent_id IS NULL AND chat_id = one.chat_id)) AS other \
-        WHERE one.id = ANY ($1) AND other.id <> one.id AND other.deleted_at IS NULL ORDER BY other.sequence";
+        WHERE one.id = ANY ($1) AND other.id <> one.id AND other.deleted_at IS NULL AND ",
+        lives!("other"),
+        " ORDER BY other.sequence"
+    );
     let found: Vec<Row> = diesel::sql_query(query)
         .bind::<Array<SqlUuid>, _>(ids)
         .load(connection)

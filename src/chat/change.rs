@@ -9,6 +9,7 @@ use super::branch::{LONG_WORK, lock_running};
 use super::chat::{Chat, TitleSource};
 use super::create::{checked_assistants, checked_model, checked_title};
 use super::event;
+use super::lifetime::mark;
 use super::member::Membership;
 use super::room::details::{self, DetailsChange};
 use super::room::leave;
@@ -46,6 +47,8 @@ pub struct ChatChange {
     pub pinned: Option<bool>,
     /// Put it away.
     pub archived: Option<bool>,
+    /// How old messages may get, or none for as old as they like.
+    pub lifetime: Option<Option<i32>>,
     /// What only groups have.
     pub details: DetailsChange,
 }
@@ -67,6 +70,7 @@ impl ChatChange {
             || self.model.is_some()
             || self.tool_servers.is_some()
             || self.builtin_tools.is_some()
+            || self.lifetime.is_some()
             || description.is_some()
             || icon_url.is_some()
             || history.is_some()
@@ -120,6 +124,7 @@ pub async fn update(app: &App, user_id: UserId, chat_id: ChatId, change: ChatCha
     };
     let for_one = member.pinned_at.is_some() || member.archived_at.is_some();
     let mut connection = app.connection().await?;
+    let mut ended = Vec::new();
     let chat = connection
         .transaction(async |connection| {
             let membership = Membership::lock(connection, user_id, chat_id).await?;
@@ -143,6 +148,9 @@ pub async fn update(app: &App, user_id: UserId, chat_id: ChatId, change: ChatCha
             if let Some(ids) = change.tool_servers.clone().map(each_once) {
                 columns.tool_server_ids = Some(checked_servers(connection, user_id, ids).await?);
             }
+            if let Some(seconds) = change.lifetime {
+                ended = mark::set(connection, chat_id, seconds).await?;
+            }
             let mut events = Vec::new();
             if !told.is_empty() {
                 let notes = vec![(MessageId::new(), Note::details(told))];
@@ -159,6 +167,7 @@ pub async fn update(app: &App, user_id: UserId, chat_id: ChatId, change: ChatCha
                 .await?)
         })
         .await?;
+    app.engine().abandon(&ended);
     app.log().wake();
     Ok(chat)
 }

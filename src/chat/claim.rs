@@ -4,6 +4,7 @@ use aws_lc_rs::digest::{SHA256, digest};
 use diesel::prelude::*;
 use diesel_async::RunQueryDsl;
 
+use super::lifetime::lives;
 use super::message::Message;
 use super::reply::generation::{self, Generation};
 use crate::db::Connection;
@@ -65,6 +66,7 @@ impl Claim {
         }
         let message: Option<Message> = messages::table
             .find(message_id)
+            .filter(lives())
             .select(Message::as_select())
             .first(&mut connection)
             .await

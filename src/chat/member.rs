@@ -150,8 +150,11 @@ pub async fn unread_counts(
         #[diesel(sql_type = BigInt)]
         unread: i64,
     }
-    let query = "SELECT member.chat_id, unread.count AS unread FROM chat_members AS member CROSS JOIN LATERAL (\
-          SELECT count(*) FROM (SELECT 1 FROM messages WHERE chat_id = member.chat_id AND active AND sequence > member.last_read_sequence \
+    let query = "SELECT member.chat_id, unread.count AS unread FROM chat_members AS member \
+          LEFT JOIN chat_lifetimes AS life ON life.chat_id = member.chat_id CROSS JOIN LATERAL (\
+          SELECT count(*) FROM (SELECT 1 FROM messages WHERE chat_id = member.chat_id AND active \
+            AND sequence > greatest(member.last_read_sequence, life.gone_through) \
+            AND (life.seconds IS NULL OR created_at > now() - make_interval(secs => life.seconds)) \
             AND author_id IS DISTINCT FROM member.user_id AND withheld_from IS DISTINCT FROM member.user_id AND role <> 'SYSTEM' AND deleted_at IS NULL LIMIT 1000) AS counted) AS unread \
         WHERE member.user_id = $1 AND member.chat_id = ANY ($2)";
     let rows: Vec<Row> = prepared(

@@ -10,9 +10,10 @@ use diesel::sql_types::{Array, BigInt, Nullable, Uuid as SqlUuid};
 use diesel_async::RunQueryDsl;
 
 use super::extras::Extras;
+use super::lifetime::lives;
 use super::member::Membership;
 use crate::db::schema::{chat_members, messages};
-use crate::db::{Connection, text_enum};
+use crate::db::{Connection, lives, text_enum};
 use crate::error::Result;
 use crate::id::{AssistantId, ChatId, MessageId, UserId};
 use crate::page::Window;
@@ -120,7 +121,9 @@ pub async fn page(
     (chat_id, history_after): (ChatId, i64),
     window: &Window<i64>,
 ) -> Result<Vec<Message>> {
-    let mut query = page_query(chat_id, window).filter(messages::withheld_from.is_distinct_from(viewer));
+    let mut query = page_query(chat_id, window)
+        .filter(messages::withheld_from.is_distinct_from(viewer))
+        .filter(lives());
     if history_after > 0 {
         query = query.filter(messages::sequence.gt(history_after));
     }
@@ -166,6 +169,7 @@ pub async fn find_many_visible(
         .filter(chat_members::user_id.eq(user_id))
         .filter(messages::sequence.gt(chat_members::history_after))
         .filter(messages::withheld_from.is_distinct_from(user_id))
+        .filter(lives())
         .select(Message::as_select())
         .load(connection)
         .await?;
@@ -182,9 +186,13 @@ pub async fn last_of(
     viewer: UserId,
     chats: &[(ChatId, i64)],
 ) -> QueryResult<HashMap<ChatId, Message>> {
-    let query = "SELECT last.* FROM unnest($1, $2) AS chat (id, history_after) CROSS JOIN LATERAL \
-        (SELECT * FROM messages WHERE messages.chat_id = chat.id AND active AND sequence > chat.history_after AND withheld_from IS DISTINCT FROM $3 \
-          ORDER BY sequence DESC LIMIT 1) AS last";
+    let query = concat!(
+        "SELECT last.* FROM unnest($1, $2) AS chat (id, history_after) CROSS JOIN LATERAL \
+        (SELECT * FROM messages WHERE messages.chat_id = chat.id AND active AND sequence > chat.history_after \
+           AND withheld_from IS DISTINCT FROM $3 AND ",
+        lives!("messages"),
+        " ORDER BY sequence DESC LIMIT 1) AS last"
+    );
     let (ids, after): (Vec<ChatId>, Vec<i64>) = chats.iter().copied().unzip();
     let found: Vec<Message> = diesel::sql_query(query)
         .bind::<Array<SqlUuid>, _>(ids)
@@ -208,6 +216,7 @@ pub async fn sequence_of(
         .find(id)
         .filter(messages::chat_id.eq(membership.chat.id))
         .filter(messages::sequence.gt(membership.history_after))
-        .filter(messages::withheld_from.is_distinct_from(membership.user_id));
+        .filter(messages::withheld_from.is_distinct_from(membership.user_id))
+        .filter(lives());
     found.select(messages::sequence).first(connection).await.optional()
 }

@@ -19,6 +19,7 @@ pub mod draft;
 pub mod event;
 pub mod extras;
 pub mod lane;
+pub mod lifetime;
 pub mod member;
 pub mod mention;
 pub mod message;

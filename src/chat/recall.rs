@@ -76,6 +76,7 @@ const RECALL: &str = "SELECT preferences.about_me, preferences.response_style, p
       LEFT JOIN preferences ON preferences.user_id = $2 \
       LEFT JOIN LATERAL (SELECT chat_summaries.* FROM chat_summaries JOIN messages ON messages.id = through_message_id \
         WHERE chat_summaries.chat_id = $1 AND messages.active AND octet_length(messages.content) <= through_octets AND reverted_at IS NULL AND through_sequence < $3 \
+          AND NOT EXISTS (SELECT FROM chat_lifetimes AS life WHERE life.chat_id = $1 AND life.seconds IS NOT NULL AND life.due_at <= now()) \
         ORDER BY through_sequence DESC, chat_summaries.id DESC LIMIT 1) AS summary ON true";
 
 /// What goes before the conversation of `user_id` in this chat, for a question whose place is, or will be, `before`.

@@ -2,6 +2,7 @@
 
 mod connect;
 pub mod embedded;
+mod lives;
 mod migrate;
 mod prepared;
 #[expect(missing_docs, reason = "generated from the migrations, whose comments are its docs")]
@@ -9,6 +10,7 @@ pub mod schema;
 mod text_enum;
 
 pub use connect::{Connection, Pool, PooledConnection, connect, pool};
+pub(crate) use lives::lives;
 pub use migrate::{MigrateError, migrate, ping, revert_all, server_version};
 pub use prepared::{Prepared, prepared};
 pub(crate) use text_enum::text_enum;

@@ -234,6 +234,22 @@ diesel::table! {
 }
 
 diesel::table! {
+    use diesel::sql_types::*;
+
+    /// The chats whose messages disappear, and those that the server's own retention has taken messages from that are still to be deleted.
+    chat_lifetimes (chat_id) {
+        /// Which chat.
+        chat_id -> Uuid,
+        /// How old a message of it may get; null when as old as it likes.
+        seconds -> Nullable<Int4>,
+        /// Messages up to this number are gone for everybody, and deleted step by step.
+        gone_through -> Int8,
+        /// Before this moment nothing in it gets too old.
+        due_at -> Timestamptz,
+    }
+}
+
+diesel::table! {
     /// Who is in which chat, and how the chat looks to them. Who leaves or is removed has no row any more.
     chat_members (chat_id, user_id) {
         /// Where somebody is a member.
@@ -384,6 +400,48 @@ diesel::table! {
         /// The version of the book when they were added: lists are ordered by it.
         version -> Int4,
         created_at -> Timestamptz,
+    }
+}
+
+diesel::table! {
+    use diesel::sql_types::*;
+
+    /// The archives, in pieces of a bounded size: whichever server is asked has them.
+    data_export_chunks (export_id, run, position) {
+        /// Which one it is a piece of.
+        export_id -> Uuid,
+        /// Which of its runs wrote it; those of earlier runs are never read.
+        run -> Int4,
+        /// Its place, from 0.
+        position -> Int4,
+        /// The piece.
+        bytes -> Bytea,
+    }
+}
+
+diesel::table! {
+    use diesel::sql_types::*;
+
+    /// What people asked to take along of their data, and what came of it.
+    data_exports (id) {
+        id -> Uuid,
+        /// Whose data.
+        user_id -> Uuid,
+        /// Where it stands; an EXPIRED one was READY, and its bytes are deleted.
+        state -> Text,
+        /// How often it was begun: only the last one to begin may write.
+        run -> Int4,
+        /// How much of it is gathered, in percent.
+        progress -> Int4,
+        /// How long the archive is; null until it is whole.
+        bytes -> Nullable<Int8>,
+        /// Grows with each change.
+        version -> Int4,
+        created_at -> Timestamptz,
+        /// When it was ready, or given up.
+        finished_at -> Nullable<Timestamptz>,
+        /// When the archive is deleted; null until it is whole.
+        expires_at -> Nullable<Timestamptz>,
     }
 }
 
@@ -997,12 +1055,15 @@ diesel::joinable!(cached_answers -> generations (generation_id));
 diesel::joinable!(cached_answers -> users (user_id));
 diesel::joinable!(chat_assistants -> assistants (assistant_id));
 diesel::joinable!(chat_assistants -> chats (chat_id));
+diesel::joinable!(chat_lifetimes -> chats (chat_id));
 diesel::joinable!(chat_members -> chats (chat_id));
 diesel::joinable!(chat_members -> users (user_id));
 diesel::joinable!(chat_summaries -> chats (chat_id));
 diesel::joinable!(chat_summaries -> messages (through_message_id));
 diesel::joinable!(chats -> users (created_by));
 diesel::joinable!(contact_books -> users (user_id));
+diesel::joinable!(data_export_chunks -> data_exports (export_id));
+diesel::joinable!(data_exports -> users (user_id));
 diesel::joinable!(events -> chats (chat_id));
 diesel::joinable!(events -> users (user_id));
 diesel::joinable!(generation_steps -> generations (generation_id));
@@ -1046,11 +1107,14 @@ diesel::allow_tables_to_appear_in_same_query!(
     budgets,
     cached_answers,
     chat_assistants,
+    chat_lifetimes,
     chat_members,
     chat_summaries,
     chats,
     contact_books,
     contacts,
+    data_export_chunks,
+    data_exports,
     event_log,
     events,
     generation_steps,

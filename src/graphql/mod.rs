@@ -24,6 +24,7 @@ use crate::chat::api::{
 use crate::contact::api::{ContactMutation, ContactQuery};
 use crate::error::{Error, Result};
 use crate::event::{self, SyncCursor};
+use crate::export::api::ExportMutation;
 use crate::memory::api::MemoryMutation;
 use crate::model::api::ModelMutation;
 use crate::privacy::api::PrivacyMutation;
@@ -61,6 +62,7 @@ pub struct Mutation(
     AssistantMutation,
     MemoryMutation,
     PrivacyMutation,
+    ExportMutation,
     VaultMutation,
     ToolMutation,
     ToolCallMutation,

@@ -11,8 +11,10 @@ use crate::chat::message::Message;
 use crate::chat::summary::{self, Summary};
 use crate::context::RequestContext;
 use crate::error::Result;
+use crate::export::{DataExport, row};
 use crate::id::{
-    ApiKeyId, AssistantId, ChatId, GenerationId, MemoryId, MessageId, SummaryId, ToolCallId, ToolServerId, UserId,
+    ApiKeyId, AssistantId, ChatId, DataExportId, GenerationId, MemoryId, MessageId, SummaryId, ToolCallId,
+    ToolServerId, UserId,
 };
 use crate::memory::{Memory, memory};
 use crate::tool::api::ToolServer;
@@ -44,6 +46,8 @@ pub enum Node {
     ToolCall(ToolCall),
     /// A server of tools.
     ToolServer(ToolServer),
+    /// An archive of one's own data.
+    DataExport(DataExport),
 }
 
 /// The question for anything.
@@ -80,6 +84,11 @@ impl NodeQuery {
                 let mut connection = context.app().connection().await?;
                 let found = server::find(&mut connection, who.user_id, is_admin, text.into()).await?;
                 found.map(|server| Node::ToolServer(ToolServer(server)))
+            }
+            DataExportId::PREFIX => {
+                let (app, id) = (context.app(), DataExportId::from(text));
+                let mut found = row::find_many(&mut *app.connection().await?, who.user_id, &[id]).await?;
+                found.remove(&id).map(Node::DataExport)
             }
             MemoryId::PREFIX => {
                 let (app, id) = (context.app(), MemoryId::from(text));

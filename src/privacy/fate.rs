@@ -40,6 +40,7 @@ pub const COLUMNS: &[Column] = &[
     column("contact_books", "user_id", Fate::Deleted),
     column("budgets", "user_id", Fate::Deleted),
     column("cached_answers", "user_id", Fate::Deleted),
+    column("data_exports", "user_id", Fate::Deleted),
     column("sends", "user_id", Fate::Deleted),
     column("events", "user_id", Fate::Deleted),
     column("message_mentions", "user_id", Fate::Deleted),
@@ -84,6 +85,26 @@ pub const COLUMNS: &[Column] = &[
         "messages",
         "author_id",
         Fate::Kept("what was said to others is theirs to read"),
+    ),
+    column(
+        "messages",
+        "deleted_by",
+        Fate::Kept("a tombstone tells that its author did not make it"),
+    ),
+    column(
+        "messages",
+        "pinned_by",
+        Fate::Kept("what is pinned stays pinned for the others"),
+    ),
+    column(
+        "message_reactions",
+        "user_id",
+        Fate::Kept("what was answered to others is theirs to see"),
+    ),
+    column(
+        "receipts",
+        "user_id",
+        Fate::Kept("the other of a direct chat knows how far their messages came"),
     ),
     column(
         "generations",

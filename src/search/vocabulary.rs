@@ -10,7 +10,7 @@ use diesel_async::RunQueryDsl;
 use super::distance::is_near;
 use super::find::{Looking, MINE};
 use super::terms::{How, Term};
-use crate::db::Connection;
+use crate::db::{Connection, lives};
 use crate::error::Result;
 
 /// How many of one's latest messages are looked through for words that begin so.
@@ -29,10 +29,14 @@ const MOST_ALIKE: i64 = 400;
 const MOST_MEANT: usize = 5;
 
 /// The words of one's latest messages.
-const RECENT: &str = "recent AS (SELECT message_words.words FROM mine CROSS JOIN LATERAL (\
-      SELECT id FROM messages WHERE messages.chat_id = mine.id AND sequence > mine.history_after AND active AND deleted_at IS NULL AND withheld_from IS DISTINCT FROM $1 ORDER BY sequence DESC \
+const RECENT: &str = concat!(
+    "recent AS (SELECT message_words.words FROM mine CROSS JOIN LATERAL (\
+      SELECT id FROM messages WHERE messages.chat_id = mine.id AND sequence > mine.cleared_sequence AND active AND deleted_at IS NULL AND withheld_from IS DISTINCT FROM $1 AND ",
+    lives!("messages"),
+    " ORDER BY sequence DESC \
       LIMIT (SELECT greatest($5, $4 / greatest(count(*), 1)) FROM mine)) AS newest \
-    JOIN message_words ON message_words.message_id = newest.id LIMIT $4)";
+    JOIN message_words ON message_words.message_id = newest.id LIMIT $4)"
+);
 
 /// A term as Postgres looks for it.
 #[derive(Debug, Clone)]

@@ -9,6 +9,8 @@ use futures_util::stream::{self, BoxStream, StreamExt};
 use crate::account::token::{self, TokenError};
 use crate::account::viewer::{Client, SignedIn, Viewer};
 use crate::app::App;
+use crate::error::Error;
+use crate::export::download::{self, Download};
 use crate::graphql::{self, Schema};
 
 /// The rest of the server, seen from its doors.
@@ -27,6 +29,12 @@ pub trait House: Send + Sync + 'static {
 
     /// The schema.
     fn sdl(&self) -> String;
+
+    /// The archive that a link's last part leads to, if it leads to one.
+    fn download(&self, token: String) -> BoxFuture<'_, Result<Option<Download>, Error>> {
+        drop(token);
+        std::future::ready(Ok(None)).boxed()
+    }
 
     /// Whether requests can be served; the error says what is missing.
     fn ready(&self) -> BoxFuture<'_, Result<(), String>>;
@@ -75,6 +83,10 @@ impl House for Parlor {
 
     fn sdl(&self) -> String {
         self.schema.sdl()
+    }
+
+    fn download(&self, token: String) -> BoxFuture<'_, Result<Option<Download>, Error>> {
+        async move { download::open(&self.app, &token).await }.boxed()
     }
 
     fn ready(&self) -> BoxFuture<'_, Result<(), String>> {

@@ -11,6 +11,7 @@ pub mod credentials;
 pub mod documents;
 pub mod doors;
 pub mod execution;
+pub mod exports;
 pub mod health;
 pub mod house;
 pub mod http;
@@ -70,6 +71,7 @@ pub fn router(doors: Doors) -> Router {
     ];
     let router = Router::new()
         .route("/graphql", any(http::graphql))
+        .route("/exports/{token}", get(exports::download))
         .route("/livez", get(health::live))
         .route("/readyz", get(health::ready))
         .route("/", get(home))

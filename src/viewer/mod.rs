@@ -22,6 +22,7 @@ use crate::contact::block;
 use crate::context::RequestContext;
 use crate::error::{Error, ErrorCode, Result, UserError, payload};
 use crate::event::{self, SyncCursor};
+use crate::export::{DataExport, row};
 use crate::memory::api::{self as memories, MemoryConnection};
 use crate::memory::preferences::{self, Preferences};
 use crate::page::PageArguments;
@@ -199,6 +200,11 @@ impl Viewer {
     /// The people whom the person blocks, those who were blocked last first, at most 1000. They are not told.
     async fn blocked_users(&self, context: &Context<'_>) -> Result<Vec<User>> {
         Ok(block::list(&mut *context.app().connection().await?, self.user.id).await?)
+    }
+
+    /// The archives of the person's data that were asked for, newest first, at most 20.
+    async fn data_exports(&self, context: &Context<'_>) -> Result<Vec<DataExport>> {
+        Ok(row::list(&mut *context.app().connection().await?, self.user.id).await?)
     }
 
     /// The devices that the person is signed in on, newest first.

@@ -5,14 +5,14 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 /// Which rooms a room may import. `app` and `context` are handles that go everywhere.
-const MAY_IMPORT: [(&str, &[&str]); 28] = [
+const MAY_IMPORT: [(&str, &[&str]); 29] = [
     (
         "command",
         &[
             "account", "ai", "config", "db", "error", "graphql", "model", "page", "scalar", "server", "vault",
         ],
     ),
-    ("server", &["account", "config", "error", "graphql", "id"]),
+    ("server", &["account", "config", "error", "export", "graphql", "id"]),
     (
         "graphql",
         &[
@@ -26,6 +26,7 @@ const MAY_IMPORT: [(&str, &[&str]); 28] = [
             "config",
             "error",
             "event",
+            "export",
             "id",
             "model",
             "page",
@@ -47,6 +48,7 @@ const MAY_IMPORT: [(&str, &[&str]); 28] = [
             "config",
             "error",
             "event",
+            "export",
             "id",
             "page",
             "tool",
@@ -54,9 +56,19 @@ const MAY_IMPORT: [(&str, &[&str]); 28] = [
             "vault",
         ],
     ),
+    ("export", &["account", "db", "error", "event", "id", "job", "scalar"]),
     (
         "privacy",
-        &["account", "assistant", "chat", "contact", "error", "id", "job"],
+        &[
+            "export",
+            "account",
+            "assistant",
+            "chat",
+            "contact",
+            "error",
+            "id",
+            "job",
+        ],
     ),
     ("admin", &["account", "chat", "error", "id", "page", "tool", "usage"]),
     (
@@ -70,6 +82,7 @@ const MAY_IMPORT: [(&str, &[&str]); 28] = [
             "db",
             "error",
             "event",
+            "export",
             "id",
             "input",
             "job",
@@ -118,8 +131,8 @@ const MAY_IMPORT: [(&str, &[&str]); 28] = [
     (
         "app",
         &[
-            "account", "ai", "chat", "config", "db", "error", "event", "job", "model", "privacy", "search", "tool",
-            "usage", "vault",
+            "account", "ai", "chat", "config", "db", "error", "event", "export", "job", "model", "privacy", "search",
+            "tool", "usage", "vault",
         ],
     ),
     ("context", &["account", "error"]),

@@ -5,7 +5,7 @@ use chrono::{DateTime, Utc};
 
 use super::draft::Draft;
 use super::generation::Answer;
-use super::loader::{ChosenFor, LastOf, RunningIn, StateOf, SummariesOf, UnreadOf, load_one, loader};
+use super::loader::{ChosenFor, LastOf, LifetimeOf, RunningIn, StateOf, SummariesOf, UnreadOf, load_one, loader};
 use super::member::{CountOf, MemberConnection, member_page};
 use super::pin::{PinConnection, pin_page};
 use crate::account::audit::{self, Actor};
@@ -106,10 +106,10 @@ async fn readable_after(context: &Context<'_>, chat: &Chat) -> Result<Option<i64
     let who = context.signed_in()?;
     let is_admin = who.role == Role::Admin;
     if !is_admin && !chat.is_shared() {
-        return Ok(Some(0));
+        return Ok(Some(chat.cleared_sequence));
     }
     if let Some(state) = load_one(context, StateOf(chat.id)).await? {
-        return Ok(Some(state.history_after));
+        return Ok(Some(state.history_after.max(chat.cleared_sequence)));
     }
     if !is_admin {
         return Ok(None);
@@ -125,7 +125,7 @@ async fn readable_after(context: &Context<'_>, chat: &Chat) -> Result<Option<i64
         serde_json::json!({}),
     )
     .await?;
-    Ok(Some(0))
+    Ok(Some(chat.cleared_sequence))
 }
 
 /// How a chat looks to the one who asks.
@@ -334,6 +334,12 @@ impl Chat {
     /// Who pays for what the assistants of the group answer; null where there is no group.
     async fn payer(&self) -> Option<ChatPayer> {
         (self.kind == ChatKind::Group).then_some(self.payer)
+    }
+
+    /// How many seconds old messages get here before they disappear for everybody; null where they stay. A client need not
+    /// wait to be told: what was created that long ago is gone, and `HistoryCleared` follows for devices that slept.
+    async fn message_lifetime_seconds(&self, context: &Context<'_>) -> Result<Option<i32>> {
+        load_one(context, LifetimeOf(self.id)).await
     }
 
     /// Who is in the room, those first who are there longest. A direct chat has both of its people, whether or not they

@@ -5,13 +5,13 @@ use async_graphql::{Enum, Interface, SimpleObject};
 use chrono::{DateTime, Utc};
 
 use super::own::{
-    ApiKeyHealthChanged, AssistantRemoved, AssistantUpserted, ContactChanged, MemoryRemoved, MemoryUpserted,
-    PreferencesChanged, SummaryRemoved, SummaryUpserted,
+    ApiKeyHealthChanged, AssistantRemoved, AssistantUpserted, ContactChanged, DataExportChanged, MemoryRemoved,
+    MemoryUpserted, PreferencesChanged, SummaryRemoved, SummaryUpserted,
 };
 use super::receipt::ReceiptsUpdated;
 use crate::chat::chat::Chat;
 use crate::chat::message::Message;
-use crate::id::{ApiKeyId, AssistantId, ChatId, MemoryId, MessageId, SummaryId, UserId};
+use crate::id::{ApiKeyId, AssistantId, ChatId, DataExportId, MemoryId, MessageId, SummaryId, UserId};
 use crate::scalar::Long;
 
 /// Something that happened.
@@ -61,6 +61,8 @@ pub enum Event {
     SummaryRemoved(SummaryRemoved),
     /// Somebody became a contact or blocked, or is so no more.
     ContactChanged(ContactChanged),
+    /// An archive of the viewer's data appeared or got further.
+    DataExportChanged(DataExportChanged),
 }
 
 /// The stream begins. Always first: then comes what was missed, then what happens.
@@ -218,6 +220,7 @@ pub(super) struct Payload {
     pub(super) memory_id: Option<MemoryId>,
     pub(super) summary_id: Option<SummaryId>,
     pub(super) message_id: Option<MessageId>,
+    pub(super) data_export_id: Option<DataExportId>,
     pub(super) user_id: Option<UserId>,
     #[serde(default)]
     pub(super) user_ids: Vec<UserId>,

@@ -10,6 +10,7 @@ use crate::app::App;
 use crate::assistant::{Assistant, assistant};
 use crate::chat::branch;
 use crate::chat::chat::{self, Chat};
+use crate::chat::lifetime;
 use crate::chat::member::{self, MemberState};
 use crate::chat::message::{self, Message};
 use crate::chat::reply::generation::{self, Generation, StoredText};
@@ -88,6 +89,10 @@ pub struct TextOf(pub GenerationId);
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub struct CallsOf(pub GenerationId);
 
+/// How old messages of a chat get; none where they stay.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub struct LifetimeOf(pub ChatId);
+
 /// Whether a generation came from the cache: it has a value then, and none else.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub struct CachedOf(pub GenerationId);
@@ -119,6 +124,20 @@ impl Loader<CallsOf> for ChatLoader {
         let ids: Vec<GenerationId> = keys.iter().map(|key| key.0).collect();
         let found = row::calls_of(&mut *self.app.connection().await?, &ids).await?;
         Ok(found.into_iter().map(|(id, calls)| (CallsOf(id), calls)).collect())
+    }
+}
+
+impl Loader<LifetimeOf> for ChatLoader {
+    type Value = i32;
+    type Error = Error;
+
+    async fn load(&self, keys: &[LifetimeOf]) -> Result<HashMap<LifetimeOf, i32>> {
+        let ids: Vec<ChatId> = keys.iter().map(|key| key.0).collect();
+        let found = lifetime::find_many(&mut *self.app.connection().await?, &ids).await?;
+        Ok(found
+            .into_iter()
+            .map(|(id, seconds)| (LifetimeOf(id), seconds))
+            .collect())
     }
 }
 

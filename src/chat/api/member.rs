@@ -130,7 +130,7 @@ impl SystemNote {
         self.0.kind
     }
 
-    /// To whom it happened; null when to nobody, and when the account is gone.
+    /// To whom it happened; null when to nobody.
     async fn subject(&self, context: &Context<'_>) -> Result<Option<User>> {
         match self.0.subject_id {
             Some(id) => load_user(context, id).await,

@@ -61,7 +61,7 @@ impl Message {
         self.role
     }
 
-    /// Who wrote it; null when the account is gone.
+    /// Who wrote it; of an account that was deleted, a `User` that says so.
     async fn author(&self, context: &Context<'_>) -> Result<Option<Actor>> {
         match (self.role, self.author_id) {
             (MessageRole::Assistant, _) => {

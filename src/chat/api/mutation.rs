@@ -9,6 +9,7 @@ use crate::chat::change::{self, ChatChange};
 use crate::chat::chat::{Chat, ChatHistory};
 use crate::chat::extras::{Extras, Importance, MessageKind};
 use crate::chat::lane::Reply;
+use crate::chat::lifetime;
 use crate::chat::message::Message;
 use crate::chat::room::asked::AssistantReplies;
 use crate::chat::room::details::DetailsChange;
@@ -63,6 +64,10 @@ pub struct UpdateChatInput {
     assistant_replies: Option<AssistantReplies>,
     /// Who pays for what they answer; the owner's to say.
     payer: Option<ChatPayer>,
+    /// How many seconds old messages get before they disappear for everybody, from 60 to 31536000 (a year); 0 or null lets
+    /// them stay. Those that are older already disappear at once.
+    #[graphql(default)]
+    message_lifetime_seconds: MaybeUndefined<i32>,
 }
 
 /// The result of `updateChat`.
@@ -218,7 +223,14 @@ impl ChatMutation {
         #[graphql(desc = "What to change.")] input: UpdateChatInput,
     ) -> Result<UpdateChatPayload> {
         let who = context.signed_in()?;
+        let lifetime =
+            given(input.message_lifetime_seconds).map(|seconds| lifetime::checked(seconds.unwrap_or_default()));
+        let (lifetime, errors) = payload(lifetime.transpose())?;
+        let Some(lifetime) = lifetime else {
+            return Ok(UpdateChatPayload { chat: None, errors });
+        };
         let change = ChatChange {
+            lifetime,
             title: given(input.title).map(Option::unwrap_or_default),
             assistants: input.assistant_ids,
             provider: given(input.provider).map(|provider| provider.map(Into::into)),

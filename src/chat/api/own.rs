@@ -17,7 +17,9 @@ use crate::contact::{Contact, Standing, standing};
 use crate::db::Connection;
 use crate::error::Result;
 use crate::event::LoggedEvent;
-use crate::id::{AssistantId, ChatId, MemoryId, SummaryId, UserId};
+use crate::export::event::DATA_EXPORT_CHANGED;
+use crate::export::{DataExport, row};
+use crate::id::{AssistantId, ChatId, DataExportId, MemoryId, SummaryId, UserId};
 use crate::memory::event::{MEMORY_REMOVED, MEMORY_UPSERTED, PREFERENCES_CHANGED};
 use crate::memory::{Memory, Preferences, memory, preferences};
 use crate::vault::api::ApiKey;
@@ -133,6 +135,18 @@ pub struct ContactChanged {
     pub version: i32,
 }
 
+/// An archive of the viewer's data was asked for, got further, is ready, failed, or expired: put it in the place of what the
+/// client has, if its version is higher.
+#[derive(Debug, SimpleObject)]
+pub struct DataExportChanged {
+    /// Where the client stands then.
+    pub cursor: Option<String>,
+    /// When it happened.
+    pub occurred_at: DateTime<Utc>,
+    /// The archive as it is now.
+    pub data_export: DataExport,
+}
+
 /// What a batch of events speaks of besides chats and messages, as it is now.
 #[derive(Default)]
 pub(super) struct Own {
@@ -143,6 +157,7 @@ pub(super) struct Own {
     keys: Vec<StoredKey>,
     standings: HashMap<UserId, Standing>,
     marks: HashMap<(ChatId, UserId), Mark>,
+    exports: HashMap<DataExportId, DataExport>,
 }
 
 impl Own {
@@ -154,10 +169,11 @@ impl Own {
     ) -> Result<Self> {
         let (mut assistants, mut memories, mut summaries) = (Vec::new(), Vec::new(), Vec::new());
         let (mut keyed, mut preferred) = (false, false);
-        let (mut people, mut marked) = (Vec::new(), Vec::new());
+        let (mut people, mut marked, mut exports) = (Vec::new(), Vec::new(), Vec::new());
         for (event, payload) in events {
             assistants.extend(payload.assistant_id);
             memories.extend(payload.memory_id);
+            exports.extend(payload.data_export_id);
             if event.kind == SUMMARY_UPSERTED {
                 summaries.extend(payload.summary_id);
             }
@@ -187,6 +203,9 @@ impl Own {
         }
         if preferred {
             own.preferences = Some(preferences::of(connection, user_id).await?);
+        }
+        if !exports.is_empty() {
+            own.exports = row::find_many(connection, user_id, &exports).await?;
         }
         if !people.is_empty() {
             own.standings = standing::find_many(connection, user_id, &people).await?;
@@ -296,6 +315,11 @@ impl Own {
                     version,
                 }))
             }
+            DATA_EXPORT_CHANGED => Some(Event::DataExportChanged(DataExportChanged {
+                cursor,
+                occurred_at,
+                data_export: self.exports.get(&payload.data_export_id?)?.clone(),
+            })),
             other => {
                 tracing::warn!(kind = other, "an event of a kind that this version does not know");
                 None

@@ -8,7 +8,7 @@ use super::fit::TOKENS_PER_TURN;
 use crate::ai::tokens;
 use crate::chat::message::MessageRole;
 use crate::chat::recall::Covering;
-use crate::db::{Connection, prepared};
+use crate::db::{Connection, lives, prepared};
 use crate::id::{ChatId, MessageId};
 
 /// The most messages that are looked at, however short they are.
@@ -147,22 +147,32 @@ pub async fn read(
 }
 
 /// The active branch is a range of its index.
-const NEWEST: &str = "SELECT id, sequence, role, content, tokens FROM (\
+const NEWEST: &str = concat!(
+    "SELECT id, sequence, role, content, tokens FROM (\
       SELECT *, sum(tokens) OVER (ORDER BY sequence DESC) - tokens AS newer FROM (\
         SELECT id, sequence, role, CASE WHEN deleted_at IS NULL THEN content ELSE '' END AS content, \
           coalesce(tokens, octet_length(content) / 3) AS tokens \
-        FROM messages WHERE chat_id = $1 AND active AND sequence > $2 ORDER BY sequence DESC LIMIT $4) AS newest) AS counted \
-    WHERE newer <= $3 ORDER BY sequence DESC";
+        FROM messages WHERE chat_id = $1 AND active AND sequence > $2 AND ",
+    lives!("messages"),
+    " ORDER BY sequence DESC LIMIT $4) AS newest) AS counted \
+    WHERE newer <= $3 ORDER BY sequence DESC"
+);
 
 /// Another branch is followed step by step, from each message to the one it follows, until there is enough.
-const UP_TO: &str = "WITH RECURSIVE path AS (\
+const UP_TO: &str = concat!(
+    "WITH RECURSIVE path AS (\
       SELECT id, parent_id, sequence, role, content, deleted_at, coalesce(tokens, octet_length(content) / 3) AS tokens, \
         0::bigint AS newer, 1::bigint AS depth \
-      FROM messages WHERE id = $5 AND chat_id = $1 AND sequence > $2 \
+      FROM messages WHERE id = $5 AND chat_id = $1 AND sequence > $2 AND ",
+    lives!("messages"),
+    " \
       UNION ALL \
       SELECT m.id, m.parent_id, m.sequence, m.role, m.content, m.deleted_at, coalesce(m.tokens, octet_length(m.content) / 3), \
         path.newer + path.tokens, path.depth + 1 \
       FROM path JOIN messages m ON m.id = path.parent_id \
-      WHERE path.newer + path.tokens <= $3 AND path.depth < $4 AND m.sequence > $2) \
+      WHERE path.newer + path.tokens <= $3 AND path.depth < $4 AND m.sequence > $2 AND ",
+    lives!("m"),
+    ") \
     SELECT id, sequence, role, CASE WHEN deleted_at IS NULL THEN content ELSE '' END AS content, tokens \
-    FROM path ORDER BY sequence DESC";
+    FROM path ORDER BY sequence DESC"
+);

@@ -3,16 +3,18 @@
 use std::collections::HashMap;
 
 use chrono::{DateTime, Utc};
-use diesel::dsl::{IntervalDsl, now};
+use diesel::dsl::{IntervalDsl, now, sql};
+use diesel::expression::SqlLiteral;
 use diesel::prelude::*;
-use diesel::sql_types::Timestamptz;
+use diesel::sql_types::{Bool, Timestamptz};
 use diesel_async::RunQueryDsl;
 use uuid::Uuid;
 
 use super::payer::Payer;
 use crate::chat::chat::ChatKind;
+use crate::chat::lifetime::lives;
 use crate::db::schema::{chat_members, chats, generations, messages};
-use crate::db::{Connection, text_enum};
+use crate::db::{Connection, lives, text_enum};
 use crate::error::Result;
 use crate::id::{ChatId, GenerationId, MessageId, UserId};
 use crate::usage::ledger;
@@ -220,6 +222,15 @@ pub async fn find_state(
         .optional()
 }
 
+/// Whether what a generation wrote is still there to be read.
+fn readable() -> SqlLiteral<Bool> {
+    sql(concat!(
+        "EXISTS (SELECT FROM messages WHERE messages.id = generations.message_id AND ",
+        lives!("messages"),
+        ")"
+    ))
+}
+
 /// Those of the generations with these ids whose chats `user_id` is in.
 ///
 /// # Errors
@@ -232,6 +243,7 @@ pub async fn find_many(
     generations::table
         .filter(generations::id.eq_any(ids))
         .filter(generations::message_id.eq_any(seen_by(user_id)))
+        .filter(readable())
         .select(Generation::as_select())
         .load(connection)
         .await
@@ -275,6 +287,7 @@ pub async fn find_with_text(
         .filter(generations::id.eq(id))
         .filter(chat_members::user_id.eq(user_id))
         .filter(messages::sequence.gt(chat_members::history_after))
+        .filter(lives())
         .select((
             Generation::as_select(),
             messages::content,
@@ -381,6 +394,7 @@ pub async fn running_in(connection: &mut Connection, chats: &[ChatId]) -> QueryR
         .inner_join(messages::table)
         .filter(generations::chat_id.eq_any(chats))
         .filter(generations::finished_at.is_null())
+        .filter(readable())
         .order(generations::id)
         .select((Generation::as_select(), messages::sequence))
         .load(connection)

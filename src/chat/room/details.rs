@@ -112,15 +112,17 @@ pub fn check(membership: &Membership, change: &ChatChange) -> Result<Vec<ChatDet
         };
         return refuse(field, message);
     }
+    let lifetime = change.lifetime.map(|_| ChatDetail::MessageLifetime);
     if kind == ChatKind::Direct {
         if change.title.is_some() {
             return refuse("title", "A direct chat is called by the other person's name.");
         }
-        return Ok(Vec::new());
+        return Ok(lifetime.into_iter().collect());
     }
     let titled = change.title.is_some().then_some(ChatDetail::Title);
     let told: Vec<ChatDetail> = titled
         .into_iter()
+        .chain(lifetime)
         .chain(
             named
                 .into_iter()
@@ -141,7 +143,7 @@ pub fn check(membership: &Membership, change: &ChatChange) -> Result<Vec<ChatDet
 fn of_owner(detail: &ChatDetail) -> bool {
     match detail {
         ChatDetail::History | ChatDetail::Permissions | ChatDetail::AssistantReplies | ChatDetail::Payer => true,
-        ChatDetail::Title | ChatDetail::Description | ChatDetail::Icon => false,
+        ChatDetail::Title | ChatDetail::Description | ChatDetail::Icon | ChatDetail::MessageLifetime => false,
     }
 }
 

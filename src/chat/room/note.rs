@@ -61,6 +61,8 @@ text_enum! {
         AssistantReplies = "ASSISTANT_REPLIES",
         /// Who pays for their answers.
         Payer = "PAYER",
+        /// How old messages get.
+        MessageLifetime = "MESSAGE_LIFETIME",
     }
 }
 
@@ -150,9 +152,11 @@ impl Note {
                 _ => format!("{author} made {subject} a member."),
             },
             SystemKind::DetailsChanged => {
-                let details = self.details.iter().map(|detail| detail.as_str().to_lowercase());
-                let details = details.collect::<Vec<_>>().join(", ").replace('_', " ");
-                format!("{author} changed the {details}.")
+                let details = self
+                    .details
+                    .iter()
+                    .map(|detail| detail.as_str().to_lowercase().replace('_', " "));
+                format!("{author} changed the {}.", details.collect::<Vec<_>>().join(", "))
             }
             SystemKind::AssistantAdded => format!("{author} added the assistant {assistant}."),
             SystemKind::AssistantRemoved => format!("The assistant {assistant} left."),
@@ -187,6 +191,7 @@ impl From<&StoredNote> for Note {
             role: stored.role,
             details: stored.details.iter().flatten().copied().collect(),
             assistant_id: stored.assistant_id,
+            message_id: None,
         }
     }
 }

@@ -17,6 +17,7 @@ use crate::chat::answering::Answering;
 use crate::chat::aside::{self, Aside, Purpose, Said};
 use crate::chat::chat::Chat;
 use crate::chat::event;
+use crate::chat::lifetime::lives;
 use crate::chat::member::Membership;
 use crate::chat::message::MessageRole;
 use crate::chat::reply::generation::Generation;
@@ -192,6 +193,8 @@ struct Matter {
     through_octets: i32,
     /// How many of these messages are tombstones.
     tombstones: i64,
+    /// Up to where messages were gone when it was read.
+    cleared: i64,
 }
 
 fn run(app: App, payload: Value) -> Running {
@@ -247,6 +250,7 @@ async fn gather(app: &App, task: &Task) -> Result<Option<Matter>> {
         .find(task.through)
         .filter(messages::chat_id.eq(task.chat_id))
         .filter(messages::active)
+        .filter(lives())
         .select((messages::sequence, octet_length(messages::content)))
         .first(&mut connection)
         .await
@@ -268,6 +272,7 @@ async fn gather(app: &App, task: &Task) -> Result<Option<Matter>> {
         .filter(messages::sequence.le(through_sequence))
         .filter(messages::deleted_at.is_null())
         .filter(messages::content.ne(""))
+        .filter(lives())
         .order(messages::sequence.desc())
         .limit(MOST_MESSAGES)
         .select((messages::role, messages::content))
@@ -296,6 +301,7 @@ async fn gather(app: &App, task: &Task) -> Result<Option<Matter>> {
         through_sequence,
         through_octets,
         tombstones,
+        cleared: chat.cleared_sequence,
     }))
 }
 
@@ -367,8 +373,10 @@ async fn store(app: &App, task: &Task, matter: &Matter, minutes: &str, said: &Sa
     let mut connection = app.connection().await?;
     connection
         .transaction(async |connection| {
+            // What tells of messages that are gone meanwhile is not kept.
             let locked: Option<ChatId> = chats::table
                 .find(task.chat_id)
+                .filter(chats::cleared_sequence.eq(matter.cleared))
                 .select(chats::id)
                 .for_no_key_update()
                 .first(connection)

@@ -78,6 +78,7 @@ fn on_branch(chat_id: ChatId) -> _ {
         .inner_join(messages::table)
         .filter(chat_summaries::chat_id.eq(chat_id))
         .filter(messages::active)
+        .filter(chat_summaries::content.ne(""))
         .filter(octet_length(messages::content).le(chat_summaries::through_octets))
 }
 
@@ -91,9 +92,10 @@ define_sql_function! {
 /// # Errors
 /// When Postgres fails.
 pub async fn of_chats(connection: &mut Connection, chats: &[ChatId]) -> QueryResult<HashMap<ChatId, Vec<Summary>>> {
-    let query = "SELECT newest.* FROM unnest($1) AS chat (id) CROSS JOIN LATERAL (SELECT * FROM chat_summaries \
-          WHERE chat_summaries.chat_id = chat.id ORDER BY through_sequence DESC, chat_summaries.id DESC LIMIT $2) AS newest \
-        ORDER BY newest.through_sequence DESC, newest.id DESC";
+    let query = "SELECT newest.* FROM chats AS chat CROSS JOIN LATERAL (SELECT * FROM chat_summaries \
+          WHERE chat_summaries.chat_id = chat.id AND through_sequence > chat.cleared_sequence \
+            AND NOT EXISTS (SELECT FROM chat_lifetimes AS life WHERE life.chat_id = chat.id AND life.seconds IS NOT NULL AND life.due_at <= now()) ORDER BY through_sequence DESC, chat_summaries.id DESC LIMIT $2) AS newest \
+        WHERE chat.id = ANY ($1) ORDER BY newest.through_sequence DESC, newest.id DESC";
     let found: Vec<Summary> = diesel::sql_query(query)
         .bind::<Array<SqlUuid>, _>(chats)
         .bind::<BigInt, _>(MOST_SHOWN)
@@ -168,6 +170,7 @@ pub async fn set_reverted(app: &App, user_id: UserId, id: SummaryId, reverted: b
                 .ok_or_else(not_found)?;
             let row: Option<Summary> = chat_summaries::table
                 .find(id)
+                .filter(chat_summaries::content.ne(""))
                 .select(Summary::as_select())
                 .first(connection)
                 .await

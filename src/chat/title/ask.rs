@@ -17,6 +17,7 @@ use crate::chat::answering::Answering;
 use crate::chat::aside::{self, Aside, Purpose};
 use crate::chat::chat::{Chat, TitleSource};
 use crate::chat::event;
+use crate::chat::lifetime::lives;
 use crate::chat::member::Membership;
 use crate::chat::message::MessageRole;
 use crate::chat::reply::payer::{self, Wish};
@@ -185,6 +186,7 @@ async fn conversation(connection: &mut Connection, chat_id: ChatId) -> Result<Ve
         .filter(messages::active)
         .filter(messages::deleted_at.is_null())
         .filter(messages::content.ne(""))
+        .filter(lives())
         .order(messages::sequence.desc())
         .limit(MESSAGES)
         .select((messages::role, messages::content))

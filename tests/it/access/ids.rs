@@ -248,6 +248,7 @@ async fn they_get_the_answer_of_absent_ones() {
             "approveToolCall(input: { toolCallId: \"<id>\" }) { toolCall { id } errors { code message field } }",
         ),
         (Query, "call", "node(id: \"<id>\") { id }"),
+        (Query, "export", "node(id: \"<id>\") { id }"),
         (
             Mutation,
             "tool",

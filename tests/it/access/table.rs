@@ -124,6 +124,7 @@ pub(super) const TABLE: &[Row] = &[
     row(Mutation, "setUserBudget", "setUserBudget(input: { userId: \"<bystander>\", limitUsd: \"10\" }) { errors { code } }", ADMINISTRATORS),
     row(Mutation, "setBudget", "setBudget(input: { limitUsd: \"100\", period: TOTAL }) { errors { code } }", SIGNED_IN),
 
+    row(Mutation, "exportMyData", "exportMyData(input: { password: \"<password>\" }) { errors { code } }", SIGNED_IN),
     row(Mutation, "deleteUser", "deleteUser(input: { userId: \"<bystander>\", password: \"<password>\" }) { errors { code } }", ADMINISTRATORS),
     row(Mutation, "deleteAccount", "deleteAccount(input: { password: \"not the password\" }) { errors { code } }", SIGNED_IN),
 

@@ -234,6 +234,11 @@ impl Client {
         }
     }
 
+    /// The doors themselves, for what is no GraphQL.
+    pub fn router(&self) -> Router {
+        self.router.clone()
+    }
+
     /// A new account, signed in to through the same doors.
     pub async fn register(&self, username: &str) -> User {
         let input = json!({ "username": username, "email": format!("{username}@example.com"), "password": PASSWORD });

@@ -16,7 +16,7 @@ use super::app::Client;
 use super::stream::Subscription;
 
 /// What a client keeps of a chat.
-const CHAT: &str = "id pinnedMessages(first: 5) { nodes { id pinnedAt } } kind title titleSource description iconUrl history memberCount permissions { post addMembers pin changeDetails askAi } \
+const CHAT: &str = "id pinnedMessages(first: 5) { nodes { id pinnedAt } } kind title titleSource description iconUrl history messageLifetimeSeconds memberCount permissions { post addMembers pin changeDetails askAi } \
     members(first: 8) { nodes { role joinedAt deliveredSequence readSequence user { id } } }  model provider isDefault version createdAt lastActivityAt lastMessage { id } \
     activeGenerations { id } assistants { id } assistantReplies payer viewerState { mentionCount draftVersion draft { text replyTo { id } updatedAt } unreadCount lastReadSequence pinned archived role permissions }";
 /// What a client keeps of a message.
@@ -36,6 +36,8 @@ const PREFERENCES: &str =
     "aboutMe responseStyle language memoryEnabled titlesEnabled summariesEnabled addableBy version";
 /// What a client keeps of a summary.
 const SUMMARY: &str = "id chatId throughSequence content tokens model revertedAt version";
+/// What a client keeps of an archive.
+const EXPORT: &str = "id state progress bytes createdAt finishedAt expiresAt version";
 /// What a client keeps of a contact.
 const CONTACT: &str = "addedAt version user { id }";
 
@@ -59,6 +61,8 @@ pub struct Held {
     pub summaries: BTreeMap<String, Value>,
     /// The preferences, under an id of their own.
     pub preferences: BTreeMap<String, Value>,
+    /// The archives of one's data.
+    pub exports: BTreeMap<String, Value>,
     /// What people are to the viewer: those who are neither contacts nor blocked any more stay, for their version.
     pub people: BTreeMap<String, Value>,
 }
@@ -126,6 +130,7 @@ impl Held {
             "SummaryRemoved" => {
                 self.summaries.remove(event["summaryId"].as_str().expect("an id"));
             }
+            "DataExportChanged" => upsert(&mut self.exports, &event["dataExport"]),
             "StreamReady" => {}
             other => panic!("an event that the law does not know: {other}"),
         }
@@ -248,6 +253,7 @@ impl Device {
              ... on PreferencesChanged {{ preferences {{ {PREFERENCES} }} }} ... on SummaryUpserted {{ summary {{ {SUMMARY} }} }} \
              ... on SummaryRemoved {{ summaryId }} \
              ... on ReceiptsUpdated {{ chatId receipts {{ deliveredSequence readSequence user {{ id }} }} }} \
+             ... on DataExportChanged {{ dataExport {{ {EXPORT} }} }} \
              ... on ContactChanged {{ user {{ id }} contact {{ {CONTACT} }} isBlocked version }} \
              ... on ResyncRequired {{ reason }} }} }}"
         );
@@ -276,6 +282,7 @@ impl Device {
             .chain(differing(&self.held.memories, &fresh.memories))
             .chain(differing(&self.held.summaries, &fresh.summaries))
             .chain(differing(&self.held.preferences, &fresh.preferences))
+            .chain(differing(&self.held.exports, &fresh.exports))
             .chain(differing(&people, &known));
         let differing: Vec<_> = differing.collect();
         assert!(differing.is_empty(), "snapshot + events != fresh read: {differing:#?}");
@@ -319,7 +326,7 @@ async fn messages(client: &Client, chats: &[String]) -> Vec<Value> {
 async fn read(client: &Client) -> (Held, String) {
     let query = format!(
         "{{ viewer {{ syncCursor apiKeys {{ {KEY} }} assistants(first: 100) {{ nodes {{ {ASSISTANT} }} }} \
-         memories(first: 100) {{ nodes {{ {MEMORY} }} }} preferences {{ {PREFERENCES} }} \
+         memories(first: 100) {{ nodes {{ {MEMORY} }} }} preferences {{ {PREFERENCES} }} dataExports {{ {EXPORT} }} \
          contacts(first: 100) {{ nodes {{ {CONTACT} }} }} blockedUsers {{ id }} chats(filter: {{ archived: null }}, first: 20) {{ pageInfo {{ hasNextPage }} \
          nodes {{ {CHAT} summaries {{ {SUMMARY} }} }} }} }} }}"
     );
@@ -332,6 +339,9 @@ async fn read(client: &Client) -> (Held, String) {
     }
     for assistant in answer["viewer"]["assistants"]["nodes"].as_array().expect("assistants") {
         upsert(&mut held.assistants, assistant);
+    }
+    for export in answer["viewer"]["dataExports"].as_array().expect("exports") {
+        upsert(&mut held.exports, export);
     }
     for memory in answer["viewer"]["memories"]["nodes"].as_array().expect("memories") {
         upsert(&mut held.memories, memory);

@@ -3,6 +3,7 @@
 use std::collections::BTreeSet;
 
 use parlor::privacy::fate::{COLUMNS, Fate};
+use parlor::privacy::gather::sections::{LEFT_OUT, MESSAGES, SECTIONS};
 use serde_json::json;
 
 use super::{delete, until};
@@ -120,4 +121,31 @@ async fn nothing_personal_is_left() {
         .expect("a row")
         .get(0);
     assert_eq!(left, 0, "the audit log says where somebody was who is gone");
+}
+
+#[test]
+fn whatever_names_people_is_in_archives_or_left_out_for_a_reason() {
+    let statements: Vec<String> = SECTIONS
+        .iter()
+        .chain([&MESSAGES])
+        .map(|section| section.statement())
+        .collect();
+    let is_read = |table: &str| {
+        let words = |statement: &String| {
+            let mut words =
+                statement.split(|other: char| !other.is_ascii_alphanumeric() && other != '_' && other != '.');
+            words.any(|word| word == table)
+        };
+        statements.iter().any(words)
+    };
+    let tables: BTreeSet<&str> = COLUMNS.iter().map(|column| column.table).collect();
+    for table in &tables {
+        let left_out = LEFT_OUT.iter().any(|(name, _)| name == table);
+        assert_ne!(
+            is_read(table),
+            left_out,
+            "gather {table} in src/privacy/gather/sections.rs, or say in LEFT_OUT why not"
+        );
+    }
+    assert!(LEFT_OUT.iter().all(|(table, _)| tables.contains(table)));
 }

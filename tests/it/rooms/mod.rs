@@ -9,6 +9,7 @@ mod group;
 mod history;
 mod law;
 mod leave;
+mod lifetime;
 mod live;
 mod member;
 mod mention;

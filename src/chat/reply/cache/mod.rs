@@ -25,7 +25,7 @@ use crate::ai::{Endpoint, Failure, FailureKind, FinishReason, Replay, Request};
 use crate::app::App;
 use crate::chat::plan::Plan;
 use crate::db::schema::cached_answers;
-use crate::db::{Connection, prepared};
+use crate::db::{Connection, lives, prepared};
 use crate::error::Result;
 use crate::id::{GenerationId, UserId};
 use crate::usage::aside;
@@ -126,14 +126,18 @@ async fn find(
     key: &Key,
     asking: Option<GenerationId>,
 ) -> Result<Option<Found>> {
-    let query = "SELECT m.content AS text, g.reasoning, r.format AS replay_format, r.model AS replay_model, r.content AS replay_content \
+    let query = concat!(
+        "SELECT m.content AS text, g.reasoning, r.format AS replay_format, r.model AS replay_model, r.content AS replay_content \
         FROM cached_answers c JOIN generations g ON g.id = c.generation_id JOIN messages m ON m.id = g.message_id \
           LEFT JOIN replays r ON r.generation_id = g.id \
         WHERE c.user_id = $1 AND c.hash = $2 AND c.created_at > now() - make_interval(secs => $3) \
           AND c.created_at < coalesce((SELECT queued_at FROM generations WHERE id = $4), now()) \
           AND g.status = 'COMPLETED' AND g.finish_reason = 'STOP' AND g.text_octets IS NULL \
-          AND m.deleted_at IS NULL AND m.content <> '' \
-          AND EXISTS (SELECT FROM chat_members WHERE chat_id = g.chat_id AND user_id = $1)";
+          AND m.deleted_at IS NULL AND m.content <> '' AND ",
+        lives!("m"),
+        " \
+          AND EXISTS (SELECT FROM chat_members WHERE chat_id = g.chat_id AND user_id = $1)"
+    );
     let statement = diesel::sql_query(query)
         .bind::<SqlUuid, _>(user_id)
         .bind::<Binary, _>(key.bytes())
