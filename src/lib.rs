@@ -12,6 +12,7 @@
 //! | [`viewer`], [`admin`] | what the signed-in person, and what administrators see: they gather from every feature |
 //! | [`account`] | people: passwords, sessions, tokens, roles, the audit log |
 //! | [`chat`] | rooms and messages; [`chat::branch`] is the tree they stand in, [`chat::room`] what people have among themselves, [`chat::reply`] the engine that writes answers |
+//! | [`presence`] | who is here, on which servers, with leases; who types; what assistants do: told at once, kept nowhere |
 //! | [`contact`] | finding people, address books, blocks |
 //! | [`tool`] | tools for models: MCP servers, and the conversations with them |
 //! | [`assistant`] | AIs with instructions and a model of their own, private or shared |
@@ -30,7 +31,7 @@
 //! Imports run one way:
 //!
 //! ```text
-//! command -> server -> graphql -> viewer | admin -> chat -> assistant | memory | contact | usage | tool | search -> model -> vault -> account -> event | job | db | page | input -> id | error | scalar
+//! command -> server -> graphql -> viewer | admin -> chat -> presence -> assistant | memory | contact | usage | tool | search -> model -> vault -> account -> event | job | db | page | input -> id | error | scalar
 //!                                                    chat | tool | vault -> ai           (app and context go everywhere)
 //! ```
 //!
@@ -87,6 +88,7 @@ pub mod job;
 pub mod memory;
 pub mod model;
 pub mod page;
+pub mod presence;
 pub mod scalar;
 pub mod search;
 pub mod server;

@@ -6,6 +6,7 @@ pub mod audit;
 pub mod live;
 pub mod login;
 pub mod password;
+pub mod presence;
 pub mod profile;
 pub mod register;
 pub mod session;

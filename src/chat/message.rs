@@ -158,6 +158,19 @@ pub async fn find_many_visible(
     Ok(found.into_iter().map(|message| (message.id, message)).collect())
 }
 
+/// The messages with these ids, in one query. For whoever compares them with what the asker may see.
+///
+/// # Errors
+/// When Postgres fails.
+pub async fn find_many(connection: &mut Connection, ids: &[MessageId]) -> QueryResult<HashMap<MessageId, Message>> {
+    let found: Vec<Message> = messages::table
+        .filter(messages::id.eq_any(ids))
+        .select(Message::as_select())
+        .load(connection)
+        .await?;
+    Ok(found.into_iter().map(|message| (message.id, message)).collect())
+}
+
 /// The newest message of each chat's active branch after the number that is given with the chat, in one query.
 ///
 /// # Errors

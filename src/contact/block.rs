@@ -96,6 +96,7 @@ pub async fn block(app: &App, owner: UserId, other: UserId) -> Result<User> {
         })
         .await?;
     app.log().wake();
+    app.presence().between(owner, other);
     Ok(user)
 }
 
@@ -116,5 +117,6 @@ pub async fn unblock(app: &App, owner: UserId, other: UserId) -> Result<User> {
         })
         .await?;
     app.log().wake();
+    app.presence().between(owner, other);
     Ok(user)
 }

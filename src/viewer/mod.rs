@@ -25,6 +25,7 @@ use crate::event::{self, SyncCursor};
 use crate::memory::api::{self as memories, MemoryConnection};
 use crate::memory::preferences::{self, Preferences};
 use crate::page::PageArguments;
+use crate::presence::seen;
 use crate::tool::api::{ToolGrant, ToolServer};
 use crate::tool::{grant, server};
 use crate::usage::api::{self as usage, Budget, UsageReport};
@@ -198,6 +199,11 @@ impl Viewer {
     /// The people whom the person blocks, those who were blocked last first, at most 1000. They are not told.
     async fn blocked_users(&self, context: &Context<'_>) -> Result<Vec<User>> {
         Ok(block::list(&mut *context.app().connection().await?, self.user.id).await?)
+    }
+
+    /// Whether the person is invisible: seen by nobody, as `setPresence` says.
+    async fn invisible(&self, context: &Context<'_>) -> Result<bool> {
+        Ok(seen::is_invisible(&mut *context.app().connection().await?, self.user.id).await?)
     }
 
     /// The devices that the person is signed in on, newest first.

@@ -23,6 +23,7 @@ mod lanes;
 mod memories;
 mod models;
 mod plan;
+mod presence;
 mod rates;
 mod rooms;
 mod schema_details;

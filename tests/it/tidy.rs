@@ -5,7 +5,7 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 /// Which rooms a room may import. `app` and `context` are handles that go everywhere.
-const MAY_IMPORT: [(&str, &[&str]); 27] = [
+const MAY_IMPORT: [(&str, &[&str]); 28] = [
     (
         "command",
         &[
@@ -29,6 +29,7 @@ const MAY_IMPORT: [(&str, &[&str]); 27] = [
             "id",
             "model",
             "page",
+            "presence",
             "tool",
             "usage",
             "vault",
@@ -48,6 +49,7 @@ const MAY_IMPORT: [(&str, &[&str]); 27] = [
             "event",
             "id",
             "page",
+            "presence",
             "tool",
             "usage",
             "vault",
@@ -70,6 +72,7 @@ const MAY_IMPORT: [(&str, &[&str]); 27] = [
             "job",
             "model",
             "page",
+            "presence",
             "scalar",
             "search",
             "tool",
@@ -79,6 +82,7 @@ const MAY_IMPORT: [(&str, &[&str]); 27] = [
     ),
     ("search", &["db", "error", "id", "job"]),
     ("job", &["db", "error"]),
+    ("presence", &["account", "db", "error", "event", "id"]),
     ("contact", &["account", "db", "error", "event", "id", "input", "page"]),
     ("memory", &["db", "error", "event", "id", "input", "page"]),
     (
@@ -113,8 +117,8 @@ const MAY_IMPORT: [(&str, &[&str]); 27] = [
     (
         "app",
         &[
-            "account", "ai", "chat", "config", "db", "error", "event", "job", "model", "search", "tool", "usage",
-            "vault",
+            "account", "ai", "chat", "config", "db", "error", "event", "job", "model", "presence", "search", "tool",
+            "usage", "vault",
         ],
     ),
     ("context", &["account", "error"]),

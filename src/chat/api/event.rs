@@ -4,6 +4,7 @@
 use async_graphql::{Enum, Interface, SimpleObject};
 use chrono::{DateTime, Utc};
 
+use super::live::{AssistantActivity, PresenceChanged, TypingChanged};
 use super::own::{
     ApiKeyHealthChanged, AssistantRemoved, AssistantUpserted, ContactChanged, MemoryRemoved, MemoryUpserted,
     PreferencesChanged, SummaryUpserted,
@@ -56,6 +57,12 @@ pub enum Event {
     SummaryUpserted(SummaryUpserted),
     /// Somebody became a contact or blocked, or is so no more.
     ContactChanged(ContactChanged),
+    /// Somebody types, or does no more.
+    TypingChanged(TypingChanged),
+    /// Somebody came, went, or is away.
+    PresenceChanged(PresenceChanged),
+    /// What an assistant does.
+    AssistantActivity(AssistantActivity),
 }
 
 /// The stream begins. Always first: then comes what was missed, then what happens.

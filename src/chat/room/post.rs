@@ -42,6 +42,7 @@ pub async fn post(
         return first.ok_or_else(|| Error::internal("a claimed key without a result"));
     };
     app.log().wake();
+    app.presence().typing(chat_id, claim.user_id, false);
     Ok(Sent {
         message,
         generations: Vec::new(),

@@ -24,6 +24,7 @@ const TABLE: &[Row] = &[
     (Query, "node", "node(id: \"<group>\") { id }", SEEN),
     (Subscription, "chatEvents", "chatEvents(chatId: \"<group>\") { __typename }", MEMBERS),
     (Mutation, "sendMessage", "sendMessage(input: { chatId: \"<group>\", content: \"Hello?\", idempotencyKey: \"<who>-<turn>\" }) { errors { code } }", MEMBERS),
+    (Mutation, "setTyping", "setTyping(input: { chatId: \"<group>\", isTyping: true }) { errors { code } }", MEMBERS),
     (Mutation, "markRead", "markRead(input: { chatId: \"<group>\", messageId: \"<message>\" }) { errors { code } }", MEMBERS),
     (Mutation, "updateChat", "updateChat(input: { chatId: \"<group>\", pinned: true }) { errors { code } }", MEMBERS),
     (Mutation, "updateChat", "updateChat(input: { chatId: \"<group>\", title: \"<who>\" }) { errors { code } }", MODERATORS),
