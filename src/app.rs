@@ -12,6 +12,7 @@ use crate::account::throttle::Throttle;
 use crate::account::token::Signer;
 use crate::account::{admin, session};
 use crate::ai;
+use crate::chat::api::Sharing;
 use crate::chat::receipt::Receipts;
 use crate::chat::reply::{Engine, cache};
 use crate::chat::{bill, lifetime, summary, title};
@@ -22,6 +23,7 @@ use crate::event::{self, Log};
 use crate::export;
 use crate::job::{self, Jobs};
 use crate::model::catalogue::Catalogue;
+use crate::presence::Presences;
 use crate::privacy::{clear, gather};
 use crate::search::fill;
 use crate::tool;
@@ -57,6 +59,8 @@ struct Inner {
     throttle: Throttle,
     live_sessions: LiveSessions,
     log: Log,
+    presence: Presences,
+    sharing: Sharing,
     ai: ai::Client,
     vault: Vault,
     models: Catalogue,
@@ -141,6 +145,8 @@ impl App {
             throttle: Throttle::new(config.settings.requests_per_minute, config.settings.messages_per_minute),
             live_sessions: LiveSessions::default(),
             log,
+            presence: Presences::default(),
+            sharing: Sharing::default(),
             ai: ai::Client::new(limits),
             vault,
             models,
@@ -172,6 +178,7 @@ impl App {
     fn spawn_tasks(&self) {
         let tasks = self.tasks();
         tasks.spawn(self.log().clone().run(self.clone()));
+        tasks.spawn(self.presence().clone().run(self.clone()));
         tasks.spawn(self.live_sessions().clone().watch(self.clone()));
         tasks.spawn(self.engine().clone().run(self.clone()));
         tasks.spawn(self.receipts().clone().run(self.clone()));
@@ -301,6 +308,16 @@ impl App {
     /// The event log's live end.
     pub fn log(&self) -> &Log {
         &self.0.log
+    }
+
+    /// Knows who is here.
+    pub fn presence(&self) -> &Presences {
+        &self.0.presence
+    }
+
+    /// Shares the work of telling many the same.
+    pub fn sharing(&self) -> &Sharing {
+        &self.0.sharing
     }
 
     /// Talks to models.

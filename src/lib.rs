@@ -13,6 +13,7 @@
 //! | [`viewer`], [`admin`] | what the signed-in person, and what administrators see: they gather from every feature |
 //! | [`account`] | people: passwords, sessions, tokens, roles, the audit log |
 //! | [`chat`] | rooms and messages; [`chat::branch`] is the tree they stand in, [`chat::room`] what people have among themselves, [`chat::lifetime`] messages that disappear, [`chat::reply`] the engine that writes answers |
+//! | [`presence`] | who is here, on which servers, with leases; who types; what assistants do: told at once, kept nowhere |
 //! | [`export`] | archives of one's data: that there are such, how far they are, how they are downloaded |
 //! | [`contact`] | finding people, address books, blocks |
 //! | [`tool`] | tools for models: MCP servers, and the conversations with them |
@@ -32,7 +33,7 @@
 //! Imports run one way:
 //!
 //! ```text
-//! command -> server -> graphql -> viewer | admin -> privacy -> chat -> assistant | memory | contact | export | usage | tool | search -> model -> vault -> account -> event | job | db | page | input -> id | error | scalar
+//! command -> server -> graphql -> viewer | admin -> privacy -> chat -> presence -> assistant | memory | contact | export | usage | tool | search -> model -> vault -> account -> event | job | db | page | input -> id | error | scalar
 //!                                                    chat | tool | vault -> ai           (app and context go everywhere)
 //! ```
 //!
@@ -70,6 +71,9 @@
 //! 5. [`ai`]: neutral request <-> wire, bytes <-> delta.
 //! 6. `generationEvents`: what lies behind the watcher's own mark, in one piece, then the next.
 
+// The roots of the schema are merged of many objects, one within the other.
+#![recursion_limit = "256"]
+
 pub mod account;
 pub mod admin;
 pub mod ai;
@@ -91,6 +95,7 @@ pub mod job;
 pub mod memory;
 pub mod model;
 pub mod page;
+pub mod presence;
 pub mod privacy;
 pub mod scalar;
 pub mod search;

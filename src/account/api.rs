@@ -7,6 +7,7 @@ use async_graphql::{Context, InputObject, Object, SimpleObject};
 use chrono::{DateTime, Utc};
 use secrecy::SecretString;
 
+use super::presence::{Presence, PresenceOf};
 use super::profile::{self, ProfileChange};
 use super::session::{self, Ending, Session};
 use super::user::User;
@@ -97,6 +98,14 @@ impl User {
     /// so and under which nobody is found.
     pub async fn is_deleted(&self) -> bool {
         self.deleted_at.is_some()
+    }
+
+    /// Whether this person is here, as far as it is the viewer's to know. `PresenceChanged` and `presenceEvents` tell of
+    /// changes.
+    pub async fn presence(&self, context: &Context<'_>) -> Result<Presence> {
+        let loader = context.data_unchecked::<DataLoader<UserLoader>>();
+        let presence = loader.load_one(PresenceOf(self.id)).await?;
+        Ok(presence.unwrap_or_else(|| Presence::unknown(self.id)))
     }
 
     /// When the account was made.

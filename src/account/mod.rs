@@ -7,6 +7,7 @@ pub mod empty;
 pub mod live;
 pub mod login;
 pub mod password;
+pub mod presence;
 pub mod profile;
 pub mod register;
 pub mod session;

@@ -7,8 +7,7 @@ use crate::id::{ChatId, MessageId, SummaryId, UserId};
 
 /// A chat appeared or changed.
 pub const CHAT_UPSERTED: &str = "chat.upserted";
-/// A chat is gone for one person.
-pub const CHAT_REMOVED: &str = "chat.removed";
+pub use crate::event::CHAT_REMOVED;
 /// A chat's messages up to a number are gone.
 pub const HISTORY_CLEARED: &str = "chat.cleared";
 /// A message was sent.

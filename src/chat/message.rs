@@ -176,6 +176,22 @@ pub async fn find_many_visible(
     Ok(found.into_iter().map(|message| (message.id, message)).collect())
 }
 
+/// The messages with these ids that are withheld from nobody and not too old, in one query. For whoever compares them with
+/// what the asker may see.
+///
+/// # Errors
+/// When Postgres fails.
+pub async fn find_many(connection: &mut Connection, ids: &[MessageId]) -> QueryResult<HashMap<MessageId, Message>> {
+    let found: Vec<Message> = messages::table
+        .filter(messages::id.eq_any(ids))
+        .filter(messages::withheld_from.is_null())
+        .filter(lives())
+        .select(Message::as_select())
+        .load(connection)
+        .await?;
+    Ok(found.into_iter().map(|message| (message.id, message)).collect())
+}
+
 /// The newest message that `viewer` may see of each chat's active branch after the number that is given with the chat,
 /// in one query.
 ///

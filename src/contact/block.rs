@@ -105,6 +105,7 @@ pub async fn block(app: &App, owner: UserId, other: UserId) -> Result<User> {
         })
         .await?;
     app.log().wake();
+    app.presence().between(owner, other);
     Ok(user)
 }
 
@@ -125,5 +126,6 @@ pub async fn unblock(app: &App, owner: UserId, other: UserId) -> Result<User> {
         })
         .await?;
     app.log().wake();
+    app.presence().between(owner, other);
     Ok(user)
 }

@@ -108,6 +108,7 @@ pub async fn add(app: &App, owner: UserId, other: UserId) -> Result<Contact> {
         })
         .await?;
     app.log().wake();
+    app.presence().between(owner, other);
     Ok(contact)
 }
 
@@ -128,6 +129,7 @@ pub async fn remove(app: &App, owner: UserId, other: UserId) -> Result<User> {
         })
         .await?;
     app.log().wake();
+    app.presence().between(owner, other);
     Ok(user)
 }
 

@@ -795,6 +795,27 @@ diesel::table! {
 }
 
 diesel::table! {
+    /// The servers on this database that are alive. One renewal is enough for everybody who is connected to a server.
+    nodes (id) {
+        id -> Uuid,
+        /// Until when it counts as alive without another word of it.
+        expires_at -> Timestamptz,
+    }
+}
+
+diesel::table! {
+    /// Who has live streams, and on which server: one row each, however many devices they have there.
+    people_here (user_id, node_id) {
+        /// Who. Not a reference: the check of one would lock the account for each who comes.
+        user_id -> Uuid,
+        /// Which server.
+        node_id -> Uuid,
+        /// Whether all their devices there say that nobody is in front of them.
+        away -> Bool,
+    }
+}
+
+diesel::table! {
     /// How people want the AI to be with them. Whoever has no row has changed nothing yet.
     preferences (user_id) {
         /// Whose.
@@ -832,6 +853,18 @@ diesel::table! {
         read_sequence -> Int8,
         /// Whether the others have yet to be told: whichever process comes by does, also when the one that set it has died.
         untold -> Bool,
+    }
+}
+
+diesel::table! {
+    /// What is kept of whether people are here; a row for whoever ever was, or hid.
+    presences (user_id) {
+        /// Whose.
+        user_id -> Uuid,
+        /// Whether they want to be seen by nobody.
+        invisible -> Bool,
+        /// When the last of their devices left; null while they have never been gone.
+        last_seen_at -> Nullable<Timestamptz>,
     }
 }
 
@@ -1080,7 +1113,9 @@ diesel::joinable!(message_reactions -> users (user_id));
 diesel::joinable!(message_words -> messages (message_id));
 diesel::joinable!(messages -> chats (chat_id));
 diesel::joinable!(messages -> users (author_id));
+diesel::joinable!(people_here -> nodes (node_id));
 diesel::joinable!(preferences -> users (user_id));
+diesel::joinable!(presences -> users (user_id));
 diesel::joinable!(receipts -> chats (chat_id));
 diesel::joinable!(receipts -> users (user_id));
 diesel::joinable!(refresh_tokens -> sessions (session_id));
@@ -1129,7 +1164,10 @@ diesel::allow_tables_to_appear_in_same_query!(
     messages,
     model_changes,
     models,
+    nodes,
+    people_here,
     preferences,
+    presences,
     receipts,
     refresh_tokens,
     replays,

@@ -12,6 +12,9 @@ use crate::db::{Connection, prepared};
 use crate::error::{Error, Result};
 use crate::id::{ChatId, UserId};
 
+/// A chat is gone for one person; `chatId` in the payload says which. The reader of the log tells them nothing more of it.
+pub const CHAT_REMOVED: &str = "chat.removed";
+
 /// Whom an event is for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Audience {
@@ -54,6 +57,14 @@ impl LoggedEvent {
             (None, Some(chat_id)) => Audience::Chat(chat_id),
             (None, None) => Audience::Everybody,
         }
+    }
+
+    /// The room that the person whom it is for is in no more, if that is what it says.
+    pub fn left_chat(&self) -> Option<ChatId> {
+        let id = (self.kind == CHAT_REMOVED)
+            .then(|| self.payload.get("chatId"))
+            .flatten()?;
+        serde_json::from_value(id.clone()).ok()
     }
 
     /// Whether a reader at this position has had it.

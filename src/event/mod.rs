@@ -12,12 +12,19 @@
 //! ```
 
 mod cursor;
+mod feed;
 mod log;
+mod roster;
+mod signal;
 mod tail;
 
 pub use cursor::{Cursor, CursorError, Position, Snapshot};
-pub use log::{Audience, LoggedEvent, NewEvent, Resumable, adopt, append, append_all, current, read, resumable, trim};
-pub use tail::{Delivery, Feed, Log};
+pub use feed::{Delivery, Feed, Handed};
+pub use log::{
+    Audience, CHAT_REMOVED, LoggedEvent, NewEvent, Resumable, adopt, append, append_all, current, read, resumable, trim,
+};
+pub use signal::{Circle, Ear, Signal, Subject};
+pub use tail::Log;
 
 /// The position from before anything in a request was read, for `viewer.syncCursor`.
 #[derive(Debug, Clone)]

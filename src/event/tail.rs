@@ -3,22 +3,25 @@
 //! A stream registers and learns, under the same lock, which snapshot the reader has reached. It then reads from the
 //! log what lies between its own cursor and that snapshot, and goes on with what it is handed: no gap, no overlap.
 //! Its queue is bounded; when it overflows the stream is cut off and starts over from its cursor by reading the log.
+//!
+//! The same task hands out signals, so that they never go to somebody of whom it has read that they left.
 
-use std::collections::{HashMap, HashSet};
-use std::sync::atomic::{AtomicUsize, Ordering};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::collections::HashSet;
+use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
-use diesel::prelude::*;
-use diesel_async::RunQueryDsl;
-use tokio::sync::{Notify, mpsc, watch};
+use chrono::Utc;
+use tokio::sync::{Notify, watch};
 use uuid::Uuid;
 
-use super::cursor::{Position, Snapshot};
+use super::cursor::Snapshot;
+use super::feed::{Feed, State};
 use super::log::{self, Audience, LoggedEvent};
+use super::roster::{self, Rosters};
+use super::signal::{Circle, Ear, Signal, Slot, Subject};
 use crate::app::App;
 use crate::db::Connection;
-use crate::db::schema::chat_members;
 use crate::error::Result;
 use crate::id::{ChatId, UserId};
 
@@ -26,8 +29,8 @@ use crate::id::{ChatId, UserId};
 const EVERY: Duration = Duration::from_secs(1);
 /// The most events handed out of one read; after a larger burst every stream reads the log by itself.
 const BURST: i32 = 1000;
-/// How many events may wait for one stream before it is cut off.
-const QUEUE: usize = 256;
+/// How many signals may wait to be handed out; further ones are not told.
+const MOST_SIGNALS: usize = 16_384;
 
 /// The live end of the log. A cheap handle.
 #[derive(Debug, Clone)]
@@ -42,6 +45,9 @@ struct Inner {
     state: Mutex<State>,
     reached: watch::Sender<Snapshot>,
     waiting: AtomicUsize,
+    signals: Mutex<Vec<(Circle, Arc<Signal>)>>,
+    signalled: Notify,
+    numbers: AtomicU64,
 }
 
 /// Somebody who waits for the reader to get further; counted as long as it is there.
@@ -60,33 +66,6 @@ impl Drop for Waiting<'_> {
     }
 }
 
-#[derive(Debug)]
-struct State {
-    reached: Snapshot,
-    streams: HashMap<UserId, HashMap<u64, mpsc::Sender<Delivery>>>,
-    next: u64,
-}
-
-/// An event and the position of a reader that has had it.
-#[derive(Debug, Clone)]
-pub struct Delivery {
-    /// The event.
-    pub event: Arc<LoggedEvent>,
-    /// Where its reader stands then.
-    pub position: Position,
-}
-
-/// One stream's live feed; unregisters on drop.
-#[derive(Debug)]
-pub struct Feed {
-    /// What the log's reader had reached when this feed began: it brings everything after that.
-    pub reached: Snapshot,
-    deliveries: mpsc::Receiver<Delivery>,
-    user_id: UserId,
-    id: u64,
-    log: Log,
-}
-
 impl Log {
     /// Begins at the log's present end.
     ///
@@ -95,17 +74,15 @@ impl Log {
     pub async fn open(connection: &mut Connection) -> Result<Self> {
         let now = log::current(connection).await?;
         let reached = now.position.seen;
-        let state = State {
-            reached: reached.clone(),
-            streams: HashMap::new(),
-            next: 0,
-        };
         let inner = Inner {
             epoch: now.epoch,
             wake: Notify::new(),
-            state: Mutex::new(state),
+            state: Mutex::new(State::new(reached.clone())),
             reached: watch::Sender::new(reached),
             waiting: AtomicUsize::new(0),
+            signals: Mutex::default(),
+            signalled: Notify::new(),
+            numbers: AtomicU64::new(0),
         };
         Ok(Log { inner: Arc::new(inner) })
     }
@@ -129,31 +106,85 @@ impl Log {
             // The sender lives in `self`, so this ends only by reaching the snapshot.
             drop(reached.wait_for(|reached| reached.covers(snapshot)).await);
         }
-        let (sender, deliveries) = mpsc::channel(QUEUE);
-        let mut state = self.lock();
-        let id = state.next;
-        state.next += 1;
-        state.streams.entry(user_id).or_default().insert(id, sender);
+        let feed = self.lock().follow(user_id, self);
         // What was committed while nobody listened was not read.
         self.wake();
-        Feed {
-            reached: state.reached.clone(),
-            deliveries,
+        feed
+    }
+
+    pub(super) fn unfollow(&self, user_id: UserId, id: u64) {
+        let mut state = self.lock();
+        if let Some(streams) = state.streams.get_mut(&user_id) {
+            streams.remove(&id);
+            if streams.is_empty() {
+                state.streams.remove(&user_id);
+            }
+        }
+    }
+
+    /// Registers an ear of `user_id` for signals.
+    pub fn listen(&self, user_id: UserId) -> Ear {
+        let slot = Arc::new(Slot::default());
+        self.lock().ears.entry(user_id).or_default().push(Arc::clone(&slot));
+        Ear {
+            slot,
             user_id,
-            id,
             log: self.clone(),
         }
     }
 
+    pub(super) fn deafen(&self, user_id: UserId, slot: &Arc<Slot>) {
+        let mut state = self.lock();
+        if let Some(ears) = state.ears.get_mut(&user_id) {
+            ears.retain(|ear| !Arc::ptr_eq(ear, slot));
+            if ears.is_empty() {
+                state.ears.remove(&user_id);
+            }
+        }
+    }
+
+    /// Whether anybody here listens for signals.
+    pub fn has_ears(&self) -> bool {
+        !self.lock().ears.is_empty()
+    }
+
+    /// Whether this person listens for signals here.
+    pub fn hears(&self, user_id: UserId) -> bool {
+        self.lock().ears.contains_key(&user_id)
+    }
+
+    /// Tells those of a circle who listen here, and nobody elsewhere.
+    pub fn tell(&self, circle: Circle, subject: Subject, payload: serde_json::Value) {
+        let mut signals = self.signals();
+        if signals.len() >= MOST_SIGNALS {
+            return;
+        }
+        let signal = Signal {
+            number: self.inner.numbers.fetch_add(1, Ordering::Relaxed),
+            subject,
+            payload,
+            occurred_at: Utc::now(),
+        };
+        signals.push((circle, Arc::new(signal)));
+        drop(signals);
+        self.inner.signalled.notify_one();
+    }
+
     /// Reads the log's end and hands it out until the server stops.
     pub async fn run(self, app: App) {
+        let mut rosters = Rosters::default();
         loop {
-            tokio::select! {
-                () = self.inner.wake.notified() => {}
-                () = tokio::time::sleep(EVERY) => {}
+            let signalled = tokio::select! {
+                () = self.inner.wake.notified() => false,
+                () = tokio::time::sleep(EVERY) => false,
+                () = self.inner.signalled.notified() => true,
                 () = app.stopped().cancelled() => return,
-            }
-            if let Err(error) = self.advance(&app).await {
+            };
+            if signalled {
+                if let Err(error) = self.signal(&app, &mut rosters).await {
+                    tracing::warn!(%error, "cannot tell what happens now");
+                }
+            } else if let Err(error) = self.advance(&app, &mut rosters).await {
                 tracing::warn!(%error, "cannot read the event log");
                 tokio::time::sleep(Duration::from_millis(200)).await;
                 self.wake();
@@ -161,128 +192,83 @@ impl Log {
         }
     }
 
-    async fn advance(&self, app: &App) -> Result<()> {
+    async fn advance(&self, app: &App, rosters: &mut Rosters) -> Result<()> {
         let (seen, unheard) = {
             let state = self.lock();
-            (state.reached.clone(), state.streams.is_empty())
+            (state.reached.clone(), state.is_unheard())
         };
         // Nobody listens: whoever comes next has it read then.
         if unheard && AtomicUsize::load(&self.inner.waiting, Ordering::SeqCst) == 0 {
+            rosters.clear();
             return Ok(());
         }
         let mut connection = app.upkeep_connection().await?;
         let (now, rows) = log::read_all(&mut connection, &seen, BURST).await?;
-        let here: HashSet<UserId> = self.lock().streams.keys().copied().collect();
-        let members = members(&mut connection, &rows, &here).await?;
+        let rooms = roster::read(&mut connection, &rooms_of(&rows)).await?;
         drop(connection);
         let overflow = rows.len() >= usize::try_from(BURST).unwrap_or(usize::MAX);
+        if overflow {
+            rosters.clear();
+        }
+        rows.iter()
+            .filter_map(LoggedEvent::left_chat)
+            .for_each(|id| rosters.forget(id));
+        rosters.keep(&rooms);
         let mut state = self.lock();
         state.reached = now.clone();
         if overflow {
-            state.streams.clear();
+            state.cut_off();
         } else {
-            if !rows.is_empty() {
-                // Whoever came since then was not looked up: they begin anew, from the log.
-                state.streams.retain(|user_id, _| here.contains(user_id));
-            }
-            state.hand_out(rows, &members, &seen, &now);
+            state.hand_out(rows, &rooms, &seen, &now);
         }
         drop(state);
         self.inner.reached.send_replace(now);
         Ok(())
     }
 
-    fn lock(&self) -> std::sync::MutexGuard<'_, State> {
+    /// Hands out the signals that wait. A room of a thousand is read as often as one of ten: when it is not known.
+    async fn signal(&self, app: &App, rosters: &mut Rosters) -> Result<()> {
+        let signals = std::mem::take(&mut *self.signals());
+        if !self.has_ears() {
+            return Ok(());
+        }
+        let rooms = signals.iter().flat_map(|(circle, _)| circle.chats.iter().copied());
+        let missing = rosters.missing(rooms);
+        if !missing.is_empty() {
+            let read = async { Ok(roster::read(&mut *app.upkeep_connection().await?, &missing).await?) };
+            match read.await {
+                Ok(read) => rosters.keep(&read),
+                Err(error) => {
+                    // They are tried again with the next ones.
+                    self.signals().splice(..0, signals);
+                    return Err(error);
+                }
+            }
+        }
+        let state = self.lock();
+        for (circle, signal) in &signals {
+            state.tell(circle, signal, rosters);
+        }
+        Ok(())
+    }
+
+    fn signals(&self) -> MutexGuard<'_, Vec<(Circle, Arc<Signal>)>> {
+        self.inner.signals.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn lock(&self) -> MutexGuard<'_, State> {
         self.inner.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
-/// Who of the people `here` is a member of the chats that the events are for.
-async fn members(
-    connection: &mut Connection,
-    rows: &[LoggedEvent],
-    here: &HashSet<UserId>,
-) -> Result<HashMap<ChatId, Vec<UserId>>> {
+/// The rooms that the events are for.
+fn rooms_of(rows: &[LoggedEvent]) -> Vec<ChatId> {
     let chats: HashSet<ChatId> = rows
         .iter()
-        .filter_map(|row| {
-            if let Audience::Chat(id) = row.audience() {
-                Some(id)
-            } else {
-                None
-            }
+        .filter_map(|row| match row.audience() {
+            Audience::Chat(id) => Some(id),
+            Audience::User(_) | Audience::Everybody => None,
         })
         .collect();
-    if here.is_empty() || chats.is_empty() {
-        return Ok(HashMap::new());
-    }
-    let chats: Vec<ChatId> = chats.into_iter().collect();
-    let pairs: Vec<(ChatId, UserId)> = chat_members::table
-        .filter(chat_members::chat_id.eq_any(&chats))
-        .select((chat_members::chat_id, chat_members::user_id))
-        .load(connection)
-        .await?;
-    let mut members: HashMap<ChatId, Vec<UserId>> = HashMap::new();
-    for (chat_id, user_id) in pairs.into_iter().filter(|(_, user_id)| here.contains(user_id)) {
-        members.entry(chat_id).or_default().push(user_id);
-    }
-    Ok(members)
-}
-
-impl State {
-    fn hand_out(
-        &mut self,
-        rows: Vec<LoggedEvent>,
-        members: &HashMap<ChatId, Vec<UserId>>,
-        seen: &Snapshot,
-        now: &Snapshot,
-    ) {
-        let last = rows.last().map(|row| row.id);
-        for row in rows {
-            let position = if Some(row.id) == last {
-                Position::at(now.clone())
-            } else {
-                Position {
-                    seen: seen.clone(),
-                    then: Some((now.clone(), row.id)),
-                }
-            };
-            let audience = match row.audience() {
-                Audience::User(user_id) => vec![user_id],
-                Audience::Chat(chat_id) => members.get(&chat_id).cloned().unwrap_or_default(),
-                Audience::Everybody => self.streams.keys().copied().collect(),
-            };
-            let delivery = Delivery {
-                event: Arc::new(row),
-                position,
-            };
-            for user_id in audience {
-                if let Some(streams) = self.streams.get_mut(&user_id) {
-                    // A full queue is a slow reader: it is cut off, and reads the log from where it stands.
-                    streams.retain(|_, sender| sender.try_send(delivery.clone()).is_ok());
-                }
-            }
-        }
-    }
-}
-
-impl Feed {
-    /// The next events, as many as have come; none when this feed was cut off and the log has to be read instead.
-    pub async fn next(&mut self) -> Vec<Delivery> {
-        let mut waiting = Vec::new();
-        self.deliveries.recv_many(&mut waiting, QUEUE).await;
-        waiting
-    }
-}
-
-impl Drop for Feed {
-    fn drop(&mut self) {
-        let mut state = self.log.lock();
-        if let Some(streams) = state.streams.get_mut(&self.user_id) {
-            streams.remove(&self.id);
-            if streams.is_empty() {
-                state.streams.remove(&self.user_id);
-            }
-        }
-    }
+    chats.into_iter().collect()
 }

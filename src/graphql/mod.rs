@@ -18,8 +18,8 @@ use crate::admin::{AdminMutation, AdminQuery};
 use crate::app::App;
 use crate::assistant::api::AssistantMutation;
 use crate::chat::api::{
-    BranchMutation, ChatLoader, ChatMutation, ChatQuery, ChatSubscription, DeedMutation, DraftMutation, PlanQuery,
-    RoomMutation, SearchQuery, SummaryMutation, ToolCallMutation,
+    BranchMutation, ChatLoader, ChatMutation, ChatQuery, ChatSubscription, DeedMutation, DraftMutation, LiveMutation,
+    PlanQuery, RoomMutation, SearchQuery, SummaryMutation, ToolCallMutation,
 };
 use crate::contact::api::{ContactMutation, ContactQuery};
 use crate::error::{Error, Result};
@@ -27,6 +27,7 @@ use crate::event::{self, SyncCursor};
 use crate::export::api::ExportMutation;
 use crate::memory::api::MemoryMutation;
 use crate::model::api::ModelMutation;
+use crate::presence::api::{PresenceMutation, PresenceSubscription};
 use crate::privacy::api::PrivacyMutation;
 use crate::tool::api::ToolMutation;
 use crate::usage::api::UsageMutation;
@@ -53,8 +54,10 @@ pub struct Mutation(
     SignInMutation,
     AccountMutation,
     ContactMutation,
+    PresenceMutation,
     ChatMutation,
     RoomMutation,
+    LiveMutation,
     SummaryMutation,
     BranchMutation,
     DeedMutation,
@@ -73,7 +76,7 @@ pub struct Mutation(
 
 /// What can be followed. Every stream can be resumed: a repetition may happen, a gap never.
 #[derive(Debug, Default, MergedSubscription)]
-pub struct Subscription(ChatSubscription);
+pub struct Subscription(ChatSubscription, PresenceSubscription);
 
 /// Parlor's schema.
 pub type Schema = async_graphql::Schema<Query, Mutation, Subscription>;

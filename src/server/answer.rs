@@ -7,7 +7,8 @@ use async_graphql::{Response, ServerError, Value};
 use axum::response::IntoResponse;
 use http::{HeaderValue, StatusCode, header};
 use serde::Serialize;
-use serde::ser::Serializer;
+use serde::ser::{Error, Serializer};
+use serde_json::value::RawValue;
 
 use super::accept::Form;
 use crate::graphql::limits::coded;
@@ -16,10 +17,36 @@ use crate::graphql::limits::coded;
 #[derive(Debug)]
 pub struct Answer<'a>(pub &'a Response);
 
+/// The data of an answer. A field that was written once for all who are told the same comes as the bytes of its JSON.
+struct Data<'a>(&'a Value);
+
+/// A field's value.
+struct Part<'a>(&'a Value);
+
+impl Serialize for Data<'_> {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        match self.0 {
+            Value::Object(fields) => serializer.collect_map(fields.iter().map(|(name, value)| (name, Part(value)))),
+            value => value.serialize(serializer),
+        }
+    }
+}
+
+impl Serialize for Part<'_> {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        match self.0 {
+            Value::Binary(json) => serde_json::from_slice::<&RawValue>(json)
+                .map_err(S::Error::custom)?
+                .serialize(serializer),
+            value => value.serialize(serializer),
+        }
+    }
+}
+
 #[derive(Serialize)]
 struct Fields<'a> {
     #[serde(skip_serializing_if = "Option::is_none")]
-    data: Option<&'a Value>,
+    data: Option<Data<'a>>,
     #[serde(skip_serializing_if = "<[_]>::is_empty")]
     errors: &'a [ServerError],
     #[serde(skip_serializing_if = "BTreeMap::is_empty")]
@@ -29,7 +56,7 @@ struct Fields<'a> {
 impl Serialize for Answer<'_> {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
         let Answer(response) = self;
-        let data = (!never_ran(response)).then_some(&response.data);
+        let data = (!never_ran(response)).then_some(Data(&response.data));
         Fields {
             data,
             errors: &response.errors,

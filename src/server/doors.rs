@@ -37,7 +37,8 @@ pub struct DoorSettings {
     pub execution_timeout: Duration,
     /// How long a socket may stay open without `connection_init`.
     pub init_timeout: Duration,
-    /// How often a socket is pinged; one that was silent since the last ping is dropped.
+    /// How often a socket is pinged; one that was silent since the last ping is dropped. Twice this, and the grace of
+    /// the room of presence, is how long somebody may seem to be here whose cable was pulled: less than 30 seconds.
     pub ping_every: Duration,
     /// How long one write to a client may take before it is given up as too slow.
     pub write_timeout: Duration,
@@ -68,7 +69,7 @@ impl Default for DoorSettings {
             authentication_timeout: Duration::from_secs(5),
             execution_timeout: Duration::from_secs(30),
             init_timeout: Duration::from_secs(10),
-            ping_every: Duration::from_secs(25),
+            ping_every: Duration::from_secs(13),
             write_timeout: Duration::from_secs(10),
             heartbeat_every: Duration::from_secs(12),
             streams_per_user: 20,

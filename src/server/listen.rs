@@ -28,6 +28,11 @@ use super::write_deadline::WriteDeadline;
 /// How often the log tells that there is no room.
 const WARN_EVERY: Duration = Duration::from_secs(60);
 
+/// How many milliseconds what was sent may stay unacknowledged. With the heartbeat that is how a stream over HTTP is found
+/// to be dead whose client is gone without a word.
+#[cfg(target_os = "linux")]
+const UNACKNOWLEDGED: u32 = 14_000;
+
 /// Serves connections until the doors' shutdown is cancelled, then until the last request is answered and the
 /// last stream is closed, or the grace is over.
 pub async fn serve(doors: &Doors, router: Router, listener: TcpListener) {
@@ -96,6 +101,10 @@ async fn connection(doors: Doors, router: Router, stream: TcpStream, peer: Socke
     if let Err(error) = stream.set_nodelay(true) {
         tracing::debug!(%error, "a connection was gone at once");
         return;
+    }
+    #[cfg(target_os = "linux")]
+    if let Err(error) = rustix::net::sockopt::set_tcp_user_timeout(&stream, UNACKNOWLEDGED) {
+        tracing::debug!(%error, "a connection that is dead will be noticed late");
     }
     let service = service_fn(move |mut request: Request<Incoming>| {
         request.extensions_mut().insert(Peer(peer));

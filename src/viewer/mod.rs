@@ -26,6 +26,7 @@ use crate::export::{DataExport, row};
 use crate::memory::api::{self as memories, MemoryConnection};
 use crate::memory::preferences::{self, Preferences};
 use crate::page::PageArguments;
+use crate::presence::seen;
 use crate::tool::api::{ToolGrant, ToolServer};
 use crate::tool::{grant, server};
 use crate::usage::api::{self as usage, Budget, UsageReport};
@@ -205,6 +206,11 @@ impl Viewer {
     /// The archives of the person's data that were asked for, newest first, at most 20.
     async fn data_exports(&self, context: &Context<'_>) -> Result<Vec<DataExport>> {
         Ok(row::list(&mut *context.app().connection().await?, self.user.id).await?)
+    }
+
+    /// Whether the person is invisible: seen by nobody, as `setPresence` says.
+    async fn invisible(&self, context: &Context<'_>) -> Result<bool> {
+        Ok(seen::is_invisible(&mut *context.app().connection().await?, self.user.id).await?)
     }
 
     /// The devices that the person is signed in on, newest first.

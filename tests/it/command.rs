@@ -126,7 +126,7 @@ async fn accounts_are_made_listed_and_changed() {
 async fn a_running_server_hears_of_it() {
     let app = TestApp::start().await;
     let (ada, bob) = (app.user("ada").await, app.user("bob").await);
-    let events = "subscription { events { __typename } }";
+    let events = "subscription { events(ephemeral: false) { __typename } }";
     let (mut hers, mut his) = (
         ada.subscribe(events, json!({})).await,
         bob.subscribe(events, json!({})).await,

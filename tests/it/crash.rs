@@ -20,7 +20,7 @@ use crate::harness::stream::shown;
 const SLOW: &str = "scripted:words=2000,first=0,delay=5,seed=7";
 
 /// A binary of its own on a database that the tests made; the app beside it only lends the database.
-pub(super) async fn on_database(app: &TestApp, arguments: &[&str]) -> Process {
+pub(crate) async fn on_database(app: &TestApp, arguments: &[&str]) -> Process {
     let database = format!("--database-url={}", app.database_url());
     let arguments: Vec<&str> = [database.as_str(), "--data-dir=/nonexistent"]
         .into_iter()

@@ -23,6 +23,7 @@ mod lanes;
 mod memories;
 mod models;
 mod plan;
+mod presence;
 mod privacy;
 mod rates;
 mod rooms;

@@ -5,7 +5,7 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 /// Which rooms a room may import. `app` and `context` are handles that go everywhere.
-const MAY_IMPORT: [(&str, &[&str]); 29] = [
+const MAY_IMPORT: [(&str, &[&str]); 30] = [
     (
         "command",
         &[
@@ -30,6 +30,7 @@ const MAY_IMPORT: [(&str, &[&str]); 29] = [
             "id",
             "model",
             "page",
+            "presence",
             "privacy",
             "tool",
             "usage",
@@ -51,6 +52,7 @@ const MAY_IMPORT: [(&str, &[&str]); 29] = [
             "export",
             "id",
             "page",
+            "presence",
             "tool",
             "usage",
             "vault",
@@ -88,6 +90,7 @@ const MAY_IMPORT: [(&str, &[&str]); 29] = [
             "job",
             "model",
             "page",
+            "presence",
             "scalar",
             "search",
             "tool",
@@ -97,6 +100,7 @@ const MAY_IMPORT: [(&str, &[&str]); 29] = [
     ),
     ("search", &["db", "error", "id", "job"]),
     ("job", &["db", "error"]),
+    ("presence", &["account", "db", "error", "event", "id"]),
     ("contact", &["account", "db", "error", "event", "id", "input", "page"]),
     ("memory", &["db", "error", "event", "id", "input", "page"]),
     (
@@ -131,8 +135,8 @@ const MAY_IMPORT: [(&str, &[&str]); 29] = [
     (
         "app",
         &[
-            "account", "ai", "chat", "config", "db", "error", "event", "export", "job", "model", "privacy", "search",
-            "tool", "usage", "vault",
+            "account", "ai", "chat", "config", "db", "error", "event", "export", "job", "model", "presence", "privacy",
+            "search", "tool", "usage", "vault",
         ],
     ),
     ("context", &["account", "error"]),

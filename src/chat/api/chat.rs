@@ -8,8 +8,9 @@ use super::generation::Answer;
 use super::loader::{ChosenFor, LastOf, LifetimeOf, RunningIn, StateOf, SummariesOf, UnreadOf, load_one, loader};
 use super::member::{CountOf, MemberConnection, member_page};
 use super::pin::{PinConnection, pin_page};
+use crate::account::api::load_user;
 use crate::account::audit::{self, Actor};
-use crate::account::user::Role;
+use crate::account::user::{Role, User};
 use crate::assistant::Assistant;
 use crate::chat::chat::{self, Chat, ChatFilter, ChatHistory, ChatKey, ChatKind, TitleSource};
 use crate::chat::message::{self, Message};
@@ -17,6 +18,7 @@ use crate::chat::room::asked::AssistantReplies;
 use crate::chat::room::permission::{ChatPermission, MemberRole, Permissions};
 use crate::chat::room::purse::ChatPayer;
 use crate::chat::summary::Summary;
+use crate::contact::blocks_among;
 use crate::context::RequestContext;
 use crate::error::Result;
 use crate::id::{ChatId, MessageId, ToolServerId, UserId};
@@ -274,6 +276,22 @@ impl Chat {
         let running = RunningIn(self.id, history_after);
         let running = load_one(context, running).await?.unwrap_or_default();
         Ok(running.into_iter().map(Answer::from).collect())
+    }
+
+    /// The people other than the viewer who type in the room at this moment. `TypingChanged` tells of changes.
+    async fn typing(&self, context: &Context<'_>) -> Result<Vec<User>> {
+        let who = context.signed_in()?;
+        let mut typists = context.app().presence().typists(self.id);
+        typists.retain(|id| *id != who.user_id);
+        if typists.is_empty() || load_one(context, StateOf(self.id)).await?.is_none() {
+            return Ok(Vec::new());
+        }
+        let blocked = blocks_among(&mut *context.app().connection().await?, who.user_id, &typists).await?;
+        let mut people = Vec::new();
+        for id in typists.into_iter().filter(|id| !blocked.contains(id)) {
+            people.extend(load_user(context, id).await?);
+        }
+        Ok(people)
     }
 
     /// The summaries of what was said, those that go furthest first, at most 50.

@@ -4,6 +4,7 @@
 use async_graphql::{Enum, Interface, SimpleObject};
 use chrono::{DateTime, Utc};
 
+use super::live::{AssistantActivity, PresenceChanged, TypingChanged};
 use super::own::{
     ApiKeyHealthChanged, AssistantRemoved, AssistantUpserted, ContactChanged, DataExportChanged, MemoryRemoved,
     MemoryUpserted, PreferencesChanged, SummaryRemoved, SummaryUpserted,
@@ -63,6 +64,23 @@ pub enum Event {
     ContactChanged(ContactChanged),
     /// An archive of the viewer's data appeared or got further.
     DataExportChanged(DataExportChanged),
+    /// Somebody types, or does no more.
+    TypingChanged(TypingChanged),
+    /// Somebody came, went, or is away.
+    PresenceChanged(PresenceChanged),
+    /// What an assistant does.
+    AssistantActivity(AssistantActivity),
+}
+
+impl Event {
+    /// The message that it tells of.
+    pub(super) fn message(&self) -> Option<&Message> {
+        match self {
+            Event::MessageCreated(created) => Some(&created.message),
+            Event::MessageUpdated(updated) => Some(&updated.message),
+            _ => None,
+        }
+    }
 }
 
 /// The stream begins. Always first: then comes what was missed, then what happens.

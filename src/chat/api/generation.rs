@@ -17,6 +17,7 @@ use crate::chat::reply::watch::Watched;
 use crate::context::RequestContext;
 use crate::error::{Error, Result};
 use crate::id::GenerationId;
+use crate::presence::wire::Doing;
 use crate::scalar::{Decimal, Long};
 use crate::usage::terms::CostState;
 use crate::vault::api::ProviderName;
@@ -234,6 +235,28 @@ impl Answer {
     async fn tool_calls(&self, context: &Context<'_>) -> Result<Vec<ToolCall>> {
         let calls = load_one(context, CallsOf(self.row.id)).await?.unwrap_or_default();
         Ok(calls.into_iter().map(ToolCall).collect())
+    }
+
+    /// What the assistant does for it at this moment; null when it is done. `AssistantActivity` tells of changes.
+    async fn activity(&self, context: &Context<'_>) -> Result<Option<Doing>> {
+        if let Some(live) = context.app().engine().live(self.row.id) {
+            return Ok(live.doing());
+        }
+        // Written by another server, or by nobody: as it is stored.
+        Ok(match self.row.status {
+            GenerationStatus::Queued => Some(Doing::Thinking),
+            GenerationStatus::WaitingForApproval => Some(Doing::WaitingForApproval),
+            GenerationStatus::Streaming => {
+                let calls = load_one(context, CallsOf(self.row.id)).await?.unwrap_or_default();
+                let (uses, writes) = (
+                    calls.iter().any(|call| !call.status.is_final()),
+                    self.row.first_token_at,
+                );
+                let doing = writes.map_or(Doing::Thinking, |_| Doing::Writing);
+                Some(if uses { Doing::UsingTool } else { doing })
+            }
+            _ => None,
+        })
     }
 
     /// When it was asked for.

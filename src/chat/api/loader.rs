@@ -30,7 +30,7 @@ pub struct ChatLoader {
     pub viewer: UserId,
     /// Chats that events in hand speak of: one that is deleted before its event is written out is still shown on it,
     /// as the event of the deletion comes only after.
-    in_hand: Arc<Mutex<HashMap<ChatId, Chat>>>,
+    in_hand: Arc<Mutex<HashMap<ChatId, Arc<Chat>>>>,
 }
 
 impl ChatLoader {
@@ -44,13 +44,13 @@ impl ChatLoader {
     }
 
     /// Keeps the chats of the events in hand, and forgets those of the events before.
-    pub fn keep(&self, chats: HashMap<ChatId, Chat>) {
+    pub fn keep(&self, chats: HashMap<ChatId, Arc<Chat>>) {
         *self.in_hand.lock().unwrap_or_else(PoisonError::into_inner) = chats;
     }
 
     fn kept(&self, id: ChatId) -> Option<Chat> {
         let chats = self.in_hand.lock().unwrap_or_else(PoisonError::into_inner);
-        chats.get(&id).cloned()
+        chats.get(&id).map(|chat| Chat::clone(chat))
     }
 }
 

@@ -18,6 +18,7 @@ use super::generation::Generation;
 use super::steps::row::StoredCall;
 use crate::ai::{FailureKind, Provider, Replay};
 use crate::id::{ChatId, GenerationId, MessageId, UserId};
+use crate::presence::wire::Doing;
 use crate::usage::tab::Tab;
 
 /// Which of an answer's two texts a delta belongs to.
@@ -73,6 +74,7 @@ struct State {
     new_step: bool,
     marks: Vec<Mark>,
     stored: i32,
+    doing: Option<Doing>,
     ending: Option<Ending>,
 }
 
@@ -192,6 +194,16 @@ impl Live {
             ending: CancellationToken::new(),
             done: CancellationToken::new(),
         }
+    }
+
+    /// Notes what the assistant does; gives whether it did something else before.
+    pub fn turns(&self, doing: Option<Doing>) -> bool {
+        std::mem::replace(&mut self.lock().doing, doing) != doing
+    }
+
+    /// What the assistant does.
+    pub fn doing(&self) -> Option<Doing> {
+        self.lock().doing
     }
 
     /// Adds a delta.

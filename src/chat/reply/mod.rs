@@ -14,6 +14,7 @@ pub mod replay;
 pub mod steps;
 pub mod watch;
 
+mod activity;
 mod fallback;
 mod keeper;
 mod race;
@@ -36,6 +37,7 @@ use crate::chat::plan::Plan;
 use crate::chat::room::answer::check_command;
 use crate::error::{Error, Result};
 use crate::id::{GenerationId, UserId};
+use crate::presence::wire::Doing;
 
 /// How many ends are stored at once: fewer than there are connections for upkeep, so that five hundred answers that end
 /// together wait for each other and not for a connection until it times out.
@@ -83,6 +85,7 @@ impl Engine {
         let tab = plans.first().map(|plan| plan.lane.payer.tab.clone());
         let live = Arc::new(Live::new(generation, so_far).on(tab.unwrap_or_default()));
         self.watchable(&live);
+        activity::turn(app, &live, Some(Doing::Thinking));
         self.inner.answers.spawn(run::run(app.clone(), live, plans));
     }
 

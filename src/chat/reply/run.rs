@@ -7,6 +7,7 @@ use std::time::Duration;
 use chrono::Utc;
 use futures_util::{FutureExt, StreamExt};
 
+use super::activity;
 use super::cache;
 use super::closing::{self, Outcome};
 use super::fallback;
@@ -16,6 +17,7 @@ use super::steps::{self, Work};
 use crate::ai::{Delta, Endpoint, Failure, FailureKind, FinishReason, Headroom, Replay, Request, ToolCall};
 use crate::app::App;
 use crate::chat::plan::Plan;
+use crate::presence::wire::Doing;
 use crate::usage::budget;
 use crate::usage::tab::Tab;
 use crate::vault::health::{self, Report, Verdict};
@@ -180,6 +182,7 @@ async fn read(
     while let Some(item) = answer.next().await {
         match item {
             Ok(Delta::Text(text)) => {
+                activity::turn(app, live, Some(Doing::Writing));
                 live.push(Channel::Answer, &text, Utc::now());
                 said.text.push_str(&text);
                 if !tab.wrote(&text) && !covered(app, &tab).await {
@@ -187,6 +190,7 @@ async fn read(
                 }
             }
             Ok(Delta::Reasoning(text)) => {
+                activity::turn(app, live, Some(Doing::Thinking));
                 live.push(Channel::Reasoning, &text, Utc::now());
                 if !tab.thought(&text) && !covered(app, &tab).await {
                     return spent();
@@ -265,6 +269,7 @@ pub(super) async fn close(app: &App, live: &Live, outcome: &Outcome) {
     }
     app.engine().forget(live);
     app.log().wake();
+    activity::turn(app, live, None);
     live.finish();
 }
 

@@ -180,7 +180,7 @@ impl Door {
         loop {
             let deliveries = feed.next().await;
             let removed = deliveries.iter().any(|delivery| {
-                let event = &delivery.event;
+                let event = &delivery.handed.event;
                 event.kind == CHAT_REMOVED && event.payload["chatId"] == json!(chat_id.0)
             });
             if removed || deliveries.is_empty() {

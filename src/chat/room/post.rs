@@ -70,6 +70,7 @@ pub async fn post(
         return first.ok_or_else(|| Error::internal("a claimed key without a result"));
     };
     app.log().wake();
+    app.presence().typing(membership.chat.id, claim.user_id, false);
     answer::start(app, &sent.generations, plans);
     Ok(sent)
 }

@@ -377,6 +377,8 @@ pub const LEFT_OUT: &[(&str, &str)] = &[
     ("sends", "what was sent is among the messages"),
     ("events", "what they tell of is in its own place"),
     ("message_mentions", "messages name whom they mention"),
+    ("people_here", "on which server one is at the moment"),
+    ("presences", "when one was last here is among the sessions"),
     ("receipts", "how far you have read is among the chats"),
     ("system_notes", "what they tell is said by their messages"),
 ];

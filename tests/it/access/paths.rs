@@ -142,8 +142,8 @@ async fn no_stream_brings_anothers_events() {
     let [stranger, owner, admin] = people(&app).await;
     let theirs = furnish(&owner).await;
     let cursor = stranger.ok("{ viewer { syncCursor } }", json!({})).await["viewer"]["syncCursor"].take();
-    let events = "subscription ($ids: [ID!], $after: String) { events(chatIds: $ids, after: $after) { __typename ... on ChatUpserted { chat { id } } } }";
-    let one = "subscription ($id: ID!, $after: String) { chatEvents(chatId: $id, after: $after) { __typename } }";
+    let events = "subscription ($ids: [ID!], $after: String) { events(chatIds: $ids, after: $after, ephemeral: false) { __typename ... on ChatUpserted { chat { id } } } }";
+    let one = "subscription ($id: ID!, $after: String) { chatEvents(chatId: $id, after: $after, ephemeral: false) { __typename } }";
     let narrow = json!({ "ids": [theirs.chat, "chat_0"], "after": cursor });
     let absent = json!({ "id": "chat_01234567012370123456789abcdef012", "after": cursor });
     let mut all = stranger.subscribe(events, json!({ "after": cursor })).await;

@@ -30,6 +30,7 @@ const TABLE: &[Row] = &[
     (Mutation, "addReaction", "addReaction(input: { messageId: \"<said>\", emoji: \"🦊\" }) { errors { code } }", MEMBERS),
     (Mutation, "removeReaction", "removeReaction(input: { messageId: \"<said>\", emoji: \"🦊\" }) { errors { code } }", MEMBERS),
     (Mutation, "deleteMessage", "deleteMessage(input: { messageId: \"<said>\" }) { errors { code } }", MODERATORS),
+    (Mutation, "setTyping", "setTyping(input: { chatId: \"<group>\", isTyping: true }) { errors { code } }", MEMBERS),
     (Mutation, "markRead", "markRead(input: { chatId: \"<group>\", messageId: \"<message>\" }) { errors { code } }", MEMBERS),
     (Mutation, "updateChat", "updateChat(input: { chatId: \"<group>\", pinned: true }) { errors { code } }", MEMBERS),
     (Mutation, "updateChat", "updateChat(input: { chatId: \"<group>\", title: \"<who>\" }) { errors { code } }", MODERATORS),

@@ -52,6 +52,7 @@ pub(super) const TABLE: &[Row] = &[
 
     row(Subscription, "chatEvents", "chatEvents(chatId: \"<chat>\") { __typename }", TOUCHED_BY_OWNER),
     row(Subscription, "events", "events { __typename }", SIGNED_IN),
+    row(Subscription, "presenceEvents", "presenceEvents(userIds: [\"<owner>\"]) { status }", SIGNED_IN),
     row(Subscription, "generationEvents", "generationEvents(generationId: \"<generation>\") { sequence }", TOUCHED_BY_OWNER),
 
     row(Mutation, "register", "register(input: { username: \"new.<who>\", email: \"new.<who>@example.com\", password: \"<password>\" }) { errors { code } }", EVERYBODY),
@@ -87,6 +88,9 @@ pub(super) const TABLE: &[Row] = &[
     row(Mutation, "addAssistants", "addAssistants(input: { chatId: \"<group>\", assistantIds: [\"<assistant>\"] }) { errors { code } }", TOUCHED_BY_OWNER),
     row(Mutation, "removeAssistant", "removeAssistant(input: { chatId: \"<group>\", assistantId: \"<assistant>\" }) { errors { code } }", TOUCHED_BY_OWNER),
     row(Mutation, "leaveChat", "leaveChat(input: { chatId: \"<group>\" }) { errors { code } }", TOUCHED_BY_OWNER),
+
+    row(Mutation, "setTyping", "setTyping(input: { chatId: \"<group>\", isTyping: true }) { errors { code } }", TOUCHED_BY_OWNER),
+    row(Mutation, "setPresence", "setPresence(input: { away: false }) { errors { code } }", SIGNED_IN),
 
     row(Mutation, "createAssistant", "createAssistant(input: { displayName: \"Clio\" }) { errors { code } }", SIGNED_IN),
     row(Mutation, "updateAssistant", "updateAssistant(input: { assistantId: \"<assistant>\", instructions: \"Sing.\" }) { errors { code } }", TOUCHED_BY_OWNER),

@@ -55,7 +55,7 @@ async fn refresh(client: &Client, token: &str) -> Value {
 /// A live stream that has begun.
 async fn follow(client: &Client) -> Subscription {
     let mut stream = client
-        .subscribe("subscription { events { __typename } }", json!({}))
+        .subscribe("subscription { events(ephemeral: false) { __typename } }", json!({}))
         .await;
     assert_eq!(stream.next().await.expect("a beginning")["__typename"], "StreamReady");
     stream

@@ -58,8 +58,7 @@ async fn a_socket_is_closed_with_4401() {
     request.headers_mut().insert("sec-websocket-protocol", protocol);
     let (mut socket, _) = tokio_tungstenite::connect_async(request).await.expect("an upgrade");
     let init = json!({ "type": "connection_init", "payload": { "token": ada.token } });
-    let subscribe =
-        json!({ "type": "subscribe", "id": "1", "payload": { "query": "subscription { events { __typename } }" } });
+    let subscribe = json!({ "type": "subscribe", "id": "1", "payload": { "query": "subscription { events(ephemeral: false) { __typename } }" } });
     for message in [init, subscribe] {
         socket.send(Message::text(message.to_string())).await.expect("sent");
     }

@@ -111,9 +111,12 @@ async fn everybody_hears_of_shared_ones_and_nobody_of_private_ones() {
     let fields =
         "__typename ... on AssistantUpserted { assistant { displayName } } ... on AssistantRemoved { assistantId }";
     let live = bob
-        .subscribe(&format!("subscription {{ events {{ {fields} }} }}"), json!({}))
+        .subscribe(
+            &format!("subscription {{ events(ephemeral: false) {{ {fields} }} }}"),
+            json!({}),
+        )
         .await;
-    let one = format!("subscription ($id: ID!) {{ chatEvents(chatId: $id) {{ {fields} }} }}");
+    let one = format!("subscription ($id: ID!) {{ chatEvents(chatId: $id, ephemeral: false) {{ {fields} }} }}");
     let narrow = bob.subscribe(&one, json!({ "id": chat })).await;
     let mut streams = vec![live, narrow];
     for stream in &mut streams {
@@ -121,7 +124,7 @@ async fn everybody_hears_of_shared_ones_and_nobody_of_private_ones() {
     }
     made(&ada, json!({ "displayName": "Private" })).await;
     let shared = made(&ada, json!({ "displayName": "Shared", "visibility": "SHARED" })).await;
-    let again = format!("subscription ($after: String) {{ events(after: $after) {{ {fields} }} }}");
+    let again = format!("subscription ($after: String) {{ events(after: $after, ephemeral: false) {{ {fields} }} }}");
     let mut later = bob.subscribe(&again, json!({ "after": cursor })).await;
     assert_eq!(later.next().await.expect("a beginning")["__typename"], "StreamReady");
     streams.push(later);

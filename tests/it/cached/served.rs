@@ -79,7 +79,7 @@ async fn who_asks_the_same_again_is_given_the_same_for_nothing() {
 async fn those_who_watch_are_told_the_words() {
     let room = Room::after_hello().await;
     let other = chat(&room.ada, json!({})).await;
-    let query = "subscription { events { __typename ... on MessageUpdated { message { content generation { cached text } } } } }";
+    let query = "subscription { events(ephemeral: false) { __typename ... on MessageUpdated { message { content generation { cached text } } } } }";
     let mut events = room.ada.subscribe(query, json!({})).await;
     let id = room.ada.send(&other, "Hello?").await;
     let told = told(&room.ada, &id).await;

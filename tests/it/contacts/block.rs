@@ -73,7 +73,7 @@ async fn view(client: &Client, other: &User) -> Vec<Value> {
 async fn who_is_blocked_sees_what_the_ignored_see() {
     let app = TestApp::start().await;
     let (bob, blocked, ignored) = (app.user("bob").await, app.user("ada").await, app.user("eve").await);
-    let query = "subscription { events { __typename ... on ContactChanged { user { id } } ... on ChatUpserted { chat { title } } } }";
+    let query = "subscription { events(ephemeral: false) { __typename ... on ContactChanged { user { id } } ... on ChatUpserted { chat { title } } } }";
     let mut streams = Vec::new();
     for client in [&blocked, &ignored] {
         act(client, "addContact", &bob).await;

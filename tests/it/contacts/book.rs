@@ -212,7 +212,7 @@ async fn other_devices_hear_of_it_and_other_people_do_not() {
     let app = TestApp::start().await;
     let (ada, bob) = (app.user("ada").await, app.user("bob").await);
     let phone = ada.second_device("ada").await;
-    let query = "subscription { events { __typename cursor ... on ContactChanged { isBlocked version user { username isContact isBlocked } contact { version } } \
+    let query = "subscription { events(ephemeral: false) { __typename cursor ... on ContactChanged { isBlocked version user { username isContact isBlocked } contact { version } } \
         ... on ChatUpserted { chat { title } } } }";
     let mut streams = [
         phone.subscribe(query, json!({})).await,

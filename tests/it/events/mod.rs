@@ -32,7 +32,7 @@ pub(super) async fn follow(client: &Client, after: Option<&str>) -> Subscription
 }
 
 pub(super) async fn subscribe(client: &Client, after: Option<&str>) -> Subscription {
-    let query = format!("subscription ($after: String) {{ events(after: $after) {{ {EVENT} }} }}");
+    let query = format!("subscription ($after: String) {{ events(after: $after, ephemeral: false) {{ {EVENT} }} }}");
     client.subscribe(&query, json!({ "after": after })).await
 }
 

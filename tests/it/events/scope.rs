@@ -8,13 +8,13 @@ use crate::harness::stream::Subscription;
 
 async fn chat_events(client: &Client, chat: &str, after: Option<&str>) -> Subscription {
     let query = format!(
-        "subscription ($chat: ID!, $after: String) {{ chatEvents(chatId: $chat, after: $after) {{ {EVENT} }} }}"
+        "subscription ($chat: ID!, $after: String) {{ chatEvents(chatId: $chat, after: $after, ephemeral: false) {{ {EVENT} }} }}"
     );
     client.subscribe(&query, json!({ "chat": chat, "after": after })).await
 }
 
 async fn narrowed(client: &Client, chats: &[&str]) -> Subscription {
-    let query = format!("subscription ($chats: [ID!]) {{ events(chatIds: $chats) {{ {EVENT} }} }}");
+    let query = format!("subscription ($chats: [ID!]) {{ events(chatIds: $chats, ephemeral: false) {{ {EVENT} }} }}");
     client.subscribe(&query, json!({ "chats": chats })).await
 }
 

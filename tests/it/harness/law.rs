@@ -242,7 +242,7 @@ impl Device {
 
     async fn subscribe(&self) -> Subscription {
         let query = format!(
-            "subscription ($after: String) {{ events(after: $after) {{ __typename cursor \
+            "subscription ($after: String) {{ events(after: $after, ephemeral: false) {{ __typename cursor \
              ... on ChatUpserted {{ chat {{ {CHAT} }} }} ... on ChatRemoved {{ chatId }} \
              ... on HistoryCleared {{ chatId throughSequence }} \
              ... on BranchChanged {{ afterSequence chat {{ id messages(last: 50) {{ pageInfo {{ hasPreviousPage }} nodes {{ {MESSAGE} }} }} }} }} \

@@ -52,7 +52,7 @@ async fn a_change_is_told_once_and_a_fresh_read_agrees() {
         Reply::error(401, "invalid_request_error", "invalid_api_key", "No"),
         Reply::error(500, "server_error", "", "No").header("x-should-retry", "false"),
     ];
-    let query = "subscription { events { __typename ... on ApiKeyHealthChanged { apiKey { health { accepted } } } } }";
+    let query = "subscription { events(ephemeral: false) { __typename ... on ApiKeyHealthChanged { apiKey { health { accepted } } } } }";
     let mut events = ada.subscribe(query, json!({})).await;
     // A refusal is noted before its answer ends, and a good answer behind it: there the event tells when.
     upstream.script([good()]);
@@ -123,7 +123,7 @@ async fn a_limit_is_shown_until_it_has_passed() {
         .header("x-ratelimit-limit-requests", "60")
         .header("x-ratelimit-remaining-requests", "59")]);
     let mut events = ada
-        .subscribe("subscription { events { __typename ... on ApiKeyHealthChanged { apiKey { health { accepted throttledUntil } } } } }", json!({}))
+        .subscribe("subscription { events(ephemeral: false) { __typename ... on ApiKeyHealthChanged { apiKey { health { accepted throttledUntil } } } } }", json!({}))
         .await;
     ask(&ada, &chat).await;
     // The answer is told first, then its key: the event says when.

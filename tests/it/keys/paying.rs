@@ -44,7 +44,9 @@ async fn ones_own_then_the_servers() {
     assert_eq!(bearer(&servers), format!("Bearer {OTHER}"));
 
     let id = keep(&ada, &upstream, SECRET).await["id"].clone();
-    let mut events = ada.subscribe("subscription { events { __typename } }", json!({})).await;
+    let mut events = ada
+        .subscribe("subscription { events(ephemeral: false) { __typename } }", json!({}))
+        .await;
     assert_eq!(answered(&ada, &chat).await["keySource"], "USER");
     assert_eq!(bearer(&upstream), format!("Bearer {SECRET}"));
     assert_eq!(servers.requests().len(), 1, "the server's key was left alone");

@@ -144,7 +144,7 @@ async fn other_devices_hear_of_it_and_other_people_do_not() {
     let app = TestApp::start().await;
     let (ada, bob) = (app.user("ada").await, app.user("bob").await);
     let phone = ada.second_device("ada").await;
-    let query = "subscription { events { __typename ... on MemoryUpserted { memory { content } } \
+    let query = "subscription { events(ephemeral: false) { __typename ... on MemoryUpserted { memory { content } } \
         ... on MemoryRemoved { memoryId } ... on PreferencesChanged { preferences { language } } ... on ChatUpserted { chat { title } } } }";
     let mut streams = [
         phone.subscribe(query, json!({})).await,

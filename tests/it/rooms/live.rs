@@ -12,7 +12,10 @@ const EVENT: &str = "__typename cursor ... on ChatUpserted { chat { id title } }
 /// Everything that somebody is told from now on.
 async fn follow(client: &Client) -> Subscription {
     let mut stream = client
-        .subscribe(&format!("subscription {{ events {{ {EVENT} }} }}"), json!({}))
+        .subscribe(
+            &format!("subscription {{ events(ephemeral: false) {{ {EVENT} }} }}"),
+            json!({}),
+        )
         .await;
     stream.until("StreamReady").await;
     stream
@@ -20,8 +23,9 @@ async fn follow(client: &Client) -> Subscription {
 
 /// One chat's events from now on.
 async fn follow_chat(client: &Client, chat: &str, after: Value) -> Subscription {
-    let query =
-        format!("subscription ($id: ID!, $after: String) {{ chatEvents(chatId: $id, after: $after) {{ {EVENT} }} }}");
+    let query = format!(
+        "subscription ($id: ID!, $after: String) {{ chatEvents(chatId: $id, after: $after, ephemeral: false) {{ {EVENT} }} }}"
+    );
     let mut stream = client.subscribe(&query, json!({ "id": chat, "after": after })).await;
     stream.until("StreamReady").await;
     stream
@@ -121,7 +125,7 @@ async fn who_is_removed_is_told_that_and_nothing_after_it() {
     // Neither from an older cursor, nor anew.
     let mut again = follow_chat(&bob, &chat, cursor).await;
     assert_eq!(told(&again.rest().await), ["ChatRemoved"]);
-    let query = "subscription ($id: ID!) { chatEvents(chatId: $id) { __typename } }";
+    let query = "subscription ($id: ID!) { chatEvents(chatId: $id, ephemeral: false) { __typename } }";
     let refused = bob
         .subscribe(query, json!({ "id": chat }))
         .await

@@ -27,7 +27,7 @@ use serde_json::{Value, json};
 use crate::harness::app::{Client, TestApp, User, new_key};
 
 /// People with these names.
-async fn people<const N: usize>(app: &TestApp, names: [&str; N]) -> [User; N] {
+pub(crate) async fn people<const N: usize>(app: &TestApp, names: [&str; N]) -> [User; N] {
     let mut people = Vec::new();
     for name in names {
         people.push(app.user(name).await);

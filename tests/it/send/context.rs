@@ -131,7 +131,7 @@ async fn rows_and_events_tell_the_same() {
     let generation = sent["generation"]["id"].as_str().expect("an id");
     ada.generation_events(generation, None).await.rest().await;
 
-    let query = "subscription ($after: String) { events(after: $after) { __typename \
+    let query = "subscription ($after: String) { events(after: $after, ephemeral: false) { __typename \
         ... on MessageCreated { message { id role sequence content } } \
         ... on MessageUpdated { message { id version content generation { status } } changed } \
         ... on ChatUpserted { chat { title version lastMessage { id } viewerState { unreadCount } } } } }";

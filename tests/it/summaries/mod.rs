@@ -31,7 +31,7 @@ pub(super) async fn contents(client: &Client, chat: &str) -> Vec<String> {
 
 /// The events of a chat, from now on.
 pub(super) async fn watch(client: &Client, chat: &str) -> Subscription {
-    let query = "subscription ($id: ID!) { chatEvents(chatId: $id) { __typename ... on SummaryUpserted { summary { id content revertedAt version } } } }";
+    let query = "subscription ($id: ID!) { chatEvents(chatId: $id, ephemeral: false) { __typename ... on SummaryUpserted { summary { id content revertedAt version } } } }";
     let mut stream = client.subscribe(query, json!({ "id": chat })).await;
     assert_eq!(stream.next().await.expect("a beginning")["__typename"], "StreamReady");
     stream

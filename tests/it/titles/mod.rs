@@ -32,7 +32,7 @@ pub(crate) async fn title(client: &Client, chat: &str) -> (Value, Value) {
 
 /// The events of a chat, from now on.
 pub(super) async fn watch(client: &Client, chat: &str) -> Subscription {
-    let query = "subscription ($id: ID!) { chatEvents(chatId: $id) { __typename ... on ChatUpserted { chat { title titleSource version } } } }";
+    let query = "subscription ($id: ID!) { chatEvents(chatId: $id, ephemeral: false) { __typename ... on ChatUpserted { chat { title titleSource version } } } }";
     let mut stream = client.subscribe(query, json!({ "id": chat })).await;
     assert_eq!(stream.next().await.expect("a beginning")["__typename"], "StreamReady");
     stream

@@ -55,7 +55,7 @@ async fn a_call_waits_until_it_is_approved() {
     let gate = Gate::new();
     let then = Reply::stream().hold(&gate).word("Written").word(".").stop();
     upstream.script([asks("I will write it down.", &[WRITE]), then]);
-    let events = "subscription ($id: ID!) { chatEvents(chatId: $id) { __typename \
+    let events = "subscription ($id: ID!) { chatEvents(chatId: $id, ephemeral: false) { __typename \
         ... on MessageUpdated { changed message { content generation { status toolCalls { status } } } } } }";
     let mut chat_events = ada.subscribe(events, json!({ "id": chat })).await;
     chat_events.until("StreamReady").await;

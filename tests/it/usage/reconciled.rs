@@ -96,7 +96,7 @@ async fn the_bill_takes_the_place_of_the_estimate_everywhere() {
     house.admin.mutate("setUserBudget", limit, "").await;
     let (answer, chat) = house.broken_off(&ada).await;
     assert_eq!(house.budget(&ada).await, (json!("0.000038"), json!("0")));
-    let query = "subscription ($id: ID!) { chatEvents(chatId: $id) { __typename ... on MessageUpdated { \
+    let query = "subscription ($id: ID!) { chatEvents(chatId: $id, ephemeral: false) { __typename ... on MessageUpdated { \
         message { version generation { id usage { costUsd costState } } } } } }";
     let mut events = ada.subscribe(query, json!({ "id": chat })).await;
     events.until("StreamReady").await;

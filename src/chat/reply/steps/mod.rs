@@ -24,6 +24,7 @@ use futures_util::future::join_all;
 
 use self::row::{NewCall, Step, StepRow, StoredCall, ToolCallStatus};
 use self::window::Window;
+use super::activity;
 use super::cache;
 use super::closing::{Outcome, Waiting};
 use super::live::{Live, Notice};
@@ -33,6 +34,7 @@ use crate::app::App;
 use crate::chat::plan::Plan;
 use crate::error::{Error, Result};
 use crate::id::ToolCallId;
+use crate::presence::wire::Doing;
 use crate::tool::builtin::Caller;
 use crate::tool::offer::{self, Offer, Target};
 use crate::usage::terms::{Asker, AttemptOutcome, Purpose};
@@ -138,6 +140,7 @@ pub(super) async fn answer(app: &App, live: &Live, work: Work, headroom: &mut Op
     }
     loop {
         live.begin_step();
+        activity::turn(app, live, Some(Doing::Thinking));
         let Some(steps) = window.fit(&mut request) else {
             let words = "the steps of the answer are more than the model can read";
             return Outcome::Failed(Failure::new(FailureKind::ContextTooLong, words));
@@ -305,6 +308,9 @@ fn decide(live: &Live, offer: &Offer, step: usize, calls: &[ToolCall], before: u
 
 /// Runs those calls of a step that may run and have not.
 async fn run_all(app: &App, live: &Live, offer: &Offer, step: &mut Step) -> Result<(), Outcome> {
+    if step.calls.iter().any(|call| !call.status.is_final()) {
+        activity::turn(app, live, Some(Doing::UsingTool));
+    }
     let runs = step.calls.iter_mut().filter(|call| !call.status.is_final());
     let runs = join_all(runs.map(|call| run_one(app, live, offer, call))).await;
     runs.into_iter().collect()

@@ -9,6 +9,7 @@ use diesel_async::{AsyncConnection, RunQueryDsl};
 use super::row::{self, StoredCall};
 use crate::app::App;
 use crate::chat::event;
+use crate::chat::reply::activity;
 use crate::chat::reply::closing::{Outcome, Spent, Waiting};
 use crate::chat::reply::generation::GenerationStatus;
 use crate::chat::reply::live::{Live, Notice};
@@ -17,6 +18,7 @@ use crate::db::schema::{chats, generations, messages};
 use crate::error::Result;
 use crate::event::append;
 use crate::id::{ChatId, GenerationId, MessageId};
+use crate::presence::wire::Doing;
 
 /// The longest pause between two attempts to park an answer.
 const LONGEST_PAUSE: Duration = Duration::from_secs(5);
@@ -45,6 +47,7 @@ pub(in crate::chat::reply) async fn park(app: &App, live: &Live, waiting: &Waiti
             Ok(Parked::Waits(calls)) => {
                 app.engine().forget(live);
                 app.log().wake();
+                activity::turn(app, live, Some(Doing::WaitingForApproval));
                 // Only now may they be approved, and somebody who watches does so at once.
                 for call in calls {
                     live.notice(Notice::ToolCall(Box::new(call)));

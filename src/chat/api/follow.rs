@@ -1,0 +1,260 @@
+//! One client's way through the log, and beside it what is told at once and not kept.
+//!
+//! ```text
+//! follow the live feed ── it begins at snapshot S
+//! StreamReady ── what lies between `after` and S, read from the log ── what the feed brings, and signals
+//!                                                     feed cut off? ── begin again from the last cursor
+//! ```
+
+use std::sync::Arc;
+
+use async_graphql::Context;
+use async_stream::try_stream;
+use chrono::Utc;
+use futures_util::Stream;
+
+use super::event::{Event, Payload, ResyncReason, ResyncRequired, StreamReady};
+use super::live;
+use super::loader::{ChatLoader, loader};
+use super::selection::Selections;
+use super::share::{Shared, Source, Told};
+use crate::account::viewer::SignedIn;
+use crate::app::App;
+use crate::context::RequestContext;
+use crate::error::{Error, Result};
+use crate::event::{self, Cursor, Delivery, Ear, LoggedEvent, Position, Resumable, Signal, Snapshot};
+use crate::id::{ChatId, UserId};
+
+/// How many events one read of the log fetches.
+const READ: i32 = 200;
+
+/// Which chats a stream is about.
+#[derive(Debug)]
+pub(super) enum Narrowed {
+    /// All.
+    No,
+    /// These.
+    To(Vec<ChatId>),
+    /// This one; and the stream ends with it.
+    EndsWith(ChatId),
+}
+
+/// One client's way through the log.
+pub(super) struct Follower {
+    pub(super) app: App,
+    pub(super) loader: ChatLoader,
+    who: SignedIn,
+    narrowed: Narrowed,
+    ephemeral: bool,
+    pub(super) selections: Arc<Selections>,
+}
+
+/// What comes next for a stream.
+enum Heard {
+    Deliveries(Vec<Delivery>),
+    Signals(Vec<Arc<Signal>>),
+}
+
+impl Follower {
+    pub(super) fn new(context: &Context<'_>, narrowed: Narrowed, ephemeral: bool) -> Result<Self> {
+        let app = context.app();
+        let selections = Selections::of(&context.item.node, &context.query_env.fragments);
+        Ok(Follower {
+            app: app.clone(),
+            loader: loader(context)?.loader().clone(),
+            who: context.signed_in()?.clone(),
+            narrowed,
+            ephemeral,
+            selections: app.sharing().selections(selections),
+        })
+    }
+
+    pub(super) fn user_id(&self) -> UserId {
+        self.who.user_id
+    }
+
+    /// The only chats, if not all.
+    fn chats(&self) -> Option<&[ChatId]> {
+        match &self.narrowed {
+            Narrowed::No => None,
+            Narrowed::To(chats) => Some(chats),
+            Narrowed::EndsWith(chat_id) => Some(std::slice::from_ref(chat_id)),
+        }
+    }
+
+    /// Takes note of an event that this client is given next, before it is. Gives whether nothing comes after it.
+    ///
+    /// Whatever is to happen when a device gets a message happens here.
+    fn gives(&self, event: &Event) -> bool {
+        if let Some(message) = event.message() {
+            // In a chat with an AI there is nobody else who could have written it.
+            let of_another = message.author_id.is_some_and(|author| author != self.user_id());
+            let handed = of_another.then_some((message.chat_id, message.sequence));
+            self.app.receipts().handed(self.user_id(), handed.into_iter());
+        }
+        match (event, &self.narrowed) {
+            (Event::ChatRemoved(removed), Narrowed::EndsWith(chat_id)) => removed.chat_id == *chat_id,
+            _ => false,
+        }
+    }
+
+    pub(super) fn stream(self, after: Option<String>) -> Result<impl Stream<Item = Result<Told>> + 'static> {
+        let after: Option<Cursor> = after
+            .map(|after| after.parse())
+            .transpose()
+            .map_err(|error: event::CursorError| Error::BadInput(error.to_string()))?;
+        Ok(try_stream! {
+            if let Some(reason) = self.app.patiently(|| self.refuses(after.as_ref())).await? {
+                yield Told::alone(Event::ResyncRequired(ResyncRequired { cursor: None, occurred_at: Utc::now(), reason }));
+                return;
+            }
+            let resumed = after.is_some();
+            let mut position = match after {
+                Some(cursor) => cursor.position,
+                None => self.app.patiently(|| self.end()).await?,
+            };
+            let _attending = self.app.presence().attend(&self.who);
+            let ear = self.ephemeral.then(|| self.app.log().listen(self.user_id()));
+            yield Told::alone(Event::StreamReady(StreamReady { cursor: Some(self.cursor(&position)), occurred_at: Utc::now(), resumed }));
+            loop {
+                let mut feed = Box::pin(self.app.log().follow(self.user_id(), position.reaches())).await;
+                while !(position.then.is_none() && position.seen.covers(&feed.reached)) {
+                    // Boxed, all of these: most streams wait most of the time, and need no room for what is rare.
+                    let (missed, next) = Box::pin(self.app.patiently(|| self.missed(&position, &feed.reached))).await?;
+                    for event in Box::pin(self.app.patiently(|| self.hydrate(&missed))).await?.into_iter().flatten() {
+                        let last = self.gives(&event);
+                        yield Told::alone(event);
+                        if last {
+                            return;
+                        }
+                    }
+                    position = next;
+                }
+                loop {
+                    let heard = tokio::select! {
+                        biased;
+                        deliveries = feed.next() => Heard::Deliveries(deliveries),
+                        signals = signals(ear.as_ref()) => Heard::Signals(signals),
+                    };
+                    let new = match heard {
+                        Heard::Signals(signals) => {
+                            for told in self.told(&signals)? {
+                                yield told;
+                            }
+                            continue;
+                        }
+                        Heard::Deliveries(deliveries) => deliveries,
+                    };
+                    if new.is_empty() {
+                        break;
+                    }
+                    let mut new = new;
+                    new.retain(|new| !new.handed.event.is_before(&position) && self.wants(&new.handed.event));
+                    let told = Box::pin(self.app.patiently(|| self.share(&new))).await?;
+                    for (told, new) in told.into_iter().zip(new) {
+                        position.clone_from(&new.handed.position);
+                        if let Some(told) = told {
+                            let last = self.gives(told.event());
+                            yield told;
+                            if last {
+                                return;
+                            }
+                        }
+                    }
+                }
+                // The feed was cut off: this client reads slowly, or there was a burst. On from where it stands.
+            }
+        })
+    }
+
+    /// What signals say, as far as it is of the chats that this stream is about.
+    fn told(&self, signals: &[Arc<Signal>]) -> Result<Vec<Told>> {
+        let wanted = signals
+            .iter()
+            .filter(|signal| match (self.chats(), signal.subject.chat_id) {
+                (None, _) => true,
+                (Some(chats), Some(chat_id)) => chats.contains(&chat_id),
+                (Some(_), None) => false,
+            });
+        let sharing = self.app.sharing();
+        let mut told = Vec::new();
+        for signal in wanted {
+            let make = || Ok(Shared::new(live::event(signal)?, None));
+            let shared = sharing.get_or_make(Source::Signal(signal.number), make)?;
+            told.extend(Told::shared(shared, &self.selections));
+        }
+        Ok(told)
+    }
+
+    /// Why a client at this cursor has to read everything anew, if it has to.
+    async fn refuses(&self, after: Option<&Cursor>) -> Result<Option<ResyncReason>> {
+        let Some(cursor) = after else { return Ok(None) };
+        let reason = match event::resumable(&mut *self.app.connection().await?, cursor).await? {
+            Resumable::Yes => return Ok(None),
+            Resumable::TooOld => ResyncReason::CursorTooOld,
+            Resumable::Unknown => ResyncReason::CursorUnknown,
+        };
+        Ok(Some(reason))
+    }
+
+    /// The log's present end.
+    async fn end(&self) -> Result<Position> {
+        Ok(event::current(&mut *self.app.connection().await?).await?.position)
+    }
+
+    pub(super) fn cursor(&self, position: &Position) -> String {
+        Cursor {
+            epoch: self.app.log().epoch(),
+            position: position.clone(),
+        }
+        .to_string()
+    }
+
+    fn wants(&self, event: &LoggedEvent) -> bool {
+        let Some(chats) = self.chats() else { return true };
+        serde_json::from_value::<Payload>(event.payload.clone()).is_ok_and(|payload| {
+            payload.assistant_id.is_some() || payload.chat_id.is_some_and(|id| chats.contains(&id))
+        })
+    }
+
+    /// The next events on the way to `target`, each with the position behind it, and the position behind them all.
+    async fn missed(&self, position: &Position, target: &Snapshot) -> Result<(Vec<(LoggedEvent, Position)>, Position)> {
+        let (upto, after_id) = position.then.as_ref().map_or((target, 0), |(upto, id)| (upto, *id));
+        let mut connection = self.app.connection().await?;
+        let rows = event::read(
+            &mut connection,
+            self.user_id(),
+            self.chats(),
+            (&position.seen, upto, after_id),
+            READ,
+        )
+        .await?;
+        let full = rows.len() >= usize::try_from(READ).unwrap_or(usize::MAX);
+        let behind = |id: i64| Position {
+            seen: position.seen.clone(),
+            then: Some((upto.clone(), id)),
+        };
+        let next = match rows.last() {
+            Some(last) if full => behind(last.id),
+            _ => Position::at(upto.clone()),
+        };
+        let last = rows.last().map(|row| row.id);
+        let placed = rows.into_iter().map(|row| {
+            let at = if Some(row.id) == last {
+                next.clone()
+            } else {
+                behind(row.id)
+            };
+            (row, at)
+        });
+        Ok((placed.collect(), next))
+    }
+}
+
+/// The next signals; never any for a stream without an ear.
+async fn signals(ear: Option<&Ear>) -> Vec<Arc<Signal>> {
+    match ear {
+        Some(ear) => ear.next().await,
+        None => std::future::pending().await,
+    }
+}

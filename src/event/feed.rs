@@ -1,0 +1,229 @@
+//! Who follows the log here, and handing out to them.
+
+use std::collections::{HashMap, HashSet};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+use tokio::sync::mpsc;
+
+use super::cursor::{Position, Snapshot};
+use super::log::{Audience, LoggedEvent};
+use super::roster::{Roster, Rosters};
+use super::signal::{Circle, Signal, Slot};
+use super::tail::Log;
+use crate::id::{ChatId, UserId};
+
+/// How many events may wait for one stream before it is cut off.
+const QUEUE: usize = 256;
+
+/// An event that was handed out, and the position of a reader that has had it.
+#[derive(Debug)]
+pub struct Handed {
+    /// The event.
+    pub event: LoggedEvent,
+    /// Where its reader stands then.
+    pub position: Position,
+}
+
+/// An event for one stream.
+#[derive(Debug, Clone)]
+pub struct Delivery {
+    /// The event, the same for all streams.
+    pub handed: Arc<Handed>,
+    /// For an event of a room: the reader is a member of it, and the messages after this number are theirs to see.
+    pub history_after: Option<i64>,
+}
+
+#[derive(Debug)]
+pub(super) struct State {
+    pub(super) reached: Snapshot,
+    pub(super) streams: HashMap<UserId, HashMap<u64, Stream>>,
+    pub(super) ears: HashMap<UserId, Vec<Arc<Slot>>>,
+    next: u64,
+}
+
+/// The rooms that a stream's reader has left, each with the event that will say so: what waits of them from before it
+/// is not told any more.
+type Left = Arc<Mutex<Vec<(ChatId, i64)>>>;
+
+#[derive(Debug)]
+pub(super) struct Stream {
+    sender: mpsc::Sender<Delivery>,
+    left: Left,
+}
+
+/// One stream's live feed; unregisters on drop.
+#[derive(Debug)]
+pub struct Feed {
+    /// What the log's reader had reached when this feed began: it brings everything after that.
+    pub reached: Snapshot,
+    deliveries: mpsc::Receiver<Delivery>,
+    left: Left,
+    user_id: UserId,
+    id: u64,
+    log: Log,
+}
+
+impl State {
+    pub(super) fn new(reached: Snapshot) -> Self {
+        State {
+            reached,
+            streams: HashMap::new(),
+            ears: HashMap::new(),
+            next: 0,
+        }
+    }
+
+    /// Registers a stream.
+    pub(super) fn follow(&mut self, user_id: UserId, log: &Log) -> Feed {
+        let (sender, deliveries) = mpsc::channel(QUEUE);
+        let left = Left::default();
+        let id = self.next;
+        self.next += 1;
+        let stream = Stream {
+            sender,
+            left: Arc::clone(&left),
+        };
+        self.streams.entry(user_id).or_default().insert(id, stream);
+        Feed {
+            reached: self.reached.clone(),
+            deliveries,
+            left,
+            user_id,
+            id,
+            log: log.clone(),
+        }
+    }
+
+    /// Whether nobody here would hear anything.
+    pub(super) fn is_unheard(&self) -> bool {
+        self.streams.is_empty() && self.ears.is_empty()
+    }
+
+    /// Has every stream read the log by itself, and takes back all signals: who left which room was not looked at.
+    pub(super) fn cut_off(&mut self) {
+        self.streams.clear();
+        self.ears.values().flatten().for_each(|slot| slot.clear());
+    }
+
+    /// Hands out the events on the way from `seen` to `now`.
+    pub(super) fn hand_out(
+        &mut self,
+        rows: Vec<LoggedEvent>,
+        rooms: &HashMap<ChatId, Arc<Roster>>,
+        seen: &Snapshot,
+        now: &Snapshot,
+    ) {
+        let last = rows.last().map(|row| row.id);
+        for event in rows {
+            let position = if Some(event.id) == last {
+                Position::at(now.clone())
+            } else {
+                Position {
+                    seen: seen.clone(),
+                    then: Some((now.clone(), event.id)),
+                }
+            };
+            let handed = Arc::new(Handed { event, position });
+            match handed.event.audience() {
+                Audience::User(user_id) => {
+                    if let Some(chat_id) = handed.event.left_chat() {
+                        self.withdraw(user_id, chat_id, handed.event.id);
+                    }
+                    self.give(user_id, &handed, None);
+                }
+                Audience::Chat(chat_id) => {
+                    let Some(roster) = rooms.get(&chat_id) else { continue };
+                    for user_id in here(roster, &self.streams) {
+                        self.give(user_id, &handed, roster.get(&user_id).copied());
+                    }
+                }
+                Audience::Everybody => {
+                    let everybody: Vec<UserId> = self.streams.keys().copied().collect();
+                    for user_id in everybody {
+                        self.give(user_id, &handed, None);
+                    }
+                }
+            }
+        }
+    }
+
+    /// Takes back what waits for somebody of a room that they have left.
+    fn withdraw(&self, user_id: UserId, chat_id: ChatId, event_id: i64) {
+        let ears = self.ears.get(&user_id).into_iter().flatten();
+        ears.for_each(|slot| slot.withdraw(chat_id));
+        let streams = self.streams.get(&user_id).into_iter().flatten();
+        streams.for_each(|(_, stream)| lock(&stream.left).push((chat_id, event_id)));
+    }
+
+    fn give(&mut self, user_id: UserId, handed: &Arc<Handed>, history_after: Option<i64>) {
+        let Some(streams) = self.streams.get_mut(&user_id) else {
+            return;
+        };
+        // A full queue is a slow reader: it is cut off, and reads the log from where it stands.
+        streams.retain(|_, stream| {
+            let delivery = Delivery {
+                handed: Arc::clone(handed),
+                history_after,
+            };
+            stream.sender.try_send(delivery).is_ok()
+        });
+    }
+
+    /// Tells those of a circle who are here. What is not known of its rooms is left out.
+    pub(super) fn tell(&self, circle: &Circle, signal: &Arc<Signal>, rosters: &mut Rosters) {
+        let mut told: HashSet<UserId> = HashSet::new();
+        let people = circle.people.iter().copied().filter(|id| self.ears.contains_key(id));
+        told.extend(people);
+        for roster in circle.chats.iter().filter_map(|id| rosters.get(*id)) {
+            told.extend(here(&roster, &self.ears));
+        }
+        for user_id in told.difference(&circle.except) {
+            let ears = self.ears.get(user_id).into_iter().flatten();
+            ears.for_each(|slot| slot.put(signal));
+        }
+    }
+}
+
+/// The members of a room who are here; looked for among the fewer.
+fn here<T>(roster: &Roster, present: &HashMap<UserId, T>) -> Vec<UserId> {
+    if roster.len() <= present.len() {
+        roster.keys().copied().filter(|id| present.contains_key(id)).collect()
+    } else {
+        present.keys().copied().filter(|id| roster.contains_key(id)).collect()
+    }
+}
+
+impl Feed {
+    /// The next events, as many as have come; none when this feed was cut off and the log has to be read instead.
+    pub async fn next(&mut self) -> Vec<Delivery> {
+        let mut waiting = Vec::new();
+        while waiting.is_empty() && self.deliveries.recv_many(&mut waiting, QUEUE).await > 0 {
+            self.leave_out(&mut waiting);
+        }
+        waiting
+    }
+
+    fn leave_out(&self, waiting: &mut Vec<Delivery>) {
+        let mut left = lock(&self.left);
+        if left.is_empty() {
+            return;
+        }
+        waiting.retain(|delivery| {
+            let event = &delivery.handed.event;
+            left.retain(|(_, said)| *said != event.id || event.left_chat().is_none());
+            let gone =
+                |(chat_id, said): &(ChatId, i64)| event.audience() == Audience::Chat(*chat_id) && event.id < *said;
+            !left.iter().any(gone)
+        });
+    }
+}
+
+fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+impl Drop for Feed {
+    fn drop(&mut self) {
+        self.log.unfollow(self.user_id, self.id);
+    }
+}

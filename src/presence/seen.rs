@@ -1,0 +1,147 @@
+//! What people see of each other.
+
+use std::collections::HashMap;
+
+use async_graphql::dataloader::Loader;
+use chrono::{DateTime, Utc};
+use diesel::prelude::*;
+use diesel::sql_types::{Array, Bool, Nullable, Timestamptz, Uuid as SqlUuid};
+use diesel_async::RunQueryDsl;
+
+use crate::account::api::UserLoader;
+use crate::account::presence::{Presence, PresenceOf, PresenceStatus};
+use crate::db::schema::presences;
+use crate::db::{Connection, prepared};
+use crate::error::{Error, Result};
+use crate::id::UserId;
+
+/// Whether somebody is here, as it is.
+#[derive(Debug, Clone)]
+pub struct State {
+    /// As it is.
+    pub presence: Presence,
+    /// Whether they want to be seen by nobody.
+    pub invisible: bool,
+}
+
+#[derive(QueryableByName)]
+struct Row {
+    #[diesel(sql_type = SqlUuid)]
+    user_id: UserId,
+    #[diesel(sql_type = Nullable<Bool>)]
+    away: Option<bool>,
+    #[diesel(sql_type = Nullable<Timestamptz>)]
+    last_seen_at: Option<DateTime<Utc>>,
+    #[diesel(sql_type = Bool)]
+    hidden: bool,
+}
+
+impl Row {
+    fn presence(&self) -> Presence {
+        let status = match self.away {
+            Some(false) => PresenceStatus::Online,
+            Some(true) => PresenceStatus::Away,
+            None => PresenceStatus::Offline,
+        };
+        Presence {
+            user_id: self.user_id,
+            status,
+            last_seen_at: self.last_seen_at.filter(|_| status == PresenceStatus::Offline),
+        }
+    }
+}
+
+/// Over all servers that are alive somebody is away when they are away on each.
+macro_rules! states {
+    ($hidden:literal) => {
+        concat!(
+            "SELECT person.id AS user_id, here.away, presences.last_seen_at, ",
+            $hidden,
+            " AS hidden FROM unnest($1) AS person (id) LEFT JOIN presences ON presences.user_id = person.id \
+             LEFT JOIN LATERAL (SELECT bool_and(away) AS away FROM people_here JOIN nodes ON nodes.id = node_id \
+               AND nodes.expires_at > now() WHERE people_here.user_id = person.id) AS here ON true"
+        )
+    };
+}
+
+/// Whether these people are here, as it is; for whoever decides who is told.
+///
+/// # Errors
+/// When Postgres fails.
+pub async fn states(connection: &mut Connection, people: &[UserId]) -> QueryResult<Vec<State>> {
+    let query = diesel::sql_query(states!("coalesce(presences.invisible, false)")).bind::<Array<SqlUuid>, _>(people);
+    let rows: Vec<Row> = prepared(query).load(connection).await?;
+    let state = |row: Row| State {
+        presence: row.presence(),
+        invisible: row.hidden,
+    };
+    Ok(rows.into_iter().map(state).collect())
+}
+
+/// Whether these people are here, as `viewer` may know it.
+///
+/// # Errors
+/// When Postgres fails.
+pub async fn by(connection: &mut Connection, viewer: UserId, people: &[UserId]) -> QueryResult<Vec<Presence>> {
+    const QUERY: &str = states!(
+        "person.id <> $2 AND (coalesce(presences.invisible, false) \
+           OR EXISTS (SELECT FROM blocks WHERE user_id = person.id AND blocked_id = $2) \
+           OR EXISTS (SELECT FROM blocks WHERE user_id = $2 AND blocked_id = person.id) \
+           OR NOT (EXISTS (SELECT FROM contacts WHERE user_id = person.id AND contact_id = $2) \
+             OR EXISTS (SELECT FROM chat_members AS theirs JOIN chat_members AS mine ON mine.chat_id = theirs.chat_id \
+               WHERE theirs.user_id = person.id AND mine.user_id = $2)))"
+    );
+    let query = diesel::sql_query(QUERY)
+        .bind::<Array<SqlUuid>, _>(people)
+        .bind::<SqlUuid, _>(viewer);
+    let rows: Vec<Row> = prepared(query).load(connection).await?;
+    let seen = |row: Row| match row.hidden {
+        true => Presence::unknown(row.user_id),
+        false => row.presence(),
+    };
+    Ok(rows.into_iter().map(seen).collect())
+}
+
+/// Whether somebody is invisible.
+///
+/// # Errors
+/// When Postgres fails.
+pub async fn is_invisible(connection: &mut Connection, user_id: UserId) -> QueryResult<bool> {
+    let invisible = presences::table.find(user_id).select(presences::invisible);
+    Ok(invisible.first(connection).await.optional()?.unwrap_or_default())
+}
+
+/// Makes somebody invisible, or visible again. Gives whether that changed anything.
+///
+/// # Errors
+/// When Postgres fails.
+pub async fn set_invisible(connection: &mut Connection, user_id: UserId, invisible: bool) -> QueryResult<bool> {
+    // Whoever hides while they are here was seen until then; what comes after is not to be known later either.
+    let query = "INSERT INTO presences (user_id, invisible, last_seen_at) \
+        VALUES ($1, $2, CASE WHEN EXISTS (SELECT FROM people_here WHERE user_id = $1) THEN now() END) \
+        ON CONFLICT (user_id) DO UPDATE SET invisible = $2, \
+          last_seen_at = CASE WHEN $2 AND EXISTS (SELECT FROM people_here WHERE user_id = $1) THEN now() ELSE presences.last_seen_at END \
+        WHERE presences.invisible <> $2";
+    let query = diesel::sql_query(query)
+        .bind::<SqlUuid, _>(user_id)
+        .bind::<Bool, _>(invisible);
+    Ok(prepared(query).execute(connection).await? > 0)
+}
+
+/// Whether people are here, many in one query.
+impl Loader<PresenceOf> for UserLoader {
+    type Value = Presence;
+    type Error = Error;
+
+    async fn load(&self, keys: &[PresenceOf]) -> Result<HashMap<PresenceOf, Presence>> {
+        let Some(viewer) = self.viewer else {
+            return Ok(HashMap::new());
+        };
+        let people: Vec<UserId> = keys.iter().map(|key| key.0).collect();
+        let seen = by(&mut *self.app.connection().await?, viewer, &people).await?;
+        Ok(seen
+            .into_iter()
+            .map(|presence| (PresenceOf(presence.user_id), presence))
+            .collect())
+    }
+}
