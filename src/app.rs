@@ -13,7 +13,7 @@ use crate::account::token::Signer;
 use crate::account::{admin, session};
 use crate::ai;
 use crate::chat::reply::{Engine, cache};
-use crate::chat::{bill, summary, title};
+use crate::chat::{bill, schedule, summary, title};
 use crate::config::Config;
 use crate::db::{self, Pool, PooledConnection};
 use crate::error::Result;
@@ -32,7 +32,7 @@ const UPKEEP_CONNECTIONS: usize = 4;
 const TIDY_EVERY: Duration = Duration::from_secs(600);
 
 /// The kinds of jobs that are done in the background.
-const JOBS: &[job::Kind] = &[title::KIND, summary::KIND, bill::KIND, fill::KIND];
+const JOBS: &[job::Kind] = &[title::KIND, summary::KIND, bill::KIND, fill::KIND, schedule::run::KIND];
 
 /// Everything that requests share. A cheap handle.
 #[derive(Clone)]

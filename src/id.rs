@@ -128,6 +128,10 @@ typed_id!(
     SummaryId, "sum"
 );
 typed_id!(
+    /// A message that is sent later.
+    ScheduledMessageId, "sched"
+);
+typed_id!(
     /// A provider key.
     ApiKeyId, "key"
 );

@@ -710,6 +710,57 @@ diesel::table! {
 }
 
 diesel::table! {
+    /// Messages that are to be sent later, once or again and again. The time of the next one is also that of a job.
+    scheduled_messages (id) {
+        id -> Uuid,
+        /// Who sends them.
+        user_id -> Uuid,
+        /// Where to. Not a reference: the row outlives the chat, to say that it is gone.
+        chat_id -> Uuid,
+        /// The text.
+        content -> Text,
+        /// When again: a recurrence rule (RFC 5545) or a cron pattern; null for once.
+        rule -> Nullable<Text>,
+        /// The time zone of the rule, as IANA names it.
+        time_zone -> Text,
+        /// When it is to be sent, or the beginning of the rule.
+        starts_at -> Timestamptz,
+        /// When the next message is due; null when there is none any more. Part of the idempotency key of that message.
+        next_at -> Nullable<Timestamptz>,
+        /// What becomes of a time that passed while no server ran: SEND_LATE or SKIP.
+        missed -> Text,
+        /// What becomes of it: ACTIVE, DONE, FAILED or CANCELLED.
+        state -> Text,
+        /// How many messages were sent.
+        sent_count -> Int4,
+        /// When the last one was.
+        last_sent_at -> Nullable<Timestamptz>,
+        /// The last one. Not a reference: the message may be gone.
+        last_message_id -> Nullable<Uuid>,
+        /// How many times passed without a message.
+        missed_count -> Int4,
+        /// The newest time that was not kept: its message was late, or there was none.
+        missed_at -> Nullable<Timestamptz>,
+        /// How often the next message was tried in vain for what may pass.
+        attempts -> Int4,
+        /// How many times in a row were refused.
+        failures -> Int4,
+        /// Why the last one was not sent; null when it was.
+        error_code -> Nullable<Text>,
+        /// The same in words for its owner.
+        error_message -> Nullable<Text>,
+        /// The owner's key for the scheduling, so that a retry schedules nothing twice.
+        idempotency_key -> Text,
+        /// SHA-256 of what was asked under the key, to tell a retry from something else.
+        request_hash -> Bytea,
+        /// Grows with each change.
+        version -> Int4,
+        created_at -> Timestamptz,
+        updated_at -> Timestamptz,
+    }
+}
+
+diesel::table! {
     /// The first answer to every send, for good: a repeat gets it again, also after the message was removed.
     sends (user_id, idempotency_key) {
         /// Who sent it.
@@ -915,6 +966,7 @@ diesel::joinable!(messages -> users (author_id));
 diesel::joinable!(preferences -> users (user_id));
 diesel::joinable!(refresh_tokens -> sessions (session_id));
 diesel::joinable!(replays -> generations (generation_id));
+diesel::joinable!(scheduled_messages -> users (user_id));
 diesel::joinable!(sends -> users (user_id));
 diesel::joinable!(sessions -> users (user_id));
 diesel::joinable!(system_notes -> messages (message_id));
@@ -955,6 +1007,7 @@ diesel::allow_tables_to_appear_in_same_query!(
     preferences,
     refresh_tokens,
     replays,
+    scheduled_messages,
     sends,
     sessions,
     system_notes,

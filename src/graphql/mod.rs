@@ -18,8 +18,8 @@ use crate::admin::{AdminMutation, AdminQuery};
 use crate::app::App;
 use crate::assistant::api::AssistantMutation;
 use crate::chat::api::{
-    BranchMutation, ChatLoader, ChatMutation, ChatQuery, ChatSubscription, PlanQuery, RoomMutation, SearchQuery,
-    SummaryMutation, ToolCallMutation,
+    BranchMutation, ChatLoader, ChatMutation, ChatQuery, ChatSubscription, PlanQuery, RoomMutation, ScheduleMutation,
+    SearchQuery, SummaryMutation, ToolCallMutation,
 };
 use crate::contact::api::{ContactMutation, ContactQuery};
 use crate::error::{Error, Result};
@@ -53,6 +53,7 @@ pub struct Mutation(
     ContactMutation,
     ChatMutation,
     RoomMutation,
+    ScheduleMutation,
     SummaryMutation,
     BranchMutation,
     AssistantMutation,

@@ -8,11 +8,13 @@ use crate::assistant::{Assistant, assistant};
 use crate::chat::api::{Answer, ChatQuery, ToolCall, find_tool_call};
 use crate::chat::chat::Chat;
 use crate::chat::message::Message;
+use crate::chat::schedule::{ScheduledMessage, row};
 use crate::chat::summary::{self, Summary};
 use crate::context::RequestContext;
 use crate::error::Result;
 use crate::id::{
-    ApiKeyId, AssistantId, ChatId, GenerationId, MemoryId, MessageId, SummaryId, ToolCallId, ToolServerId, UserId,
+    ApiKeyId, AssistantId, ChatId, GenerationId, MemoryId, MessageId, ScheduledMessageId, SummaryId, ToolCallId,
+    ToolServerId, UserId,
 };
 use crate::memory::{Memory, memory};
 use crate::tool::api::ToolServer;
@@ -38,6 +40,8 @@ pub enum Node {
     Memory(Memory),
     /// A summary of a chat.
     Summary(Summary),
+    /// A message that is sent later.
+    ScheduledMessage(ScheduledMessage),
     /// A provider key.
     ApiKey(ApiKey),
     /// A call of a tool.
@@ -90,6 +94,11 @@ impl NodeQuery {
                 let (app, id) = (context.app(), SummaryId::from(text));
                 let mut found = summary::find_many_visible(&mut *app.connection().await?, who.user_id, &[id]).await?;
                 found.remove(&id).map(Node::Summary)
+            }
+            ScheduledMessageId::PREFIX => {
+                let (app, id) = (context.app(), ScheduledMessageId::from(text));
+                let mut found = row::find_many(&mut *app.connection().await?, who.user_id, &[id]).await?;
+                found.remove(&id).map(Node::ScheduledMessage)
             }
             _ => None,
         })

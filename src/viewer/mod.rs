@@ -13,15 +13,17 @@ use crate::account::user::{Role, User};
 use crate::account::viewer;
 use crate::app::App;
 use crate::assistant::api::{self as assistants, AssistantConnection};
-use crate::chat::api::{self as chats, ChatConnection, ChatFilterInput};
+use crate::chat::api::{self as chats, ChatConnection, ChatFilterInput, ScheduledMessageConnection};
 use crate::chat::chat::Chat;
 use crate::chat::create;
+use crate::chat::schedule::row::{self as schedule, ScheduleState};
 use crate::config::Registration;
 use crate::contact::api::{self as contacts, ContactConnection};
 use crate::contact::block;
 use crate::context::RequestContext;
 use crate::error::{Error, ErrorCode, Result, UserError, payload};
 use crate::event::{self, SyncCursor};
+use crate::id::ChatId;
 use crate::memory::api::{self as memories, MemoryConnection};
 use crate::memory::preferences::{self, Preferences};
 use crate::page::PageArguments;
@@ -175,6 +177,27 @@ impl Viewer {
     /// How the person wants the AI to be with them.
     async fn preferences(&self, context: &Context<'_>) -> Result<Preferences> {
         Ok(preferences::of(&mut *context.app().connection().await?, self.user.id).await?)
+    }
+
+    /// What the person has scheduled, newest first.
+    #[expect(clippy::too_many_arguments, reason = "they are those of the field")]
+    async fn scheduled_messages(
+        &self,
+        context: &Context<'_>,
+        #[graphql(desc = "Only those to this chat.")] chat_id: Option<ChatId>,
+        #[graphql(desc = "Only those in one of these states.")] states: Option<Vec<ScheduleState>>,
+        #[graphql(desc = "How many from the start, at most 100.")] first: Option<i32>,
+        #[graphql(desc = "Only scheduled messages after this cursor.")] after: Option<String>,
+        #[graphql(desc = "How many from the end, at most 100.")] last: Option<i32>,
+        #[graphql(desc = "Only scheduled messages before this cursor.")] before: Option<String>,
+    ) -> Result<ScheduledMessageConnection> {
+        let arguments = PageArguments {
+            first,
+            after,
+            last,
+            before,
+        };
+        chats::list_scheduled(context, self.user.id, schedule::Wanted { chat_id, states }, arguments).await
     }
 
     /// The people in the person's address book, those who were added last first.

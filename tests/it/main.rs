@@ -25,6 +25,7 @@ mod models;
 mod plan;
 mod rates;
 mod rooms;
+mod schedules;
 mod schema_details;
 mod search;
 mod send;

@@ -6,11 +6,11 @@ use chrono::{DateTime, Utc};
 
 use super::own::{
     ApiKeyHealthChanged, AssistantRemoved, AssistantUpserted, ContactChanged, MemoryRemoved, MemoryUpserted,
-    PreferencesChanged, SummaryUpserted,
+    PreferencesChanged, ScheduledMessageChanged, SummaryUpserted,
 };
 use crate::chat::chat::Chat;
 use crate::chat::message::Message;
-use crate::id::{ApiKeyId, AssistantId, ChatId, MemoryId, MessageId, SummaryId, UserId};
+use crate::id::{ApiKeyId, AssistantId, ChatId, MemoryId, MessageId, ScheduledMessageId, SummaryId, UserId};
 use crate::scalar::Long;
 
 /// Something that happened.
@@ -54,6 +54,8 @@ pub enum Event {
     PreferencesChanged(PreferencesChanged),
     /// A summary appeared or changed.
     SummaryUpserted(SummaryUpserted),
+    /// A scheduled message appeared or changed.
+    ScheduledMessageChanged(ScheduledMessageChanged),
     /// Somebody became a contact or blocked, or is so no more.
     ContactChanged(ContactChanged),
 }
@@ -200,6 +202,7 @@ pub(super) struct Payload {
     pub(super) api_key_id: Option<ApiKeyId>,
     pub(super) memory_id: Option<MemoryId>,
     pub(super) summary_id: Option<SummaryId>,
+    pub(super) scheduled_message_id: Option<ScheduledMessageId>,
     pub(super) message_id: Option<MessageId>,
     pub(super) user_id: Option<UserId>,
     #[serde(default)]

@@ -1,4 +1,4 @@
-//! The events of what is no chat or message: assistants, keys, memories, preferences, summaries, contacts.
+//! The events of what is no chat or message: assistants, keys, memories, preferences, summaries, scheduled messages, contacts.
 
 use std::collections::HashMap;
 
@@ -9,13 +9,15 @@ use super::event::{Event, Payload};
 use crate::account::user::User;
 use crate::assistant::{self, Assistant};
 use crate::chat::event::SUMMARY_UPSERTED;
+use crate::chat::schedule::ScheduledMessage;
+use crate::chat::schedule::row::{self, SCHEDULED_MESSAGE_CHANGED};
 use crate::chat::summary::{self, Summary};
 use crate::contact::event::CONTACT_CHANGED;
 use crate::contact::{Contact, Standing, standing};
 use crate::db::Connection;
 use crate::error::Result;
 use crate::event::LoggedEvent;
-use crate::id::{AssistantId, MemoryId, SummaryId, UserId};
+use crate::id::{AssistantId, MemoryId, ScheduledMessageId, SummaryId, UserId};
 use crate::memory::event::{MEMORY_REMOVED, MEMORY_UPSERTED, PREFERENCES_CHANGED};
 use crate::memory::{Memory, Preferences, memory, preferences};
 use crate::vault::api::ApiKey;
@@ -102,6 +104,17 @@ pub struct SummaryUpserted {
     pub summary: Summary,
 }
 
+/// A scheduled message appeared or changed: put it in the place of what the client has, if its version is higher.
+#[derive(Debug, SimpleObject)]
+pub struct ScheduledMessageChanged {
+    /// Where the client stands then.
+    pub cursor: Option<String>,
+    /// When it happened.
+    pub occurred_at: DateTime<Utc>,
+    /// The scheduled message as it is now.
+    pub scheduled_message: ScheduledMessage,
+}
+
 /// Somebody became a contact of the viewer's or blocked by them, or is so no more: put this in the place of what the client
 /// has of this person, if its version is higher.
 #[derive(Debug, SimpleObject)]
@@ -126,6 +139,7 @@ pub(super) struct Own {
     assistants: HashMap<AssistantId, Assistant>,
     memories: HashMap<MemoryId, Memory>,
     summaries: HashMap<SummaryId, Summary>,
+    scheduled: HashMap<ScheduledMessageId, ScheduledMessage>,
     preferences: Option<Preferences>,
     keys: Vec<StoredKey>,
     standings: HashMap<UserId, Standing>,
@@ -139,12 +153,14 @@ impl Own {
         events: impl Iterator<Item = (&'a LoggedEvent, &'a Payload)>,
     ) -> Result<Self> {
         let (mut assistants, mut memories, mut summaries) = (Vec::new(), Vec::new(), Vec::new());
+        let mut scheduled = Vec::new();
         let (mut keyed, mut preferred) = (false, false);
         let mut people = Vec::new();
         for (event, payload) in events {
             assistants.extend(payload.assistant_id);
             memories.extend(payload.memory_id);
             summaries.extend(payload.summary_id);
+            scheduled.extend(payload.scheduled_message_id);
             if event.kind == CONTACT_CHANGED {
                 people.extend(payload.user_id);
             }
@@ -160,6 +176,9 @@ impl Own {
         }
         if !summaries.is_empty() {
             own.summaries = summary::find_many_visible(connection, user_id, &summaries).await?;
+        }
+        if !scheduled.is_empty() {
+            own.scheduled = row::find_many(connection, user_id, &scheduled).await?;
         }
         if keyed {
             own.keys = key::list(connection, user_id).await?;
@@ -230,6 +249,14 @@ impl Own {
                     cursor,
                     occurred_at,
                     summary,
+                }))
+            }
+            SCHEDULED_MESSAGE_CHANGED => {
+                let scheduled_message = self.scheduled.get(&payload.scheduled_message_id?)?.clone();
+                Some(Event::ScheduledMessageChanged(ScheduledMessageChanged {
+                    cursor,
+                    occurred_at,
+                    scheduled_message,
                 }))
             }
             CONTACT_CHANGED => {

@@ -55,6 +55,7 @@ fn nothing_private_hangs_on_what_everybody_may_see() {
             "Message",
             "Generation",
             "ApiKey",
+            "ScheduledMessage",
             "ToolServer",
             "Session",
             "Viewer",

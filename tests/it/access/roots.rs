@@ -9,7 +9,7 @@ use serde_json::{Value, json};
 
 use super::table::TABLE;
 use super::{Kind, Outcome, ask, furnish, people, summarised};
-use crate::harness::app::{Client, PASSWORD, TestApp, User, uuid};
+use crate::harness::app::{Client, PASSWORD, TestApp, User, new_key, uuid};
 use crate::harness::mcp::McpServer;
 use crate::harness::upstream::{Reply, Upstream};
 use crate::rooms::group;
@@ -90,6 +90,14 @@ async fn everybody_gets_what_the_table_says() {
         } else {
             String::new()
         };
+        let scheduled = if row.call.contains("<scheduled>") {
+            let input =
+                json!({ "chatId": room.chat, "content": "Later", "rule": "0 9 * * *", "idempotencyKey": new_key() });
+            let made = owner.mutate("scheduleMessage", input, "scheduledMessage { id }").await;
+            made["scheduledMessage"]["id"].as_str().expect("an id").to_owned()
+        } else {
+            String::new()
+        };
         let group = if row.call.contains("<group>") {
             group(&owner, &[&bystander]).await
         } else {
@@ -122,6 +130,7 @@ async fn everybody_gets_what_the_table_says() {
                 ("<memory>", memory.as_str().expect("an id")),
                 ("<summary>", &summary),
                 ("<group>", &group),
+                ("<scheduled>", &scheduled),
                 ("<session>", &session),
                 ("<owner>", &owner.id),
                 ("<bystander>", &bystander.id),

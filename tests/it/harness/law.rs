@@ -35,6 +35,8 @@ const MEMORY: &str = "id content version";
 const PREFERENCES: &str = "aboutMe responseStyle language memoryEnabled titlesEnabled summariesEnabled version";
 /// What a client keeps of a summary.
 const SUMMARY: &str = "id chatId throughSequence content tokens model revertedAt version";
+/// What a client keeps of a scheduled message.
+const SCHEDULED: &str = "id content sendAt rule timeZone missed state nextAt sentCount lastSentAt missedAt missedCount lastError { code message } version";
 /// What a client keeps of a contact.
 const CONTACT: &str = "addedAt version user { id }";
 
@@ -53,6 +55,8 @@ pub struct Held {
     pub memories: BTreeMap<String, Value>,
     /// The summaries of all chats.
     pub summaries: BTreeMap<String, Value>,
+    /// What will be sent later, and was.
+    pub scheduled: BTreeMap<String, Value>,
     /// The preferences, under an id of their own.
     pub preferences: BTreeMap<String, Value>,
     /// What people are to the viewer: those who are neither contacts nor blocked any more stay, for their version.
@@ -112,6 +116,7 @@ impl Held {
                 upsert(&mut self.people, &person);
             }
             "SummaryUpserted" => upsert(&mut self.summaries, &event["summary"]),
+            "ScheduledMessageChanged" => upsert(&mut self.scheduled, &event["scheduledMessage"]),
             "StreamReady" => {}
             other => panic!("an event that the law does not know: {other}"),
         }
@@ -212,6 +217,7 @@ impl Device {
              ... on ApiKeyHealthChanged {{ apiKey {{ {KEY} }} }} \
              ... on MemoryUpserted {{ memory {{ {MEMORY} }} }} ... on MemoryRemoved {{ memoryId }} \
              ... on PreferencesChanged {{ preferences {{ {PREFERENCES} }} }} ... on SummaryUpserted {{ summary {{ {SUMMARY} }} }} \
+             ... on ScheduledMessageChanged {{ scheduledMessage {{ {SCHEDULED} }} }} \
              ... on ContactChanged {{ user {{ id }} contact {{ {CONTACT} }} isBlocked version }} \
              ... on ResyncRequired {{ reason }} }} }}"
         );
@@ -234,6 +240,7 @@ impl Device {
             .chain(differing(&self.held.keys, &fresh.keys))
             .chain(differing(&self.held.memories, &fresh.memories))
             .chain(differing(&self.held.summaries, &fresh.summaries))
+            .chain(differing(&self.held.scheduled, &fresh.scheduled))
             .chain(differing(&self.held.preferences, &fresh.preferences))
             .chain(differing(&people, &known));
         let differing: Vec<_> = differing.collect();
@@ -256,7 +263,7 @@ async fn read(client: &Client) -> (Held, String) {
     let query = format!(
         "{{ viewer {{ syncCursor apiKeys {{ {KEY} }} assistants(first: 100) {{ nodes {{ {ASSISTANT} }} }} \
          memories(first: 100) {{ nodes {{ {MEMORY} }} }} preferences {{ {PREFERENCES} }} \
-         contacts(first: 100) {{ nodes {{ {CONTACT} }} }} blockedUsers {{ id }} chats(filter: {{ archived: null }}, first: 20) {{ pageInfo {{ hasNextPage }} \
+         scheduledMessages(first: 100) {{ nodes {{ {SCHEDULED} }} }} contacts(first: 100) {{ nodes {{ {CONTACT} }} }} blockedUsers {{ id }} chats(filter: {{ archived: null }}, first: 20) {{ pageInfo {{ hasNextPage }} \
          nodes {{ {CHAT} summaries {{ {SUMMARY} }} messages(last: 50) {{ pageInfo {{ hasPreviousPage }} nodes {{ {MESSAGE} }} }} }} }} }} }}"
     );
     let mut answer = client.ok(&query, json!({})).await;
@@ -271,6 +278,12 @@ async fn read(client: &Client) -> (Held, String) {
     }
     for memory in answer["viewer"]["memories"]["nodes"].as_array().expect("memories") {
         upsert(&mut held.memories, memory);
+    }
+    for scheduled in answer["viewer"]["scheduledMessages"]["nodes"]
+        .as_array()
+        .expect("messages")
+    {
+        upsert(&mut held.scheduled, scheduled);
     }
     held.prefer(&answer["viewer"]["preferences"]);
     for contact in answer["viewer"]["contacts"]["nodes"].as_array().expect("contacts") {
