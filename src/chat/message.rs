@@ -9,6 +9,7 @@ use diesel::prelude::*;
 use diesel::sql_types::{Array, BigInt, Nullable, Uuid as SqlUuid};
 use diesel_async::RunQueryDsl;
 
+use super::extras::Extras;
 use super::member::Membership;
 use crate::db::schema::{chat_members, messages};
 use crate::db::{Connection, text_enum};
@@ -62,6 +63,9 @@ pub struct Message {
     pub active: bool,
     /// The assistant that wrote it.
     pub assistant_id: Option<AssistantId>,
+    /// What it carries besides its text.
+    #[diesel(embed)]
+    pub extras: Extras,
 }
 
 define_sql_function! {
@@ -95,6 +99,9 @@ pub struct NewRow {
     pub chosen: bool,
     /// How many tokens the text has.
     pub tokens: Option<i32>,
+    /// What it carries besides its text.
+    #[diesel(embed)]
+    pub extras: Extras,
 }
 
 /// A page of what was said on a chat's active branch after the message at `history_after`. Keyset on `(chat_id, sequence)`: as fast at a million messages as at ten.

@@ -16,6 +16,7 @@ pub mod chat;
 pub mod claim;
 pub mod create;
 pub mod event;
+pub mod extras;
 pub mod lane;
 pub mod member;
 pub mod message;

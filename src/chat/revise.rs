@@ -6,11 +6,12 @@ use diesel_async::{AsyncConnection, RunQueryDsl};
 use super::ask::Ask;
 use super::chat::Chat;
 use super::claim::{Claim, Sent};
+use super::extras::Extras;
 use super::lane::{Lanes, Reply};
 use super::member::Membership;
 use super::message::{self, Message, MessageRole};
 use super::send::{admit, begin, check_content};
-use super::turn::{self, Place, Turn};
+use super::turn::{self, Place, Question, Turn};
 use crate::app::App;
 use crate::db::Connection;
 use crate::db::schema::messages;
@@ -119,10 +120,13 @@ async fn revise(
             let membership = Membership::lock(connection, user_id, message.chat_id)
                 .await
                 .map_err(hidden)?;
-            let parent_id = still_there(connection, id).await?;
+            let (parent_id, extras) = still_there(connection, id).await?;
             let turn = Turn {
                 claim: &claim,
-                question: question.as_deref(),
+                question: question.as_deref().map(|content| Question {
+                    content,
+                    extras: &extras,
+                }),
                 place: Place::Fork(parent_id),
                 plans: &plans,
             };
@@ -142,11 +146,11 @@ pub async fn visible(connection: &mut Connection, user_id: UserId, id: MessageId
     message.ok_or_else(not_found)
 }
 
-/// The parent of a message, which must not have been removed before its chat was locked.
-async fn still_there(connection: &mut Connection, id: MessageId) -> Result<Option<MessageId>> {
+/// The parent of a message, which must not have been removed before its chat was locked, and what it carries.
+async fn still_there(connection: &mut Connection, id: MessageId) -> Result<(Option<MessageId>, Extras)> {
     messages::table
         .find(id)
-        .select(messages::parent_id)
+        .select((messages::parent_id, Extras::as_select()))
         .first(connection)
         .await
         .optional()?

@@ -17,13 +17,14 @@ use serde_json::json;
 
 use super::ask::Ask;
 use super::claim::{Claim, Sent};
+use super::extras::Extras;
 use super::lane::{Lanes, Mode, Reply};
 use super::member::Membership;
 use super::plan::Plan;
 use super::plan::history::Tip;
 use super::room::post;
 use super::summary;
-use super::turn::{self, Place, Turn};
+use super::turn::{self, Place, Question, Turn};
 use crate::app::App;
 use crate::db::Connection;
 use crate::error::{Error, ErrorCode, Result};
@@ -39,6 +40,8 @@ pub struct NewMessage {
     pub content: String,
     /// The sender's key: a retry with the same one gets the same result.
     pub idempotency_key: String,
+    /// What it carries besides its text.
+    pub extras: Extras,
     /// Who is to answer this once.
     pub reply: Reply,
 }
@@ -46,9 +49,10 @@ pub struct NewMessage {
 /// Sends a message and starts the answer, where somebody answers.
 ///
 /// # Errors
-/// Refused content, NOT_FOUND, FORBIDDEN, KEY_MISSING, CONTEXT_TOO_LONG, CONFLICT for a key that was used for something else, LIMIT_REACHED.
+/// Refused content or extras, NOT_FOUND, FORBIDDEN, KEY_MISSING, CONTEXT_TOO_LONG, CONFLICT for a key that was used for something else, LIMIT_REACHED.
 pub async fn send(app: &App, user_id: UserId, new: NewMessage) -> Result<Sent> {
     let content = check_content(app, &new.content)?;
+    new.extras.check()?;
     let claim = Claim::new(user_id, &new.idempotency_key, &asked(&new))?;
     let mut connection = app.connection().await?;
     let (first, membership) = {
@@ -64,7 +68,7 @@ pub async fn send(app: &App, user_id: UserId, new: NewMessage) -> Result<Sent> {
     admit(app, user_id)?;
     let chat = membership.ok_or_else(not_found)?.chat;
     if chat.is_shared() {
-        return post::post(app, &mut connection, &claim, chat.id, content).await;
+        return post::post(app, &mut connection, &claim, &new, content).await;
     }
     let lanes = Lanes::in_chat(&mut connection, app, user_id, &chat, new.reply).await?;
     let ask = Ask::new(user_id, &chat, Tip::Newest, Some(&content));
@@ -85,7 +89,10 @@ pub async fn send(app: &App, user_id: UserId, new: NewMessage) -> Result<Sent> {
             }
             let turn = Turn {
                 claim: &claim,
-                question: Some(&content),
+                question: Some(Question {
+                    content: &content,
+                    extras: &new.extras,
+                }),
                 place: Place::End,
                 plans: &plans,
             };
@@ -112,6 +119,7 @@ fn asked(new: &NewMessage) -> serde_json::Value {
     // Left out where there are none, so that repeats of messages from before there were lanes are known.
     let more = new.reply.lanes.is_some() || new.reply.without_tools || new.reply.without_cache;
     asked.extend(more.then(|| new.reply.asked()));
+    asked.extend(new.extras.asked());
     asked.into()
 }
 

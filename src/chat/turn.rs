@@ -8,6 +8,7 @@ use super::branch;
 use super::chat::{Chat, TitleSource};
 use super::claim::{Claim, Sent};
 use super::event;
+use super::extras::Extras;
 use super::lane::{Lanes, Mode};
 use super::member::Membership;
 use super::message::{Message, MessageRole, NewRow, coalesce};
@@ -34,13 +35,22 @@ pub enum Place {
     Fork(Option<MessageId>),
 }
 
+/// What is asked.
+#[derive(Debug, Clone, Copy)]
+pub struct Question<'a> {
+    /// The text.
+    pub content: &'a str,
+    /// What it carries besides.
+    pub extras: &'a Extras,
+}
+
 /// What is stored.
 #[derive(Debug)]
 pub struct Turn<'a> {
     /// The action's key.
     pub claim: &'a Claim,
     /// What is asked; none where a question is answered anew.
-    pub question: Option<&'a str>,
+    pub question: Option<Question<'a>>,
     /// Where it is put.
     pub place: Place,
     /// What the models are sent that answer it.
@@ -79,9 +89,22 @@ pub async fn store(
     } else {
         answer_id
     };
-    if !turn.claim.take(connection, chat.id, message_id, Some(first_id)).await? {
+    let asked = turn.question.map(|question| question.extras);
+    // Other words for a question reply to what it replied to, be it a tombstone by now.
+    let replies = asked.filter(|_| turn.place == Place::End);
+    let check_reply = async |connection: &Connection| match replies {
+        Some(extras) => extras.check_reply(connection, membership).await,
+        None => Ok(()),
+    };
+    let shared: &Connection = connection;
+    let (taken, replies) = tokio::join!(
+        turn.claim.take(shared, chat.id, message_id, Some(first_id)),
+        check_reply(shared)
+    );
+    if !taken? {
         return Ok(None);
     }
+    replies?;
     lock_running(connection, user_id).await?;
     let fork = match turn.place {
         Place::End => None,
@@ -92,18 +115,19 @@ pub async fn store(
     };
     let first = chat.last_sequence + 1;
     let question_tokens = turn.plans.lanes.iter().find_map(|plan| plan.question_tokens);
-    let question = turn.question.map(|content| NewRow {
+    let question = turn.question.map(|question| NewRow {
         id: question_id,
         chat_id: chat.id,
         sequence: first,
         role: MessageRole::User,
         author_id: Some(user_id),
-        content: content.to_owned(),
+        content: question.content.to_owned(),
         idempotency_key: Some(turn.claim.key.clone()),
         assistant_id: None,
         active: true,
         chosen: true,
         tokens: question_tokens.and_then(|tokens| tokens.try_into().ok()),
+        extras: question.extras.clone(),
     });
     let sequences = first + i64::from(turn.question.is_some())..;
     let rows = answers.iter().zip(&turn.plans.lanes).zip(sequences);
@@ -119,6 +143,7 @@ pub async fn store(
         active: *id == answer_id,
         chosen: *id == answer_id,
         tokens: None,
+        extras: Extras::default(),
     });
     // On their way together: who waits for the first word waits for one statement less.
     let shared: &Connection = connection;
@@ -150,7 +175,14 @@ pub async fn store(
         };
         generations.push(generation::insert(connection, new, &payer.tab, plan.input_tokens).await?);
     }
-    count(connection, chat, user_id, answers.len(), turn.question).await?;
+    count(
+        connection,
+        chat,
+        user_id,
+        answers.len(),
+        turn.question.map(|question| question.content),
+    )
+    .await?;
     match (fork, alone) {
         (None, true) => {
             let events = [

@@ -595,6 +595,14 @@ diesel::table! {
         assistant_id -> Nullable<Uuid>,
         /// How many tokens the text has, counted with o200k_base; null while an answer is written and for messages from before counting.
         tokens -> Nullable<Int4>,
+        /// The message of the same chat that it replies to; of a system message, the one that it speaks of.
+        reply_to_id -> Nullable<Uuid>,
+        /// What is in it: SYSTEM is what Parlor tells, ENCRYPTED what only the members can read.
+        kind -> Text,
+        /// How much it matters to its author.
+        importance -> Text,
+        /// What the client has added for clients, a JSON object; Parlor does not read it.
+        metadata -> Nullable<Jsonb>,
     }
 }
 

@@ -164,6 +164,8 @@ pub enum MessageChange {
     Generation,
     /// The other versions of it.
     Siblings,
+    /// What it replies to.
+    ReplyTo,
 }
 
 impl MessageChange {
@@ -173,6 +175,7 @@ impl MessageChange {
             "CONTENT" => Some(MessageChange::Content),
             "GENERATION" => Some(MessageChange::Generation),
             "SIBLINGS" => Some(MessageChange::Siblings),
+            "REPLY_TO" => Some(MessageChange::ReplyTo),
             _ => None,
         }
     }

@@ -10,6 +10,7 @@ use crate::account::api::load_user;
 use crate::account::user::User;
 use crate::assistant::Assistant;
 use crate::chat::chat::Chat;
+use crate::chat::extras::{Importance, MessageKind};
 use crate::chat::message::{Message, MessageRole};
 use crate::context::RequestContext;
 use crate::error::{Error, Result};
@@ -98,6 +99,30 @@ impl Message {
             Some(id) => load_one(context, id).await,
             None => Ok(None),
         }
+    }
+
+    /// The message of the same chat that it replies to; of a system message, the one that it speaks of. Null when it replies
+    /// to none, and when the viewer does not see that one any more; a tombstone when it was deleted.
+    async fn reply_to(&self, context: &Context<'_>) -> Result<Option<Message>> {
+        match self.extras.reply_to_id {
+            Some(id) => load_one(context, id).await,
+            None => Ok(None),
+        }
+    }
+
+    /// What is in it.
+    async fn kind(&self) -> MessageKind {
+        self.extras.kind
+    }
+
+    /// How much it matters to its author.
+    async fn importance(&self) -> Importance {
+        self.extras.importance
+    }
+
+    /// What its sender's client has added for other clients: a JSON object, which Parlor does not read. Null when nothing.
+    async fn metadata(&self) -> Option<&serde_json::Value> {
+        self.extras.metadata.as_ref()
     }
 
     /// How an assistant's message is made: its state, what it used, why it ended; where it was continued, the newest. Null on

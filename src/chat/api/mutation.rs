@@ -7,6 +7,7 @@ use super::generation::Answer;
 use super::reply::{ReplyOptions, started};
 use crate::chat::change::{self, ChatChange};
 use crate::chat::chat::{Chat, ChatHistory};
+use crate::chat::extras::{Extras, Importance, MessageKind};
 use crate::chat::lane::Reply;
 use crate::chat::message::Message;
 use crate::chat::room::details::DetailsChange;
@@ -16,7 +17,7 @@ use crate::chat::{read, title};
 use crate::context::RequestContext;
 use crate::error::{Result, UserError, payload};
 use crate::event;
-use crate::id::{AssistantId, ChatId, GenerationId, ToolServerId};
+use crate::id::{AssistantId, ChatId, GenerationId, MessageId, ToolServerId};
 use crate::tool::builtin::BuiltinTool;
 use crate::vault::api::ProviderName;
 
@@ -107,6 +108,16 @@ pub struct SendMessageInput {
     content: String,
     /// The client's own key for this message, such as a UUID: however often it is sent, it counts once, for good.
     idempotency_key: String,
+    /// The message of the same chat that it replies to.
+    reply_to_id: Option<MessageId>,
+    /// What is in it. SYSTEM and ENCRYPTED are refused.
+    #[graphql(default_with = "MessageKind::Text")]
+    kind: MessageKind,
+    /// How much it matters.
+    #[graphql(default_with = "Importance::Normal")]
+    importance: Importance,
+    /// What clients want to know of it besides, which Parlor does not read: a JSON object of at most 8 KiB and 8 levels.
+    metadata: Option<serde_json::Value>,
     /// How to answer it, this once.
     reply: Option<ReplyOptions>,
 }
@@ -255,6 +266,13 @@ impl ChatMutation {
             chat_id: input.chat_id,
             content: input.content,
             idempotency_key: input.idempotency_key,
+            extras: Extras {
+                reply_to_id: input.reply_to_id,
+                kind: input.kind,
+                importance: input.importance,
+                // An explicit null is nothing, too.
+                metadata: input.metadata.filter(|metadata| !metadata.is_null()),
+            },
             reply: input.reply.map(Reply::from).unwrap_or_default(),
         };
         let (sent, errors) = payload(send::send(context.app(), who.user_id, new).await)?;

@@ -118,6 +118,15 @@ async fn settle(
         ))
         .execute(connection)
         .await?;
+    // And who replied to one of them replies to the winner.
+    let replies: Vec<MessageId> = diesel::update(messages::table.filter(messages::reply_to_id.eq_any(&losers)))
+        .set((
+            messages::reply_to_id.eq(winner.id),
+            messages::version.eq(messages::version + 1),
+        ))
+        .returning(messages::id)
+        .get_results(connection)
+        .await?;
     diesel::sql_query(ONE_WAY_DOWN)
         .bind::<SqlUuid, _>(winner.id)
         .execute(connection)
@@ -155,6 +164,10 @@ async fn settle(
         .iter()
         .map(|id| event::message_updated(chat_id, *id, &["CONTENT"]));
     events.extend(removed);
+    let moved = replies
+        .iter()
+        .map(|id| event::message_updated(chat_id, *id, &["REPLY_TO"]));
+    events.extend(moved);
     append_all(connection, events).await?;
     let mut left = vec![winner.id];
     let others = branch::siblings_of(connection, &[winner.id]).await?;

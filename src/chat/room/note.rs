@@ -11,6 +11,7 @@ use super::post::{Said, say};
 use crate::account::user::User;
 use crate::chat::chat::Chat;
 use crate::chat::event;
+use crate::chat::extras::{Extras, MessageKind};
 use crate::chat::message::{Message, MessageRole, NewRow};
 use crate::db::schema::system_notes;
 use crate::db::{Connection, text_enum};
@@ -171,6 +172,7 @@ pub async fn tell(
         active: true,
         chosen: true,
         tokens: None,
+        extras: Extras::of(MessageKind::System),
     };
     let rows: Vec<NewRow> = notes.iter().zip(chat.last_sequence + 1..).map(row).collect();
     let Said { messages } = say(connection, chat, author, rows).await?;

@@ -10,13 +10,15 @@ use crate::app::App;
 use crate::chat::chat::Chat;
 use crate::chat::claim::{Claim, Sent};
 use crate::chat::event;
+use crate::chat::extras::Extras;
 use crate::chat::member::Membership;
 use crate::chat::message::{Message, MessageRole, NewRow, coalesce};
+use crate::chat::send::NewMessage;
 use crate::db::Connection;
 use crate::db::schema::{chat_members, chats, messages};
 use crate::error::{Error, Result};
 use crate::event::append;
-use crate::id::{ChatId, MessageId, UserId};
+use crate::id::{MessageId, UserId};
 
 /// Sends a checked text to a room of people.
 ///
@@ -26,14 +28,14 @@ pub async fn post(
     app: &App,
     connection: &mut Connection,
     claim: &Claim,
-    chat_id: ChatId,
+    new: &NewMessage,
     content: String,
 ) -> Result<Sent> {
     let stored = connection
         .transaction(async |connection| {
-            let membership = Membership::lock(connection, claim.user_id, chat_id).await?;
+            let membership = Membership::lock(connection, claim.user_id, new.chat_id).await?;
             membership.check(ChatPermission::Post)?;
-            store(connection, claim, &membership, content).await
+            store(connection, claim, &membership, content, &new.extras).await
         })
         .await?;
     let Some(message) = stored else {
@@ -54,12 +56,19 @@ async fn store(
     claim: &Claim,
     membership: &Membership,
     content: String,
+    extras: &Extras,
 ) -> Result<Option<Message>> {
     let Membership { chat, user_id, .. } = membership;
     let id = MessageId::new();
-    if !claim.take(connection, chat.id, id, None).await? {
+    let shared: &Connection = connection;
+    let (taken, replies) = tokio::join!(
+        claim.take(shared, chat.id, id, None),
+        extras.check_reply(shared, membership)
+    );
+    if !taken? {
         return Ok(None);
     }
+    replies?;
     direct::gather(connection, chat).await?;
     let row = NewRow {
         id,
@@ -73,6 +82,7 @@ async fn store(
         active: true,
         chosen: true,
         tokens: None,
+        extras: extras.clone(),
     };
     let Said { messages } = say(connection, chat, *user_id, vec![row]).await?;
     let events = [event::message_created(chat.id, id), event::chat_upserted(chat.id)];

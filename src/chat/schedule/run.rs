@@ -11,6 +11,7 @@ use serde_json::{Value, json};
 use super::note::{Outcome, passed};
 use super::row::{ScheduleErrorCode, ScheduleState, ScheduledMessage};
 use crate::app::App;
+use crate::chat::extras::Extras;
 use crate::chat::lane::Reply;
 use crate::chat::send::{self, NewMessage};
 use crate::db::Connection;
@@ -103,6 +104,7 @@ async fn attempt(app: &App, schedule: &ScheduledMessage, due: DateTime<Utc>, now
         chat_id: schedule.chat_id,
         content: schedule.content.clone(),
         idempotency_key: key,
+        extras: Extras::default(),
         reply: Reply::default(),
     };
     match send::send(app, schedule.user_id, new).await {

@@ -1,7 +1,7 @@
 //! The law of every subscription: a snapshot and the events after it are what a fresh read returns.
 //!
 //! ```text
-//! let mut device = Device::open(client, seed).await;     // viewer.syncCursor and everything, in one request
+//! let mut device = Device::open(client, seed).await;     // viewer.syncCursor, and then everything
 //! device.follow(|event| event["chat"]["title"] == "the end").await;
 //! device.obeys().await;                                  // what it holds is what a fresh read returns
 //! ```
@@ -20,7 +20,7 @@ const CHAT: &str = "id kind title titleSource description iconUrl history member
     members(first: 8) { nodes { role joinedAt user { id } } }  model provider isDefault version createdAt lastActivityAt lastMessage { id } \
     activeGenerations { id } assistants { id } viewerState { unreadCount lastReadSequence pinned archived role permissions }";
 /// What a client keeps of a message.
-const MESSAGE: &str = "id system { kind role details subject { id } } sequence active siblings { id } role content version createdAt idempotencyKey chat { id } parent { id } author { ... on User { id } ... on Assistant { id } } \
+const MESSAGE: &str = "id kind importance metadata replyTo { id deletedAt } system { kind role details subject { id } } sequence active siblings { id } role content version createdAt idempotencyKey chat { id } parent { id } author { ... on User { id } ... on Assistant { id } } \
     deletedAt generation { id provider model status text sequence finishReason finishedAt usage { totalTokens } error { code } }";
 
 /// What a client keeps of an assistant.
@@ -39,6 +39,9 @@ const SUMMARY: &str = "id chatId throughSequence content tokens model revertedAt
 const SCHEDULED: &str = "id content sendAt rule timeZone missed state nextAt sentCount lastSentAt missedAt missedCount lastError { code message } version";
 /// What a client keeps of a contact.
 const CONTACT: &str = "addedAt version user { id }";
+
+/// Of how many chats one request reads what is said: it has a limit of fields.
+const CHATS_AT_ONCE: usize = 8;
 
 /// What a client holds: everything, by id.
 #[derive(Debug, Default, Clone, PartialEq)]
@@ -258,13 +261,36 @@ fn differing<'a>(
     unequal.map(|id| json!({ "id": id, "held": held.get(id), "fresh": fresh.get(id) }))
 }
 
-/// Everything there is and the cursor from before it was read, in one request.
+/// What is said in some chats; nothing in one that is gone by now, as an event will tell.
+async fn messages(client: &Client, chats: &[String]) -> Vec<Value> {
+    let one = |(index, id): (usize, &String)| {
+        format!(
+            "chat{index}: chat(id: \"{id}\") {{ messages(last: 50) {{ pageInfo {{ hasPreviousPage }} nodes {{ {MESSAGE} }} }} }}"
+        )
+    };
+    let fields: Vec<String> = chats.iter().enumerate().map(one).collect();
+    let answer = client.ok(&format!("{{ {} }}", fields.join(" ")), json!({})).await;
+    let mut messages = Vec::new();
+    for chat in answer
+        .as_object()
+        .expect("chats")
+        .values()
+        .filter(|chat| !chat.is_null())
+    {
+        let page = &chat["messages"];
+        assert_eq!(page["pageInfo"]["hasPreviousPage"], false, "the law reads one page");
+        messages.extend(page["nodes"].as_array().expect("messages").clone());
+    }
+    messages
+}
+
+/// Everything there is, and the cursor from before it was read.
 async fn read(client: &Client) -> (Held, String) {
     let query = format!(
         "{{ viewer {{ syncCursor apiKeys {{ {KEY} }} assistants(first: 100) {{ nodes {{ {ASSISTANT} }} }} \
          memories(first: 100) {{ nodes {{ {MEMORY} }} }} preferences {{ {PREFERENCES} }} \
          scheduledMessages(first: 100) {{ nodes {{ {SCHEDULED} }} }} contacts(first: 100) {{ nodes {{ {CONTACT} }} }} blockedUsers {{ id }} chats(filter: {{ archived: null }}, first: 20) {{ pageInfo {{ hasNextPage }} \
-         nodes {{ {CHAT} summaries {{ {SUMMARY} }} messages(last: 50) {{ pageInfo {{ hasPreviousPage }} nodes {{ {MESSAGE} }} }} }} }} }} }}"
+         nodes {{ {CHAT} summaries {{ {SUMMARY} }} }} }} }} }}"
     );
     let mut answer = client.ok(&query, json!({})).await;
     let chats = answer["viewer"]["chats"].take();
@@ -300,21 +326,19 @@ async fn read(client: &Client) -> (Held, String) {
         );
     }
     for chat in chats["nodes"].as_array().expect("chats") {
-        assert_eq!(
-            chat["messages"]["pageInfo"]["hasPreviousPage"], false,
-            "the law reads one page"
-        );
-        for message in chat["messages"]["nodes"].as_array().expect("messages") {
-            upsert(&mut held.messages, message);
-        }
         for summary in chat["summaries"].as_array().expect("summaries") {
             upsert(&mut held.summaries, summary);
         }
         let mut chat = chat.clone();
         let fields = chat.as_object_mut().expect("a chat");
-        fields.remove("messages");
         fields.remove("summaries");
         upsert(&mut held.chats, &chat);
+    }
+    let ids: Vec<String> = held.chats.keys().cloned().collect();
+    for ids in ids.chunks(CHATS_AT_ONCE) {
+        for message in messages(client, ids).await {
+            upsert(&mut held.messages, &message);
+        }
     }
     (
         held,

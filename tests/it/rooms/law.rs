@@ -75,10 +75,13 @@ impl Rooms {
             }
             _ => {
                 let content = format!("words {}", dice.below(1000));
-                (
-                    "sendMessage",
-                    json!({ "chatId": chat, "content": content, "idempotencyKey": new_key() }),
-                )
+                let mut input = json!({ "chatId": chat, "content": content, "idempotencyKey": new_key() });
+                if on {
+                    let importance = *dice.pick(&["LOW", "URGENT"]).expect("one");
+                    input["importance"] = json!(importance);
+                    input["replyToId"] = newest(one, chat).await.unwrap_or_default();
+                }
+                ("sendMessage", input)
             }
         };
         // Whoever is not in the room leaves it to the next.

@@ -1,6 +1,7 @@
 //! Sending: once for good, all or nothing, with the conversation that fits.
 
 mod context;
+mod extras;
 mod once;
 mod refuse;
 
