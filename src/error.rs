@@ -243,7 +243,7 @@ pub enum ErrorCode {
     PriceUnknown,
     /// The action does not fit the state the object is in.
     InvalidState,
-    /// The viewer's role in the chat does not allow it.
+    /// The viewer's role in the chat does not allow it, or the person whom it concerns does not.
     Forbidden,
 }
 

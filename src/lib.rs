@@ -61,7 +61,8 @@
 //! 3. [`chat::send`]: the same key before ([`chat::claim`])? the first result again. Who pays? Then one transaction
 //!    ([`chat::turn`]): the chat's row lock (it orders the chat's events), message, reply, generation QUEUED, events. After
 //!    it: wake the log, start the engine.
-//!    In rooms of people there is nobody to pay and nothing to start: [`chat::room::post`].
+//!    In rooms of people it is [`chat::room::post`], and who answers in a group, at whose expense and shown what, is found
+//!    in [`chat::room::answer`].
 //! 4. [`chat::reply`]: history on a short connection -> prompt -> the provider's stream -> the one text that everybody
 //!    watches; checkpoints and leases beside it; one closing transaction with text, status, usage and event.
 //! 5. [`ai`]: neutral request <-> wire, bytes <-> delta.

@@ -216,7 +216,7 @@ impl Admin {
         >,
         #[graphql(desc = "The end of the time; now when left out.")] to: Option<DateTime<Utc>>,
         #[graphql(desc = "What to add up by.", default_with = "UsageGrouping::Day")] group_by: UsageGrouping,
-        #[graphql(desc = "Only what this person has used.")] user_id: Option<UserId>,
+        #[graphql(desc = "Only what this person pays for.")] user_id: Option<UserId>,
     ) -> Result<UsageReport> {
         context.viewer().admin()?;
         UsageReport::read(context, Wanted::new(user_id, from, to, group_by)?).await

@@ -51,8 +51,8 @@ impl Assistant {
         Ok(self.name_for(context.signed_in()?.user_id).to_owned())
     }
 
-    /// Whether the viewer can use it. Where a chat's assistant is not available, the next one of the chat answers, and
-    /// after the last one the default one.
+    /// Whether the viewer can use it wherever they like. Where a chat's assistant is not available, the next one of the
+    /// chat answers, and after the last one the default one; in a group, anybody who may asks also those that are not.
     async fn available(&self, context: &Context<'_>) -> bool {
         self.open(context).is_some()
     }

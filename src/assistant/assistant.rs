@@ -3,6 +3,7 @@
 use std::collections::HashMap;
 
 use chrono::{DateTime, Utc};
+use diesel::dsl::exists;
 use diesel::pg::Pg;
 use diesel::prelude::*;
 use diesel::sql_types::{Bool, Nullable, Uuid as SqlUuid};
@@ -10,7 +11,7 @@ use diesel_async::RunQueryDsl;
 use uuid::Uuid;
 
 use crate::ai::{Effort, Provider};
-use crate::db::schema::{assistants, chat_assistants};
+use crate::db::schema::{assistants, chat_assistants, chat_members};
 use crate::db::{Connection, prepared, text_enum};
 use crate::id::{AssistantId, ChatId, UserId};
 use crate::page::Window;
@@ -57,7 +58,7 @@ pub struct Assistant {
     pub owner_id: Option<UserId>,
     /// The name to show to those who can use it.
     pub display_name: String,
-    /// The name that others keep seeing.
+    /// The name that others see.
     pub public_name: Option<String>,
     /// What it is for.
     pub description: Option<String>,
@@ -97,12 +98,18 @@ impl Assistant {
         self.deleted_at.is_none() && (theirs || self.visibility == Visibility::Shared)
     }
 
-    /// The name to show to `user_id`: others see of one that is private or gone what they saw while it was shared.
+    /// The name to show to `user_id`: others see of one that is private or gone the name that it had when it was shared, or
+    /// added to a group.
     pub fn name_for(&self, user_id: UserId) -> &str {
         if self.is_open_to(user_id) || self.owner_id == Some(user_id) {
             return &self.display_name;
         }
         self.public_name.as_deref().unwrap_or("Assistant")
+    }
+
+    /// The name to show to those of whom nothing more is known.
+    pub fn shown_name(&self) -> &str {
+        self.public_name.as_deref().unwrap_or(&self.display_name)
     }
 
     /// Whose model answers.
@@ -224,6 +231,29 @@ pub async fn of_chat(mut connection: &Connection, chat_id: ChatId, user_id: User
         found.pop();
     }
     Ok(found)
+}
+
+/// The assistants of a group that answer there, in order: shared ones, and private ones whose owners are in it.
+///
+/// # Errors
+/// When Postgres fails.
+pub async fn of_room(connection: &mut Connection, chat_id: ChatId) -> QueryResult<Vec<Assistant>> {
+    let owner_is_here = chat_members::table
+        .filter(chat_members::chat_id.eq(chat_id))
+        .filter(chat_members::user_id.nullable().eq(assistants::owner_id));
+    let open = assistants::owner_id
+        .is_null()
+        .or(assistants::visibility.eq(Visibility::Shared))
+        .or(exists(owner_is_here));
+    chat_assistants::table
+        .inner_join(assistants::table)
+        .filter(chat_assistants::chat_id.eq(chat_id))
+        .filter(assistants::deleted_at.is_null())
+        .filter(open)
+        .order(chat_assistants::position)
+        .select(Assistant::as_select())
+        .load(connection)
+        .await
 }
 
 /// Puts these in the place of the assistants of a chat, in this order.

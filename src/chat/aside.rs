@@ -96,6 +96,7 @@ pub async fn ask(app: &App, aside: Aside) -> Result<Said, Trouble> {
     };
     let asker = Asker {
         user_id: aside.user_id,
+        payer_id: aside.user_id,
         chat_id: aside.chat_id,
         generation_id: None,
         purpose: aside.purpose.in_the_ledger(),

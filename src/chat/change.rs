@@ -58,6 +58,8 @@ impl ChatChange {
             icon_url,
             history,
             permissions,
+            assistant_replies,
+            payer,
         } = &self.details;
         self.title.is_some()
             || self.assistants.is_some()
@@ -69,6 +71,8 @@ impl ChatChange {
             || icon_url.is_some()
             || history.is_some()
             || permissions.is_some()
+            || assistant_replies.is_some()
+            || payer.is_some()
     }
 }
 

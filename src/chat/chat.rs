@@ -4,9 +4,12 @@ use std::collections::HashMap;
 
 use chrono::{DateTime, Utc};
 use diesel::prelude::*;
+use diesel::sql_types::{Nullable, Timestamptz};
 use diesel_async::RunQueryDsl;
 
+use super::room::asked::AssistantReplies;
 use super::room::permission::Permissions;
+use super::room::purse::ChatPayer;
 use crate::db::schema::{chat_members, chats, users};
 use crate::db::{Connection, text_enum};
 use crate::error::{Error, ErrorCode, Result};
@@ -97,6 +100,10 @@ pub struct Chat {
     /// Who may do what in the group.
     #[diesel(embed)]
     pub permissions: Permissions,
+    /// When the assistants of the group answer.
+    pub assistant_replies: AssistantReplies,
+    /// Who pays for the answers in the group.
+    pub payer: ChatPayer,
 }
 
 impl Chat {
@@ -105,7 +112,7 @@ impl Chat {
         self.kind != ChatKind::Assistant
     }
 
-    /// Refuses what only an assistant's answers have, where nobody answers.
+    /// Refuses what only one's own chats with assistants have.
     ///
     /// # Errors
     /// INVALID_STATE for `field`.
@@ -113,7 +120,7 @@ impl Chat {
         if !self.is_shared() {
             return Ok(());
         }
-        let message = "No assistant answers in this chat. Do this in a chat with an assistant.";
+        let message = "Rooms of people do not have this. Do it in a chat of your own with an assistant.";
         Err(Error::rejected(ErrorCode::InvalidState, &[field], message))
     }
 }
@@ -134,6 +141,11 @@ pub struct ChatFilter {
     pub kinds: Option<Vec<ChatKind>>,
 }
 
+define_sql_function! {
+    /// The later one of two moments, where there are two.
+    fn greatest(one: Nullable<Timestamptz>, other: Nullable<Timestamptz>) -> Nullable<Timestamptz>;
+}
+
 /// A page of the chats that `user_id` is in, latest activity first.
 ///
 /// # Errors
@@ -147,9 +159,10 @@ pub async fn list(
     let mut query = chats::table
         .inner_join(chat_members::table)
         .filter(chat_members::user_id.eq(user_id))
-        .select(Chat::as_select())
+        .select((Chat::as_select(), chat_members::own_activity_at))
         .limit(window.fetch())
         .into_boxed();
+    let active = greatest(chats::last_activity_at.nullable(), chat_members::own_activity_at);
     if let Some(text) = filter.query.as_deref().map(str::trim).filter(|text| !text.is_empty()) {
         let pattern: String = text
             .replace('\\', "\\\\")
@@ -187,25 +200,22 @@ pub async fn list(
         None => {}
     }
     query = if window.backwards {
-        query.order((chats::last_activity_at.asc(), chats::id.asc()))
+        query.order((active.asc(), chats::id.asc()))
     } else {
-        query.order((chats::last_activity_at.desc(), chats::id.desc()))
+        query.order((active.desc(), chats::id.desc()))
     };
     if let Some((at, id)) = window.after {
-        query = query.filter(
-            chats::last_activity_at
-                .lt(at)
-                .or(chats::last_activity_at.eq(at).and(chats::id.lt(id))),
-        );
+        query = query.filter(active.lt(at).or(active.eq(at).and(chats::id.lt(id))));
     }
     if let Some((at, id)) = window.before {
-        query = query.filter(
-            chats::last_activity_at
-                .gt(at)
-                .or(chats::last_activity_at.eq(at).and(chats::id.gt(id))),
-        );
+        query = query.filter(active.gt(at).or(active.eq(at).and(chats::id.gt(id))));
     }
-    Ok(query.load(connection).await?)
+    let found: Vec<(Chat, Option<DateTime<Utc>>)> = query.load(connection).await?;
+    let shown = found.into_iter().map(|(mut chat, own)| {
+        chat.last_activity_at = own.map_or(chat.last_activity_at, |own| own.max(chat.last_activity_at));
+        chat
+    });
+    Ok(shown.collect())
 }
 
 /// The chats with these ids, in one query. For those that the asker was shown already.

@@ -20,7 +20,7 @@ use crate::input;
 /// The most chats that one person may have.
 const MOST_CHATS: i64 = 100_000;
 /// The most assistants that one chat may have.
-const MOST_ASSISTANTS: usize = 8;
+pub(super) const MOST_ASSISTANTS: usize = 8;
 
 /// What a person wants in a new chat.
 #[derive(Debug, Default)]

@@ -54,6 +54,12 @@ pub fn message_created(chat_id: ChatId, message_id: MessageId) -> NewEvent {
     NewEvent::new(Audience::Chat(chat_id), MESSAGE_CREATED, payload)
 }
 
+/// A message was sent that only its author is told of.
+pub fn message_created_for(chat_id: ChatId, user_id: UserId, message_id: MessageId) -> NewEvent {
+    let payload = json!({ "chatId": chat_id.0, "messageId": message_id.0 });
+    NewEvent::new(Audience::User(user_id), MESSAGE_CREATED, payload)
+}
+
 /// A message changed; `changed` names what.
 pub fn message_updated(chat_id: ChatId, message_id: MessageId, changed: &[&str]) -> NewEvent {
     let payload = json!({ "chatId": chat_id.0, "messageId": message_id.0, "changed": changed });

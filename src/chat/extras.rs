@@ -137,6 +137,7 @@ impl Extras {
             .find(id)
             .filter(messages::chat_id.eq(membership.chat.id))
             .filter(messages::sequence.gt(membership.history_after))
+            .filter(messages::withheld_from.is_distinct_from(membership.user_id))
             .filter(messages::deleted_at.is_null());
         let seen = diesel::select(diesel::dsl::exists(seen)).get_result(&mut connection);
         if seen.await? {

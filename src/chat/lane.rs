@@ -72,6 +72,11 @@ impl Reply {
         asked.into()
     }
 
+    /// Whether it names models or assistants.
+    pub fn is_particular(&self) -> bool {
+        self.lanes.is_some() || self.wish.provider.is_some() || self.wish.model.is_some()
+    }
+
     /// The same by the model itself: who wants another answer does not want the same one again.
     #[must_use]
     pub fn anew(self) -> Self {
@@ -158,7 +163,12 @@ impl Lanes {
         let (assistants, keys) = tokio::join!(assistants, key::list(shared, user_id));
         let (first, keys) = (assistants?.into_iter().next(), keys?);
         let first = first.ok_or_else(|| Error::internal("there is no default assistant"))?;
-        let who = Who { app, chat, keys };
+        let who = Who {
+            app,
+            user_id,
+            chat,
+            keys,
+        };
         let Some(wishes) = reply.lanes else {
             let model = checked_model(app, &["reply", "model"], reply.wish.model)?;
             let wish = Wish { model, ..reply.wish };
@@ -204,6 +214,7 @@ impl Lanes {
 /// For whom a lane is found, and where.
 struct Who<'a> {
     app: &'a App,
+    user_id: UserId,
     chat: &'a Chat,
     keys: Vec<StoredKey>,
 }
@@ -215,7 +226,7 @@ impl Who<'_> {
             wish,
             manner,
         } = Answering::new(assistant, self.chat, wish);
-        let payer = payer::choose(self.app, self.keys.clone(), wish)?;
+        let payer = payer::choose(self.app, self.user_id, self.keys.clone(), wish)?;
         Ok(Lane {
             assistant_id: Some(assistant_id),
             payer,

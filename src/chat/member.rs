@@ -101,9 +101,16 @@ pub struct MemberState {
     pub history_after: i64,
     /// Grows with each change of what only they see of it.
     pub version: i32,
+    /// When they last sent what the other is not shown.
+    pub own_activity_at: Option<DateTime<Utc>>,
 }
 
 impl MemberState {
+    /// The later one of a moment of the chat and of what they sent last that the other is not shown.
+    pub fn latest(&self, moment: DateTime<Utc>) -> DateTime<Utc> {
+        self.own_activity_at.map_or(moment, |own| own.max(moment))
+    }
+
     /// How these chats look to `user_id`, in one query.
     ///
     /// # Errors
@@ -141,7 +148,7 @@ pub async fn unread_counts(
     }
     let query = "SELECT member.chat_id, unread.count AS unread FROM chat_members AS member CROSS JOIN LATERAL (\
           SELECT count(*) FROM (SELECT 1 FROM messages WHERE chat_id = member.chat_id AND active AND sequence > member.last_read_sequence \
-            AND author_id IS DISTINCT FROM member.user_id AND role <> 'SYSTEM' AND deleted_at IS NULL LIMIT 1000) AS counted) AS unread \
+            AND author_id IS DISTINCT FROM member.user_id AND withheld_from IS DISTINCT FROM member.user_id AND role <> 'SYSTEM' AND deleted_at IS NULL LIMIT 1000) AS counted) AS unread \
         WHERE member.user_id = $1 AND member.chat_id = ANY ($2)";
     let rows: Vec<Row> = prepared(
         diesel::sql_query(query)

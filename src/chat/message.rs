@@ -104,17 +104,17 @@ pub struct NewRow {
     pub extras: Extras,
 }
 
-/// A page of what was said on a chat's active branch after the message at `history_after`. Keyset on `(chat_id, sequence)`: as fast at a million messages as at ten.
+/// A page of what `viewer` may see of what was said on a chat's active branch after the message at `history_after`. Keyset on `(chat_id, sequence)`: as fast at a million messages as at ten.
 ///
 /// # Errors
 /// When Postgres fails.
 pub async fn page(
     connection: &mut Connection,
-    chat_id: ChatId,
-    history_after: i64,
+    viewer: UserId,
+    (chat_id, history_after): (ChatId, i64),
     window: &Window<i64>,
 ) -> Result<Vec<Message>> {
-    let mut query = page_query(chat_id, window);
+    let mut query = page_query(chat_id, window).filter(messages::withheld_from.is_distinct_from(viewer));
     if history_after > 0 {
         query = query.filter(messages::sequence.gt(history_after));
     }
@@ -159,24 +159,31 @@ pub async fn find_many_visible(
         .filter(messages::id.eq_any(ids))
         .filter(chat_members::user_id.eq(user_id))
         .filter(messages::sequence.gt(chat_members::history_after))
+        .filter(messages::withheld_from.is_distinct_from(user_id))
         .select(Message::as_select())
         .load(connection)
         .await?;
     Ok(found.into_iter().map(|message| (message.id, message)).collect())
 }
 
-/// The newest message of each chat's active branch after the number that is given with the chat, in one query.
+/// The newest message that `viewer` may see of each chat's active branch after the number that is given with the chat,
+/// in one query.
 ///
 /// # Errors
 /// When Postgres fails.
-pub async fn last_of(connection: &mut Connection, chats: &[(ChatId, i64)]) -> QueryResult<HashMap<ChatId, Message>> {
+pub async fn last_of(
+    connection: &mut Connection,
+    viewer: UserId,
+    chats: &[(ChatId, i64)],
+) -> QueryResult<HashMap<ChatId, Message>> {
     let query = "SELECT last.* FROM unnest($1, $2) AS chat (id, history_after) CROSS JOIN LATERAL \
-        (SELECT * FROM messages WHERE messages.chat_id = chat.id AND active AND sequence > chat.history_after \
+        (SELECT * FROM messages WHERE messages.chat_id = chat.id AND active AND sequence > chat.history_after AND withheld_from IS DISTINCT FROM $3 \
           ORDER BY sequence DESC LIMIT 1) AS last";
     let (ids, after): (Vec<ChatId>, Vec<i64>) = chats.iter().copied().unzip();
     let found: Vec<Message> = diesel::sql_query(query)
         .bind::<Array<SqlUuid>, _>(ids)
         .bind::<Array<BigInt>, _>(after)
+        .bind::<SqlUuid, _>(viewer)
         .load(connection)
         .await?;
     Ok(found.into_iter().map(|message| (message.chat_id, message)).collect())
@@ -194,6 +201,7 @@ pub async fn sequence_of(
     let found = messages::table
         .find(id)
         .filter(messages::chat_id.eq(membership.chat.id))
-        .filter(messages::sequence.gt(membership.history_after));
+        .filter(messages::sequence.gt(membership.history_after))
+        .filter(messages::withheld_from.is_distinct_from(membership.user_id));
     found.select(messages::sequence).first(connection).await.optional()
 }

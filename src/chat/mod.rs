@@ -19,6 +19,7 @@ pub mod event;
 pub mod extras;
 pub mod lane;
 pub mod member;
+pub mod mention;
 pub mod message;
 pub mod plan;
 pub mod preview;

@@ -1,11 +1,14 @@
 //! What an answer would take, before it is asked for: the way of the mutations, up to the point where they store.
 
 use super::ask::Ask;
-use super::lane::{Lanes, Reply};
+use super::chat::ChatKind;
+use super::lane::{Lanes, Mode, Reply};
 use super::member::Membership;
+use super::mention::Mentioned;
 use super::plan::Plan;
 use super::plan::history::Tip;
 use super::reply::cache;
+use super::room::{answer, purse};
 use super::send::check_content;
 use super::{revise, turn};
 use crate::ai::FailureKind;
@@ -25,6 +28,10 @@ pub enum Wanted {
         chat_id: ChatId,
         /// Its text.
         content: String,
+        /// Whom it would mention besides.
+        mentions: Vec<Mentioned>,
+        /// What it would reply to.
+        reply_to: Option<MessageId>,
     },
     /// An answer would be made anew.
     Regenerate {
@@ -69,7 +76,7 @@ pub async fn preview(app: &App, user_id: UserId, wanted: Wanted, reply: Reply) -
             let is_cached = cache::would_answer(&mut connection, app, user_id, plan).await?;
             cached.push(is_cached);
             // Nobody would be asked with the key.
-            if !is_cached {
+            if !is_cached && plan.lane.payer.user_id == user_id {
                 let refused = refused_key(&mut connection, user_id, plan).await?;
                 preview.refusals.extend(refused);
             }
@@ -77,13 +84,16 @@ pub async fn preview(app: &App, user_id: UserId, wanted: Wanted, reply: Reply) -
         let (_, refusals) = payload(turn::check_running(&mut connection, user_id, plans.answers()).await)?;
         preview.refusals.extend(refusals);
         for (plan, cached) in plans.lanes.into_iter().zip(cached) {
+            let payer = plan.lane.payer.user_id;
             let foreseen = match plan.lane.payer.tab.terms() {
-                Some(terms) => budget::foresee(&mut connection, user_id, &terms, plan.input_tokens).await?,
+                Some(terms) => budget::foresee(&mut connection, payer, &terms, plan.input_tokens).await?,
                 None => None,
             };
             let refusal = foreseen.as_ref().and_then(|foreseen| foreseen.refusal.clone());
-            preview.refusals.extend(refusal);
-            let budget = foreseen.map(|foreseen| foreseen.budget);
+            preview
+                .refusals
+                .extend(refusal.map(|refusal| purse::said_of(payer, user_id, refusal)));
+            let budget = foreseen.map(|foreseen| foreseen.budget).filter(|_| payer == user_id);
             preview.plans.push(Foretold { plan, budget, cached });
         }
     }
@@ -112,22 +122,50 @@ async fn plan(
     reply: Reply,
 ) -> Result<Lanes<Plan>> {
     match wanted {
-        Wanted::Send { chat_id, content } => {
+        Wanted::Send {
+            chat_id,
+            content,
+            mentions,
+            reply_to,
+        } => {
             let content = check_content(app, &content)?;
-            let chat = Membership::of(connection, user_id, chat_id)
+            let membership = Membership::of(connection, user_id, chat_id)
                 .await?
-                .ok_or_else(|| Error::not_found(&["chatId"], "chat"))?
-                .chat;
+                .ok_or_else(|| Error::not_found(&["chatId"], "chat"))?;
+            if membership.chat.kind == ChatKind::Group {
+                let plans = answer::foresee(connection, app, &membership, &content, (&mentions, reply_to)).await?;
+                return several(plans);
+            }
+            let chat = membership.chat;
             chat.answers("chatId")?;
             let lanes = Lanes::in_chat(connection, app, user_id, &chat, reply).await?;
             let ask = Ask::new(user_id, &chat, Tip::Newest, Some(&content));
             ask.look(connection, app, lanes).await
         }
         Wanted::Regenerate { message_id } => {
-            let (chat, message) = revise::answered(connection, user_id, message_id).await?;
+            let (membership, message) = revise::answered(connection, user_id, message_id).await?;
+            if membership.chat.kind == ChatKind::Group {
+                let plans = answer::foresee_again(connection, app, &membership, &message).await?;
+                return several(plans);
+            }
+            let chat = membership.chat;
             let lanes = Lanes::in_chat(connection, app, user_id, &chat, reply.anew()).await?;
             let ask = Ask::new(user_id, &chat, message.parent_id.into(), None);
             ask.look(connection, app, lanes).await
         }
     }
+}
+
+/// What several assistants of a group would be sent.
+fn several(plans: Vec<Plan>) -> Result<Lanes<Plan>> {
+    if plans.is_empty() {
+        let message = "No assistant would answer this. Mention one of the group, or reply to what one said.";
+        return Err(Error::rejected(ErrorCode::InvalidState, &["content"], message));
+    }
+    Ok(Lanes {
+        lanes: plans,
+        mode: Mode::Compare,
+        tools: false,
+        from_cache: false,
+    })
 }

@@ -97,6 +97,7 @@ pub async fn recall(mut connection: &Connection, chat_id: ChatId, user_id: UserI
         titles_enabled: row.titles_enabled.unwrap_or(known.titles_enabled),
         summaries_enabled: row.summaries_enabled.unwrap_or(known.summaries_enabled),
         version: row.preferences_version.unwrap_or(known.version),
+        ..known
     };
     let whole = (
         row.summary_id,

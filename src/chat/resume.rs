@@ -40,6 +40,7 @@ pub async fn go_on(app: &App, user_id: UserId, id: GenerationId, idempotency_key
         .await?
         .ok_or_else(not_found)?
         .chat;
+    chat.answers("generationId")?;
     let ask = Ask::going_on(user_id, &chat, old.message_id);
     let plans = ask.plan(&mut connection, app, Lanes::one(lane)).await?;
     let stored = connection
@@ -150,7 +151,7 @@ async fn store(
         lanes_of: None,
         race: false,
     };
-    let generation = generation::insert(connection, new, &payer.tab, plan.input_tokens).await?;
+    let generation = generation::insert(connection, new, payer, plan.input_tokens).await?;
     diesel::update(chats::table.find(chat.id))
         .set((
             chats::version.eq(chats::version + 1),

@@ -4,12 +4,13 @@ use diesel::prelude::*;
 use diesel_async::{AsyncConnection, RunQueryDsl};
 
 use super::ask::Ask;
-use super::chat::Chat;
+use super::chat::ChatKind;
 use super::claim::{Claim, Sent};
 use super::extras::Extras;
 use super::lane::{Lanes, Reply};
 use super::member::Membership;
 use super::message::{self, Message, MessageRole};
+use super::room::answer;
 use super::send::{admit, begin, check_content};
 use super::turn::{self, Place, Question, Turn};
 use crate::app::App;
@@ -42,7 +43,7 @@ pub struct Edit {
     pub reply: Reply,
 }
 
-/// Has a question answered once more, beside the answer that there is.
+/// Has a question answered once more, beside the answer that there is; in a group, at the end of it.
 ///
 /// # Errors
 /// NOT_FOUND, INVALID_STATE for what is no answer, LIMIT_REACHED, KEY_MISSING, CONFLICT.
@@ -61,15 +62,15 @@ fn is_answer(message: &Message) -> Result<()> {
     Err(Error::rejected(ErrorCode::InvalidState, &["messageId"], refusal))
 }
 
-/// The answer with this id, which could be made anew, and its chat.
+/// The answer with this id, which could be made anew, and the access to its chat.
 ///
 /// # Errors
 /// NOT_FOUND, INVALID_STATE for what is no answer.
-pub async fn answered(connection: &mut Connection, user_id: UserId, id: MessageId) -> Result<(Chat, Message)> {
+pub async fn answered(connection: &mut Connection, user_id: UserId, id: MessageId) -> Result<(Membership, Message)> {
     let message = visible(connection, user_id, id).await?;
     is_answer(&message)?;
     let membership = Membership::of(connection, user_id, message.chat_id).await?;
-    Ok((membership.ok_or_else(not_found)?.chat, message))
+    Ok((membership.ok_or_else(not_found)?, message))
 }
 
 /// Asks a question in other words, beside the one that there is, and has it answered.
@@ -107,10 +108,18 @@ async fn revise(
     admit(app, user_id)?;
     let message = visible(&mut connection, user_id, id).await?;
     check(&message)?;
-    let chat = Membership::of(&connection, user_id, message.chat_id)
+    let membership = Membership::of(&connection, user_id, message.chat_id)
         .await?
-        .ok_or_else(not_found)?
-        .chat;
+        .ok_or_else(not_found)?;
+    let answers_there = matches!(message.role, MessageRole::Assistant) && membership.chat.kind == ChatKind::Group;
+    if answers_there {
+        if reply.is_particular() {
+            let refusal = "In a group, its assistants say whose model answers. Leave this away.";
+            return Err(Error::rejected(ErrorCode::InvalidState, &["reply"], refusal));
+        }
+        return answer::again(app, &mut connection, &claim, &membership, &message).await;
+    }
+    let chat = membership.chat;
     chat.answers("messageId")?;
     let lanes = Lanes::in_chat(&mut connection, app, user_id, &chat, reply).await?;
     let ask = Ask::new(user_id, &chat, message.parent_id.into(), question.as_deref());

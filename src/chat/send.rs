@@ -20,6 +20,7 @@ use super::claim::{Claim, Sent};
 use super::extras::Extras;
 use super::lane::{Lanes, Mode, Reply};
 use super::member::Membership;
+use super::mention::Mentioned;
 use super::plan::Plan;
 use super::plan::history::Tip;
 use super::room::post;
@@ -42,6 +43,8 @@ pub struct NewMessage {
     pub idempotency_key: String,
     /// What it carries besides its text.
     pub extras: Extras,
+    /// Whom the sender's client names as mentioned.
+    pub mentions: Vec<Mentioned>,
     /// Who is to answer this once.
     pub reply: Reply,
 }
@@ -66,9 +69,14 @@ pub async fn send(app: &App, user_id: UserId, new: NewMessage) -> Result<Sent> {
         return membership.map(|_| first).ok_or_else(not_found);
     }
     admit(app, user_id)?;
-    let chat = membership.ok_or_else(not_found)?.chat;
-    if chat.is_shared() {
-        return post::post(app, &mut connection, &claim, &new, content).await;
+    let membership = membership.ok_or_else(not_found)?;
+    if membership.chat.is_shared() {
+        return post::post(app, &mut connection, &claim, &membership, &new, content).await;
+    }
+    let chat = membership.chat;
+    if !new.mentions.is_empty() {
+        let message = "Nobody is mentioned in a chat with an assistant. Leave this away.";
+        return Err(Error::rejected(ErrorCode::InvalidState, &["mentionIds"], message));
     }
     let lanes = Lanes::in_chat(&mut connection, app, user_id, &chat, new.reply).await?;
     let ask = Ask::new(user_id, &chat, Tip::Newest, Some(&content));
@@ -120,6 +128,11 @@ fn asked(new: &NewMessage) -> serde_json::Value {
     let more = new.reply.lanes.is_some() || new.reply.without_tools || new.reply.without_cache;
     asked.extend(more.then(|| new.reply.asked()));
     asked.extend(new.extras.asked());
+    let mentioned = new.mentions.iter().map(|mentioned| match mentioned {
+        Mentioned::User(id) => json!(["user", id.0]),
+        Mentioned::Assistant(id) => json!(["assistant", id.0]),
+    });
+    asked.extend(mentioned);
     asked.into()
 }
 

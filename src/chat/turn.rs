@@ -173,7 +173,7 @@ pub async fn store(
             lanes_of: (!alone).then_some(first_id),
             race: !alone && turn.plans.mode == Mode::Race,
         };
-        generations.push(generation::insert(connection, new, &payer.tab, plan.input_tokens).await?);
+        generations.push(generation::insert(connection, new, payer, plan.input_tokens).await?);
     }
     count(
         connection,

@@ -18,6 +18,15 @@ use crate::id::UserId;
 /// The most people that one person may block: they are listed in one piece.
 pub const MOST: i64 = 1_000;
 
+/// Whether `owner` blocks `other`.
+///
+/// # Errors
+/// When Postgres fails.
+pub async fn is_blocked(connection: &mut Connection, owner: UserId, other: UserId) -> QueryResult<bool> {
+    let block = blocks::table.find((owner, other));
+    diesel::select(diesel::dsl::exists(block)).get_result(connection).await
+}
+
 /// Whether one of the two blocks the other.
 ///
 /// # Errors

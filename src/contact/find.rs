@@ -4,7 +4,6 @@
 //! Deactivated accounts are never found. People who block whoever searches are, as ever: to be found no more would tell
 //! that one is blocked.
 
-use diesel::prelude::*;
 use diesel::sql_types::{BigInt, Integer, Nullable, Text, Uuid as SqlUuid};
 use diesel_async::RunQueryDsl;
 

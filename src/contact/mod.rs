@@ -2,8 +2,9 @@
 //!
 //! An address book is one-sided, like that of a phone: whoever is added is not asked and not told. So is a block. To
 //! the blocked the one who blocks looks like somebody who does not answer: found as ever, and named wherever they were
-//! named before. Nothing here ever answers a blocked person with an error of its own; what they may not do
-//! is refused by the rooms where they would do it, with [`blocks_between`].
+//! named before. Nothing ever answers a blocked person with an error of its own: in a direct chat their messages are stored and
+//! withheld from the other, and whom they may not add to a group is answered for as people who want to be added by nobody.
+//! In groups that both are in, each sees what the other says.
 //!
 //! Each person has a *book* ([`book`]): a row that their changes lock, and whose version grows with each. To its owner a
 //! person is one of three things, a contact, blocked, or neither, and an event always tells which:

@@ -254,6 +254,10 @@ diesel::table! {
         history_after -> Int8,
         /// Grows with each change of what only this person sees of the chat; the version that they see is the sum of it and the chat's.
         version -> Int4,
+        /// When this person last sent what is withheld from the other: for them the chat's latest activity, if there is none later.
+        own_activity_at -> Nullable<Timestamptz>,
+        /// Messages up to this number were kept from this person when they joined; unlike history_after it does not grow when they clear the chat for themselves. Assistants are shown what nobody is kept from.
+        joined_after -> Int8,
     }
 }
 
@@ -345,6 +349,10 @@ diesel::table! {
         may_change_details -> Text,
         /// The lowest role in the group that may ask its assistants.
         may_ask_ai -> Text,
+        /// When the assistants of a group answer: when they are addressed, or to every message.
+        assistant_replies -> Text,
+        /// Who pays for the answers in a group: whoever asks, its owner, or the server.
+        payer -> Text,
     }
 }
 
@@ -550,6 +558,24 @@ diesel::table! {
 }
 
 diesel::table! {
+    /// Who is mentioned by which message, people and assistants.
+    message_mentions (message_id, position) {
+        /// The message.
+        message_id -> Uuid,
+        /// The place among those whom it mentions.
+        position -> Int2,
+        /// The person who is mentioned; null for an assistant.
+        user_id -> Nullable<Uuid>,
+        /// The assistant that is mentioned; null for a person.
+        assistant_id -> Nullable<Uuid>,
+        /// The chat of the message, for the index. Not a reference.
+        chat_id -> Uuid,
+        /// The number of the message, for the index.
+        sequence -> Int8,
+    }
+}
+
+diesel::table! {
     use diesel::sql_types::*;
     use super::sql_types::Tsvector;
 
@@ -603,6 +629,8 @@ diesel::table! {
         importance -> Text,
         /// What the client has added for clients, a JSON object; Parlor does not read it.
         metadata -> Nullable<Jsonb>,
+        /// Who blocked the author when this was sent to a direct chat: they never see it, also when they unblock the author. Not a reference.
+        withheld_from -> Nullable<Uuid>,
     }
 }
 
@@ -685,6 +713,8 @@ diesel::table! {
         /// Grows with each change.
         version -> Int4,
         updated_at -> Timestamptz,
+        /// Who may add this person to groups. Whoever they block gets the answer of those who may not.
+        addable_by -> Text,
     }
 }
 
@@ -824,6 +854,8 @@ diesel::table! {
         role -> Nullable<Text>,
         /// Which details of the group were changed.
         details -> Array<Nullable<Text>>,
+        /// The assistant that it happened to; null when to none, and when it is gone.
+        assistant_id -> Nullable<Uuid>,
     }
 }
 
@@ -968,6 +1000,9 @@ diesel::joinable!(generations -> chats (chat_id));
 diesel::joinable!(generations -> messages (message_id));
 diesel::joinable!(generations -> users (user_id));
 diesel::joinable!(memories -> users (user_id));
+diesel::joinable!(message_mentions -> assistants (assistant_id));
+diesel::joinable!(message_mentions -> messages (message_id));
+diesel::joinable!(message_mentions -> users (user_id));
 diesel::joinable!(message_words -> messages (message_id));
 diesel::joinable!(messages -> chats (chat_id));
 diesel::joinable!(messages -> users (author_id));
@@ -977,6 +1012,7 @@ diesel::joinable!(replays -> generations (generation_id));
 diesel::joinable!(scheduled_messages -> users (user_id));
 diesel::joinable!(sends -> users (user_id));
 diesel::joinable!(sessions -> users (user_id));
+diesel::joinable!(system_notes -> assistants (assistant_id));
 diesel::joinable!(system_notes -> messages (message_id));
 diesel::joinable!(system_notes -> users (subject_id));
 diesel::joinable!(tool_calls -> generations (generation_id));
@@ -1008,6 +1044,7 @@ diesel::allow_tables_to_appear_in_same_query!(
     jobs,
     master_keys,
     memories,
+    message_mentions,
     message_words,
     messages,
     model_changes,

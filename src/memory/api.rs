@@ -4,7 +4,7 @@ use async_graphql::{Context, InputObject, MaybeUndefined, Object, SimpleObject};
 use chrono::{DateTime, Utc};
 
 use super::memory::{self, Memory};
-use super::preferences::{self, Preferences, PreferencesChange};
+use super::preferences::{self, AddableBy, Preferences, PreferencesChange};
 use crate::context::RequestContext;
 use crate::error::{Result, UserError, payload};
 use crate::id::{MemoryId, UserId};
@@ -55,7 +55,7 @@ impl Memory {
     }
 }
 
-/// How the viewer wants the AI to be with them.
+/// How the viewer wants the AI to be with them, and people.
 #[Object]
 impl Preferences {
     /// What the viewer says about themselves; models that answer them are told.
@@ -86,6 +86,11 @@ impl Preferences {
     /// Whether long chats are summarised before they outgrow what a model takes.
     async fn summaries_enabled(&self) -> bool {
         self.summaries_enabled
+    }
+
+    /// Who may add the viewer to groups; at first everybody whom they do not block.
+    async fn addable_by(&self) -> AddableBy {
+        self.addable_by
     }
 
     /// Grows with each change: apply an event only when its version is higher.
@@ -162,6 +167,8 @@ pub struct UpdatePreferencesInput {
     titles_enabled: Option<bool>,
     /// Whether long chats are summarised by themselves.
     summaries_enabled: Option<bool>,
+    /// Who may add one to groups. Others are told that one does not want to be added; so is whoever one blocks.
+    addable_by: Option<AddableBy>,
 }
 
 /// The result of `updatePreferences`.
@@ -216,7 +223,7 @@ impl MemoryMutation {
         })
     }
 
-    /// Changes how the AI is with the viewer, from the next answer on.
+    /// Changes how the AI is with the viewer, from the next answer on, and who may add them to groups.
     async fn update_preferences(
         &self,
         context: &Context<'_>,
@@ -230,6 +237,7 @@ impl MemoryMutation {
             memory_enabled: input.memory_enabled,
             titles_enabled: input.titles_enabled,
             summaries_enabled: input.summaries_enabled,
+            addable_by: input.addable_by,
         };
         let (preferences, errors) = payload(preferences::update(context.app(), who.user_id, change).await)?;
         Ok(UpdatePreferencesPayload { preferences, errors })

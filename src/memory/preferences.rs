@@ -1,4 +1,4 @@
-//! How a person wants the AI to be with them.
+//! How a person wants the AI to be with them, and people.
 
 use chrono::Utc;
 use diesel::prelude::*;
@@ -6,14 +6,26 @@ use diesel_async::{AsyncConnection, RunQueryDsl};
 
 use super::event;
 use crate::app::App;
-use crate::db::Connection;
 use crate::db::schema::preferences;
+use crate::db::{Connection, text_enum};
 use crate::error::{Error, Result};
 use crate::event::append;
 use crate::id::UserId;
 use crate::input;
 
-/// How a person wants the AI to be with them.
+text_enum! {
+    /// Who may add somebody to groups.
+    AddableBy {
+        /// Everybody whom they do not block.
+        Everybody = "EVERYBODY",
+        /// The people in their address book.
+        Contacts = "CONTACTS",
+        /// Nobody.
+        Nobody = "NOBODY",
+    }
+}
+
+/// How a person wants the AI to be with them, and people.
 #[derive(Debug, Clone, PartialEq, Queryable, Selectable)]
 #[diesel(table_name = preferences, check_for_backend(diesel::pg::Pg))]
 pub struct Preferences {
@@ -29,6 +41,8 @@ pub struct Preferences {
     pub titles_enabled: bool,
     /// Whether long chats are summarised by themselves.
     pub summaries_enabled: bool,
+    /// Who may add them to groups.
+    pub addable_by: AddableBy,
     /// Grows with each change.
     pub version: i32,
 }
@@ -42,6 +56,7 @@ impl Default for Preferences {
             memory_enabled: true,
             titles_enabled: true,
             summaries_enabled: true,
+            addable_by: AddableBy::Everybody,
             version: 0,
         }
     }
@@ -62,6 +77,8 @@ pub struct PreferencesChange {
     pub titles_enabled: Option<bool>,
     /// Whether long chats are summarised by themselves.
     pub summaries_enabled: Option<bool>,
+    /// Who may add them to groups.
+    pub addable_by: Option<AddableBy>,
 }
 
 #[derive(AsChangeset)]
@@ -73,6 +90,7 @@ struct Columns {
     memory_enabled: Option<bool>,
     titles_enabled: Option<bool>,
     summaries_enabled: Option<bool>,
+    addable_by: Option<AddableBy>,
 }
 
 /// The preferences of a person.
@@ -122,6 +140,7 @@ pub async fn update(app: &App, user_id: UserId, change: PreferencesChange) -> Re
         memory_enabled: change.memory_enabled,
         titles_enabled: change.titles_enabled,
         summaries_enabled: change.summaries_enabled,
+        addable_by: change.addable_by,
     };
     let mut connection = app.connection().await?;
     let changed = connection

@@ -46,7 +46,7 @@ pub const QUERY: &str = concat!(
         * (1 + 30 / (30 + extract(epoch FROM coalesce($11, now()) - messages.created_at) / 86400)))::bigint AS score \
       FROM (SELECT message_id FROM candidates LIMIT 2000) AS candidate \
       JOIN message_words ON message_words.message_id = candidate.message_id JOIN messages ON messages.id = candidate.message_id \
-      JOIN mine ON mine.id = messages.chat_id AND messages.sequence > mine.history_after \
+      JOIN mine ON mine.id = messages.chat_id AND messages.sequence > mine.history_after AND messages.withheld_from IS DISTINCT FROM $1 \
       WHERE messages.active AND messages.deleted_at IS NULL \
       AND ($7 IS NULL OR messages.author_id = $7) AND ($8 IS NULL OR messages.role = ANY ($8)) \
       AND ($9 IS NULL OR messages.created_at >= $9) AND ($10 IS NULL OR messages.created_at < $10) \

@@ -30,7 +30,7 @@ const MOST_MEANT: usize = 5;
 
 /// The words of one's latest messages.
 const RECENT: &str = "recent AS (SELECT message_words.words FROM mine CROSS JOIN LATERAL (\
-      SELECT id FROM messages WHERE messages.chat_id = mine.id AND sequence > mine.history_after AND active AND deleted_at IS NULL ORDER BY sequence DESC \
+      SELECT id FROM messages WHERE messages.chat_id = mine.id AND sequence > mine.history_after AND active AND deleted_at IS NULL AND withheld_from IS DISTINCT FROM $1 ORDER BY sequence DESC \
       LIMIT (SELECT greatest($5, $4 / greatest(count(*), 1)) FROM mine)) AS newest \
     JOIN message_words ON message_words.message_id = newest.id LIMIT $4)";
 

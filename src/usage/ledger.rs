@@ -1,5 +1,7 @@
 //! The rows of the ledger: opened with what is expected, settled with what came.
 
+use std::collections::HashMap;
+
 use chrono::{DateTime, Utc};
 use diesel::prelude::*;
 use diesel::sql_types::{BigInt, Nullable, Text, Timestamptz, Uuid as SqlUuid};
@@ -47,7 +49,7 @@ impl Opened {
             id: entry.id,
             generation_id: asker.generation_id,
             user_id: asker.user_id,
-            payer_id: asker.user_id,
+            payer_id: asker.payer_id,
             chat_id: asker.chat_id,
             provider: entry.terms.provider.name().to_owned(),
             model: entry.terms.model.clone(),
@@ -188,6 +190,19 @@ pub async fn cached(connection: &mut Connection, ids: &[GenerationId]) -> QueryR
         .load(connection)
         .await?;
     Ok(found.into_iter().flatten().collect())
+}
+
+/// Who pays for each of these answers, in one query.
+///
+/// # Errors
+/// When Postgres fails.
+pub async fn payers(connection: &mut Connection, ids: &[GenerationId]) -> QueryResult<HashMap<GenerationId, UserId>> {
+    let found: Vec<(Option<GenerationId>, UserId)> = attempts::table
+        .filter(attempts::generation_id.eq_any(ids))
+        .select((attempts::generation_id, attempts::payer_id))
+        .load(connection)
+        .await?;
+    Ok(found.into_iter().filter_map(|(id, payer)| Some((id?, payer))).collect())
 }
 
 /// The end of an attempt, as it is stored.

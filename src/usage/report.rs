@@ -38,7 +38,7 @@ text_enum! {
 /// What a report is about.
 #[derive(Debug, Clone, Copy)]
 pub struct Wanted {
-    /// Whose usage; none for everybody's.
+    /// At whose expense; none for everybody's.
     pub user_id: Option<UserId>,
     /// Attempts that began at this moment or later.
     pub from: DateTime<Utc>,
@@ -177,7 +177,7 @@ pub async fn read(connection: &mut Connection, wanted: Wanted) -> Result<Report>
         .filter(|key| !key.is_empty())
         .collect();
     let by = keys.join(", ");
-    let whose = wanted.user_id.map_or("", |_| "AND user_id = $3");
+    let whose = wanted.user_id.map_or("", |_| "AND payer_id = $3");
     let order = if since.is_empty() {
         "cost DESC, attempts DESC, "
     } else {

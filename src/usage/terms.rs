@@ -9,9 +9,9 @@ use crate::model::price::Tariff;
 text_enum! {
     /// Whose key pays for an answer.
     KeySource {
-        /// The asking person's own.
+        /// A key of the person who pays: of whoever asks, and in a group that its owner pays for, of the owner.
         User = "USER",
-        /// The server's.
+        /// The server's, from the budget of the person who pays.
         Server = "SERVER",
         /// Nobody's: the scripted provider is free.
         None = "NONE",
@@ -130,6 +130,8 @@ impl Terms {
 pub struct Asker {
     /// The person.
     pub user_id: UserId,
+    /// Whose key or budget pays.
+    pub payer_id: UserId,
     /// The chat, if it is about one.
     pub chat_id: Option<ChatId>,
     /// The answer, if it is for one.

@@ -138,7 +138,8 @@ impl Viewer {
         assistants::list(context, self.user.id, arguments).await
     }
 
-    /// What the person has used in a time, added up.
+    /// What the person has paid for in a time, added up: what they asked for themselves, and what a group asked at their
+    /// expense. `groupBy: USER` says who asked.
     async fn usage(
         &self,
         context: &Context<'_>,

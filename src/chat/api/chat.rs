@@ -11,7 +11,9 @@ use crate::account::user::Role;
 use crate::assistant::Assistant;
 use crate::chat::chat::{self, Chat, ChatFilter, ChatHistory, ChatKey, ChatKind, TitleSource};
 use crate::chat::message::{self, Message};
+use crate::chat::room::asked::AssistantReplies;
 use crate::chat::room::permission::{ChatPermission, MemberRole, Permissions};
+use crate::chat::room::purse::ChatPayer;
 use crate::chat::summary::Summary;
 use crate::context::RequestContext;
 use crate::error::Result;
@@ -89,7 +91,9 @@ pub async fn message_page(
     arguments: PageArguments,
 ) -> Result<MessageConnection> {
     let window = Window::from_end(arguments, MESSAGES)?;
-    let rows = message::page(&mut *context.app().connection().await?, chat_id, history_after, &window).await?;
+    let viewer = context.signed_in()?.user_id;
+    let mut connection = context.app().connection().await?;
+    let rows = message::page(&mut connection, viewer, (chat_id, history_after), &window).await?;
     Ok(window.connection(rows, |message| message.sequence))
 }
 
@@ -124,7 +128,10 @@ async fn readable_after(context: &Context<'_>, chat: &Chat) -> Result<Option<i64
 
 /// How a chat looks to the one who asks.
 #[derive(Debug, SimpleObject)]
+#[graphql(complex)]
 pub struct ChatViewerState {
+    #[graphql(skip)]
+    pub(super) chat_id: ChatId,
     /// How many messages of others are unread, counted up to 1000.
     unread_count: i32,
     /// The newest message's number that was read.
@@ -168,8 +175,9 @@ impl Chat {
         self.is_default
     }
 
-    /// The assistants in the room, in order: the first one that is `available` answers, and the default one when none
-    /// is. A chat with an AI that none were chosen for has the default one; rooms of people have none.
+    /// The assistants in the room, in order. In a chat with an AI the first one that is `available` answers, and the
+    /// default one when none is or none was chosen. In a group those answer who are mentioned, or whose words a message
+    /// replies to: shared ones, and private ones whose owners are in it. Direct chats have none.
     async fn assistants(&self, context: &Context<'_>) -> Result<Vec<Assistant>> {
         if let Some(chosen) = load_one(context, ChosenFor(self.id)).await? {
             return Ok(chosen);
@@ -241,10 +249,11 @@ impl Chat {
 
     /// The answers that are being written right now.
     async fn active_generations(&self, context: &Context<'_>) -> Result<Vec<Answer>> {
-        if readable_after(context, self).await?.is_none() {
+        let Some(history_after) = readable_after(context, self).await? else {
             return Ok(Vec::new());
-        }
-        let running = load_one(context, RunningIn(self.id)).await?.unwrap_or_default();
+        };
+        let running = RunningIn(self.id, history_after);
+        let running = load_one(context, running).await?.unwrap_or_default();
         Ok(running.into_iter().map(Answer::from).collect())
     }
 
@@ -263,6 +272,7 @@ impl Chat {
         };
         let unread = load_one(context, UnreadOf(self.id)).await?.unwrap_or_default();
         Ok(Some(ChatViewerState {
+            chat_id: self.id,
             unread_count: i32::try_from(unread).unwrap_or(i32::MAX),
             last_read_sequence: Long(state.last_read_sequence),
             pinned: state.pinned_at.is_some(),
@@ -295,6 +305,16 @@ impl Chat {
         (self.kind == ChatKind::Group).then_some(self.permissions)
     }
 
+    /// When the assistants of the group answer; null where there is no group.
+    async fn assistant_replies(&self) -> Option<AssistantReplies> {
+        (self.kind == ChatKind::Group).then_some(self.assistant_replies)
+    }
+
+    /// Who pays for what the assistants of the group answer; null where there is no group.
+    async fn payer(&self) -> Option<ChatPayer> {
+        (self.kind == ChatKind::Group).then_some(self.payer)
+    }
+
     /// Who is in the room, those first who are there longest. A direct chat has both of its people, whether or not they
     /// have deleted it on their side.
     async fn members(
@@ -324,13 +344,15 @@ impl Chat {
     }
 
     /// When it last changed.
-    async fn updated_at(&self) -> DateTime<Utc> {
-        self.updated_at
+    async fn updated_at(&self, context: &Context<'_>) -> Result<DateTime<Utc>> {
+        let own = load_one(context, StateOf(self.id)).await?;
+        Ok(own.map_or(self.updated_at, |state| state.latest(self.updated_at)))
     }
 
     /// When its newest message was sent, else when it was made.
-    async fn last_activity_at(&self) -> DateTime<Utc> {
-        self.last_activity_at
+    async fn last_activity_at(&self, context: &Context<'_>) -> Result<DateTime<Utc>> {
+        let own = load_one(context, StateOf(self.id)).await?;
+        Ok(own.map_or(self.last_activity_at, |state| state.latest(self.last_activity_at)))
     }
 }
 

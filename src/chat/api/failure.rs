@@ -112,6 +112,27 @@ impl GenerationError {
     }
 }
 
+impl GenerationError {
+    /// Whether it speaks of the payer's key or budget.
+    pub(super) fn is_about_paying(&self) -> bool {
+        use GenerationErrorCode as Code;
+        matches!(
+            self.code,
+            Code::KeyMissing | Code::KeyInvalid | Code::QuotaExceeded | Code::BudgetExceeded
+        )
+    }
+
+    /// The same for those who do not pay, and can do nothing about it.
+    pub(super) fn told_to_others(self) -> Self {
+        GenerationError {
+            message: "Whoever pays for this answer cannot pay for it now. Ask them, or ask again later.".into(),
+            action: Some(ErrorAction::Retry),
+            provider_request_id: None,
+            ..self
+        }
+    }
+}
+
 /// What happened and what to do next, in words and as an action.
 fn helps(kind: FailureKind, name: &str) -> (String, ErrorAction) {
     use ErrorAction as Action;

@@ -5,8 +5,10 @@ use chrono::{DateTime, Utc};
 use tokio::sync::OnceCell;
 
 use super::failure::{GenerationError, GenerationErrorCode};
-use super::loader::{CachedOf, CallsOf, TextOf, load_one};
+use super::loader::{CachedOf, CallsOf, PayerOf, TextOf, load_one};
 use super::tool_call::ToolCall;
+use crate::account::api::load_user;
+use crate::account::user::User;
 use crate::ai::{FailureKind, Provider};
 use crate::chat::message::Message;
 use crate::chat::reply::generation::{Generation, GenerationStatus, KeySource, StoredText};
@@ -139,6 +141,20 @@ impl Answer {
         &self.row.model
     }
 
+    /// Who asked; null when the account is gone.
+    async fn asked_by(&self, context: &Context<'_>) -> Result<Option<User>> {
+        load_user(context, self.row.user_id).await
+    }
+
+    /// Who pays, with a key of their own or from their budget for the server's: whoever asked, unless it is in a group whose
+    /// owner pays. Null when the account is gone.
+    async fn payer(&self, context: &Context<'_>) -> Result<Option<User>> {
+        match load_one(context, PayerOf(self.row.id)).await? {
+            Some(id) => load_user(context, id).await,
+            None => Ok(None),
+        }
+    }
+
     /// Whose key pays.
     async fn key_source(&self) -> KeySource {
         self.row.key_source
@@ -180,20 +196,27 @@ impl Answer {
     }
 
     /// Why there is no complete answer; null unless it failed or broke off.
-    async fn error(&self) -> Option<GenerationError> {
-        let kind = self
-            .row
-            .error_code
-            .as_deref()?
-            .to_lowercase()
-            .parse()
-            .unwrap_or(FailureKind::Internal);
-        Some(GenerationError::new(
+    async fn error(&self, context: &Context<'_>) -> Result<Option<GenerationError>> {
+        let Some(code) = self.row.error_code.as_deref() else {
+            return Ok(None);
+        };
+        let kind = code.to_lowercase().parse().unwrap_or(FailureKind::Internal);
+        let error = GenerationError::new(
             kind,
             &self.row.provider,
             self.row.error_retry_after_seconds,
             self.row.provider_request_id.clone(),
-        ))
+        );
+        let viewer = context.signed_in()?.user_id;
+        // Whoever asked for it in a chat of their own pays for it, too.
+        let payer = match error.is_about_paying() {
+            true => load_one(context, PayerOf(self.row.id)).await?,
+            false => None,
+        };
+        Ok(Some(match payer {
+            Some(payer) if payer != viewer => error.told_to_others(),
+            _ => error,
+        }))
     }
 
     /// Why the model stopped; null unless it said so.

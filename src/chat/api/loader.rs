@@ -71,9 +71,9 @@ pub struct ChosenFor(pub ChatId);
 /// The summaries of a chat.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub struct SummariesOf(pub ChatId);
-/// The answers that are being written in a chat.
+/// The answers that are being written in a chat after the message with a number.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-pub struct RunningIn(pub ChatId);
+pub struct RunningIn(pub ChatId, pub i64);
 /// The generation that a message is written by.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub struct WriterOf(pub MessageId);
@@ -91,6 +91,21 @@ pub struct CallsOf(pub GenerationId);
 /// Whether a generation came from the cache: it has a value then, and none else.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub struct CachedOf(pub GenerationId);
+
+/// Who pays for a generation.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub struct PayerOf(pub GenerationId);
+
+impl Loader<PayerOf> for ChatLoader {
+    type Value = UserId;
+    type Error = Error;
+
+    async fn load(&self, keys: &[PayerOf]) -> Result<HashMap<PayerOf, UserId>> {
+        let ids: Vec<GenerationId> = keys.iter().map(|key| key.0).collect();
+        let found = ledger::payers(&mut *self.app.connection().await?, &ids).await?;
+        Ok(found.into_iter().map(|(id, payer)| (PayerOf(id), payer)).collect())
+    }
+}
 
 /// A call of a tool that the viewer may see.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -173,7 +188,7 @@ impl Loader<LastOf> for ChatLoader {
 
     async fn load(&self, keys: &[LastOf]) -> Result<HashMap<LastOf, Message>> {
         let chats: Vec<(ChatId, i64)> = keys.iter().map(|key| (key.0, key.1)).collect();
-        let found = message::last_of(&mut *self.app.connection().await?, &chats).await?;
+        let found = message::last_of(&mut *self.app.connection().await?, self.viewer, &chats).await?;
         let last = keys.iter().filter_map(|key| Some((*key, found.get(&key.0)?.clone())));
         Ok(last.collect())
     }
@@ -240,14 +255,13 @@ impl Loader<RunningIn> for ChatLoader {
     async fn load(&self, keys: &[RunningIn]) -> Result<HashMap<RunningIn, Vec<Generation>>> {
         let ids: Vec<ChatId> = keys.iter().map(|key| key.0).collect();
         let found = generation::running_in(&mut *self.app.connection().await?, &ids).await?;
-        let mut running: HashMap<RunningIn, Vec<Generation>> = HashMap::new();
-        for generation in found {
-            running
-                .entry(RunningIn(generation.chat_id))
-                .or_default()
-                .push(generation);
-        }
-        Ok(running)
+        let behind = |key: &RunningIn| {
+            let seen = found
+                .iter()
+                .filter(|(running, sequence)| running.chat_id == key.0 && *sequence > key.1);
+            (*key, seen.map(|(running, _)| running.clone()).collect())
+        };
+        Ok(keys.iter().map(behind).collect())
     }
 }
 

@@ -9,6 +9,7 @@ use chrono::{DateTime, Utc};
 use super::loader::{ChatLoader, load_one};
 use crate::account::api::load_user;
 use crate::account::user::User;
+use crate::assistant::Assistant;
 use crate::chat::chat::Chat;
 use crate::chat::room::note::{self, ChatDetail, StoredNote, SystemKind};
 use crate::chat::room::permission::MemberRole;
@@ -120,6 +121,14 @@ impl SystemNote {
     async fn subject(&self, context: &Context<'_>) -> Result<Option<User>> {
         match self.0.subject_id {
             Some(id) => load_user(context, id).await,
+            None => Ok(None),
+        }
+    }
+
+    /// The assistant that it happened to, with ASSISTANT_ADDED and ASSISTANT_REMOVED; null when it is gone.
+    async fn assistant(&self, context: &Context<'_>) -> Result<Option<Assistant>> {
+        match self.0.assistant_id {
+            Some(id) => load_one(context, id).await,
             None => Ok(None),
         }
     }

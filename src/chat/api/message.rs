@@ -6,6 +6,7 @@ use chrono::{DateTime, Utc};
 use super::generation::Answer;
 use super::loader::{RowOf, SiblingsOf, WriterOf, load_one};
 use super::member::{NoteOf, SystemNote};
+use super::mention;
 use crate::account::api::load_user;
 use crate::account::user::User;
 use crate::assistant::Assistant;
@@ -108,6 +109,12 @@ impl Message {
             Some(id) => load_one(context, id).await,
             None => Ok(None),
         }
+    }
+
+    /// The people and assistants of the room whom it mentions: those whom its sender's client has named, then those
+    /// whom the text names with `@username` or `@Name of an Assistant`.
+    async fn mentions(&self, context: &Context<'_>) -> Result<Vec<Actor>> {
+        mention::mentions(context, self).await
     }
 
     /// What is in it.

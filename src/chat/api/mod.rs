@@ -6,6 +6,7 @@ mod failure;
 mod generation;
 mod loader;
 mod member;
+mod mention;
 mod message;
 mod mutation;
 mod own;

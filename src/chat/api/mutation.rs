@@ -1,6 +1,6 @@
 //! What people do with chats.
 
-use async_graphql::{ComplexObject, Context, InputObject, MaybeUndefined, Object, SimpleObject};
+use async_graphql::{ComplexObject, Context, ID, InputObject, MaybeUndefined, Object, SimpleObject};
 
 use super::chat::MarkReadInput;
 use super::generation::Answer;
@@ -10,8 +10,10 @@ use crate::chat::chat::{Chat, ChatHistory};
 use crate::chat::extras::{Extras, Importance, MessageKind};
 use crate::chat::lane::Reply;
 use crate::chat::message::Message;
+use crate::chat::room::asked::AssistantReplies;
 use crate::chat::room::details::DetailsChange;
 use crate::chat::room::permission::PermissionsChange;
+use crate::chat::room::purse::ChatPayer;
 use crate::chat::send::{self, NewMessage};
 use crate::chat::{read, title};
 use crate::context::RequestContext;
@@ -29,7 +31,8 @@ pub struct UpdateChatInput {
     /// What to call it, at most 120 characters; empty or null for no title.
     #[graphql(default)]
     title: MaybeUndefined<String>,
-    /// Who is to answer, in this order, at most 8, in the place of those there are; empty for the default assistant.
+    /// Who is to answer, in this order, at most 8, in the place of those there are; empty for the default assistant. Groups
+    /// have `addAssistants` and `removeAssistant` for it.
     assistant_ids: Option<Vec<AssistantId>>,
     /// Whose model is to answer; null for the assistant's.
     #[graphql(default)]
@@ -56,6 +59,10 @@ pub struct UpdateChatInput {
     history: Option<ChatHistory>,
     /// Who may do what in the group; the owner's to say.
     permissions: Option<PermissionsChange>,
+    /// When the assistants of the group answer; the owner's to say.
+    assistant_replies: Option<AssistantReplies>,
+    /// Who pays for what they answer; the owner's to say.
+    payer: Option<ChatPayer>,
 }
 
 /// The result of `updateChat`.
@@ -118,6 +125,9 @@ pub struct SendMessageInput {
     importance: Importance,
     /// What clients want to know of it besides, which Parlor does not read: a JSON object of at most 8 KiB and 8 levels.
     metadata: Option<serde_json::Value>,
+    /// Whom it mentions, at most 50: ids of people and assistants of the room. Those whom the text names are mentioned anyway.
+    #[graphql(default)]
+    mention_ids: Vec<ID>,
     /// How to answer it, this once.
     reply: Option<ReplyOptions>,
 }
@@ -222,6 +232,8 @@ impl ChatMutation {
                 icon_url: given(input.icon_url).map(Option::unwrap_or_default),
                 history: input.history,
                 permissions: input.permissions,
+                assistant_replies: input.assistant_replies,
+                payer: input.payer,
             },
         };
         let (chat, errors) = payload(change::update(context.app(), who.user_id, input.chat_id, change).await)?;
@@ -255,7 +267,11 @@ impl ChatMutation {
     }
 
     /// Sends a message. Once this returns, it is stored, and in a chat with an AI the answer is on its way, whatever becomes
-    /// of the client. In rooms of people nobody answers by itself: there is no `generation` then.
+    /// of the client. In a group the assistants answer that it mentions (`@Name` or
+    /// `mentionIds`) or replies to, at most 4, each with a message of its own; where the group says ALWAYS, the first one
+    /// answers all others. They are shown what was said lately and nobody in the group is kept from. A message of whoever
+    /// may not ASK_AI is sent without an answer. To whom the viewer blocks
+    /// nothing can be sent in a direct chat; in groups, people who block each other see what the other says.
     async fn send_message(
         &self,
         context: &Context<'_>,
@@ -273,6 +289,7 @@ impl ChatMutation {
                 // An explicit null is nothing, too.
                 metadata: input.metadata.filter(|metadata| !metadata.is_null()),
             },
+            mentions: input.mention_ids.iter().map(|id| id.as_str().into()).collect(),
             reply: input.reply.map(Reply::from).unwrap_or_default(),
         };
         let (sent, errors) = payload(send::send(context.app(), who.user_id, new).await)?;
@@ -285,7 +302,8 @@ impl ChatMutation {
         })
     }
 
-    /// Stops an answer, from any device; what was written is kept. The provider is cut off at once.
+    /// Stops an answer, from any device; what was written is kept. The provider is cut off at once. In a group, whoever
+    /// asked may, and its moderators and owner.
     async fn stop_generation(
         &self,
         context: &Context<'_>,

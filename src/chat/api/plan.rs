@@ -1,8 +1,10 @@
 //! What an answer would take, before it is asked for.
 
-use async_graphql::{Context, InputObject, Object, SimpleObject};
+use async_graphql::{Context, ID, InputObject, Object, SimpleObject};
 
 use super::reply::ReplyOptions;
+use crate::account::api::load_user;
+use crate::account::user::User;
 use crate::chat::lane::Reply;
 use crate::chat::preview::{self, Foretold, Preview, Wanted};
 use crate::chat::reply::generation::KeySource;
@@ -21,6 +23,11 @@ pub struct GenerationPlanInput {
     chat_id: Option<ChatId>,
     /// The question as `sendMessage` would get it; leave it away for `regenerate`.
     content: Option<String>,
+    /// Whom the question would mention, as `sendMessage` would get it.
+    #[graphql(default)]
+    mention_ids: Vec<ID>,
+    /// The message that the question would reply to.
+    reply_to_id: Option<MessageId>,
     /// The answer that `regenerateMessage` would get.
     regenerate: Option<MessageId>,
     /// How it would be answered, as the mutation would get it.
@@ -94,9 +101,19 @@ impl LanePlan {
         self.0.plan.lane.payer.source
     }
 
-    /// Which of the viewer's keys would pay; null when it is the server's, or none is needed.
-    async fn api_key_id(&self) -> Option<ApiKeyId> {
-        self.0.plan.lane.payer.key.as_ref().map(|key| key.id)
+    /// Which of the viewer's keys would pay; null when it is the server's or another's, or none is needed.
+    async fn api_key_id(&self, context: &Context<'_>) -> Result<Option<ApiKeyId>> {
+        let (who, payer) = (context.signed_in()?, &self.0.plan.lane.payer);
+        Ok(payer
+            .key
+            .as_ref()
+            .filter(|_| payer.user_id == who.user_id)
+            .map(|key| key.id))
+    }
+
+    /// Who would pay, with a key of their own or from their budget for the server's: in a group it may be its owner.
+    async fn payer(&self, context: &Context<'_>) -> Result<Option<User>> {
+        load_user(context, self.0.plan.lane.payer.user_id).await
     }
 
     /// The messages that the model would be shown besides the question, oldest first.
@@ -162,7 +179,7 @@ impl LanePlan {
         })
     }
 
-    /// The budget that would pay, as it is now; null when there is none.
+    /// The viewer's budget that would pay, as it is now; null when there is none, and when another pays.
     async fn budget(&self) -> Option<Budget> {
         self.0.budget.clone().map(Budget)
     }
@@ -195,11 +212,18 @@ impl PlanQuery {
         let GenerationPlanInput {
             chat_id,
             content,
+            mention_ids,
+            reply_to_id,
             regenerate,
             reply,
         } = input;
         let wanted = match (chat_id, content, regenerate) {
-            (Some(chat_id), Some(content), None) => Wanted::Send { chat_id, content },
+            (Some(chat_id), Some(content), None) => Wanted::Send {
+                chat_id,
+                content,
+                mentions: mention_ids.iter().map(|id| id.as_str().into()).collect(),
+                reply_to: reply_to_id,
+            },
             (_, None, Some(message_id)) => Wanted::Regenerate { message_id },
             _ => {
                 let message = "Give `chatId` and `content` for a question, or `regenerate` for another answer.";

@@ -4,9 +4,11 @@ use async_graphql::{Context, InputObject, Object, SimpleObject};
 
 use crate::chat::chat::{Chat, ChatHistory, ChatKind};
 use crate::chat::create::{self, NewChat};
+use crate::chat::room::asked::AssistantReplies;
 use crate::chat::room::group::{self, NewGroup};
 use crate::chat::room::permission::{MemberRole, PermissionsChange};
-use crate::chat::room::{direct, leave, member};
+use crate::chat::room::purse::ChatPayer;
+use crate::chat::room::{direct, leave, member, staff};
 use crate::context::RequestContext;
 use crate::error::{Error, ErrorCode, Result, UserError, payload};
 use crate::id::{AssistantId, ChatId, UserId};
@@ -23,7 +25,8 @@ pub struct CreateChatInput {
     title: Option<String>,
     /// Who is in it besides the viewer: of a direct chat the one other person, of a group at most 100 to begin with.
     member_ids: Option<Vec<UserId>>,
-    /// Who is to answer, in this order, at most 8; without it, the default assistant. For chats with an assistant only.
+    /// Who is to answer, in this order, at most 8. In a chat with an assistant, without it the default one; in a group,
+    /// without it nobody. Not for direct chats.
     assistant_ids: Option<Vec<AssistantId>>,
     /// Whose model is to answer; without it, the assistant's. For chats with an assistant only.
     provider: Option<ProviderName>,
@@ -38,6 +41,10 @@ pub struct CreateChatInput {
     history: Option<ChatHistory>,
     /// Who may do what in the group.
     permissions: Option<PermissionsChange>,
+    /// When the assistants of the group answer; without it, when they are addressed.
+    assistant_replies: Option<AssistantReplies>,
+    /// Who pays for what the assistants of the group answer; without it, whoever asks.
+    payer: Option<ChatPayer>,
     /// The client's own key for this action, such as a UUID: a retry with it returns the same chat. A direct chat needs
     /// none: there is only one.
     idempotency_key: Option<String>,
@@ -60,7 +67,7 @@ impl CreateChatInput {
             ),
             (
                 self.assistant_ids.as_ref().is_some_and(|ids| !ids.is_empty()),
-                for_ai,
+                self.kind != ChatKind::Direct,
                 "assistantIds",
             ),
             (self.provider.is_some(), for_ai, "provider"),
@@ -69,6 +76,8 @@ impl CreateChatInput {
             (self.icon_url.is_some(), for_groups, "iconUrl"),
             (self.history.is_some(), for_groups, "history"),
             (self.permissions.is_some(), for_groups, "permissions"),
+            (self.assistant_replies.is_some(), for_groups, "assistantReplies"),
+            (self.payer.is_some(), for_groups, "payer"),
         ];
         let wrong = rules.iter().filter(|(is_given, fits, _)| *is_given && !fits);
         let errors: Vec<UserError> = wrong
@@ -106,6 +115,9 @@ impl CreateChatInput {
                     icon_url: self.icon_url,
                     history: self.history,
                     permissions: self.permissions,
+                    assistants: self.assistant_ids.unwrap_or_default(),
+                    assistant_replies: self.assistant_replies,
+                    payer: self.payer,
                     members,
                     idempotency_key: self.idempotency_key,
                 };
@@ -145,7 +157,8 @@ pub struct LeaveChatPayload {
 pub struct AddMembersInput {
     /// The group.
     chat_id: ChatId,
-    /// Who is to be in it, at most 100 at once; those who are stay as they are.
+    /// Who is to be in it, at most 100 at once; those who are stay as they are. Whoever does not let the viewer add them
+    /// (`preferences.addableBy`) refuses the whole with FORBIDDEN.
     user_ids: Vec<UserId>,
 }
 
@@ -196,6 +209,42 @@ pub struct SetMemberRolePayload {
     errors: Vec<UserError>,
 }
 
+/// Which assistants to add to a group.
+#[derive(Debug, InputObject)]
+pub struct AddAssistantsInput {
+    /// The group.
+    chat_id: ChatId,
+    /// Which: shared ones and the viewer's own. A group has at most 8.
+    assistant_ids: Vec<AssistantId>,
+}
+
+/// The result of `addAssistants`.
+#[derive(Debug, SimpleObject)]
+pub struct AddAssistantsPayload {
+    /// The group as it is now.
+    chat: Option<Chat>,
+    /// What was refused; none is added then.
+    errors: Vec<UserError>,
+}
+
+/// Which assistant to remove from a group.
+#[derive(Debug, InputObject)]
+pub struct RemoveAssistantInput {
+    /// The group.
+    chat_id: ChatId,
+    /// Which.
+    assistant_id: AssistantId,
+}
+
+/// The result of `removeAssistant`.
+#[derive(Debug, SimpleObject)]
+pub struct RemoveAssistantPayload {
+    /// The group as it is now.
+    chat: Option<Chat>,
+    /// What was refused.
+    errors: Vec<UserError>,
+}
+
 /// What people do with rooms.
 #[derive(Debug, Default)]
 pub struct RoomMutation;
@@ -203,7 +252,8 @@ pub struct RoomMutation;
 #[Object]
 impl RoomMutation {
     /// Makes a chat: with an assistant, with one other person, or a group. Of direct chats there is one for each two
-    /// people: it is given where there is one, and the other person sees it with its first message.
+    /// people: it is given where there is one, and the other person sees it with its first message. Whom the viewer blocks
+    /// has to be unblocked first; who does not let the viewer add them cannot be in a new group.
     async fn create_chat(
         &self,
         context: &Context<'_>,
@@ -251,7 +301,34 @@ impl RoomMutation {
         Ok(RemoveMemberPayload { chat, errors })
     }
 
-    /// Gives somebody in a group another role; for its owner.
+    /// Adds assistants to a group; for those who may add members. Everybody there who may ASK_AI can ask them. Of a private
+    /// one the others see the name that it has now, and it leaves with its owner.
+    async fn add_assistants(
+        &self,
+        context: &Context<'_>,
+        #[graphql(desc = "Which, and where.")] input: AddAssistantsInput,
+    ) -> Result<AddAssistantsPayload> {
+        let who = context.signed_in()?;
+        let added = staff::add(context.app(), who.user_id, input.chat_id, &input.assistant_ids);
+        let (chat, errors) = payload(added.await)?;
+        Ok(AddAssistantsPayload { chat, errors })
+    }
+
+    /// Removes an assistant from a group; for those who may add members, and for its owner. What it said stays, and what it
+    /// is writing it writes to the end.
+    async fn remove_assistant(
+        &self,
+        context: &Context<'_>,
+        #[graphql(desc = "Which, and where.")] input: RemoveAssistantInput,
+    ) -> Result<RemoveAssistantPayload> {
+        let who = context.signed_in()?;
+        let removed = staff::remove(context.app(), who.user_id, input.chat_id, input.assistant_id);
+        let (chat, errors) = payload(removed.await)?;
+        Ok(RemoveAssistantPayload { chat, errors })
+    }
+
+    /// Gives somebody in a group another role; for its owner. With another owner, the new one does not pay for the answers
+    /// of the group: `payer` is ASKER again where it was OWNER.
     async fn set_member_role(
         &self,
         context: &Context<'_>,

@@ -135,7 +135,8 @@ pub struct BranchMutation;
 #[Object]
 impl BranchMutation {
     /// Has a question answered once more. The new answer is a sibling of the one that there is, and its branch becomes the
-    /// active one. At most 50 versions of one message.
+    /// active one. At most 50 versions of one message. In a group there are no branches: the new answer is a message at
+    /// the end, and whoever asked may have it made, and its moderators and owner.
     async fn regenerate_message(
         &self,
         context: &Context<'_>,

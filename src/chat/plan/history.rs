@@ -12,7 +12,7 @@ use crate::db::{Connection, prepared};
 use crate::id::{ChatId, MessageId};
 
 /// The most messages that are looked at, however short they are.
-const MOST_MESSAGES: usize = 400;
+pub const MOST_MESSAGES: usize = 400;
 
 /// Where a conversation ends.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -52,6 +52,17 @@ pub struct Line {
 }
 
 impl Line {
+    /// A message that is shown like this.
+    pub fn new(id: MessageId, sequence: i64, role: MessageRole, content: String, tokens: i32) -> Self {
+        Line {
+            id,
+            sequence,
+            role,
+            content,
+            tokens,
+        }
+    }
+
     /// Shows no more than the first bytes of its text.
     pub fn cut(&mut self, octets: usize) {
         self.content.truncate(self.content.floor_char_boundary(octets));

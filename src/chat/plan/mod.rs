@@ -13,6 +13,7 @@ use std::sync::Arc;
 use self::history::{History, Line};
 use self::persona::{Persona, summary_words};
 use super::ask::Ask;
+use super::chat::Chat;
 use super::lane::Lane;
 use super::message::MessageRole;
 use super::recall::{Covering, recall};
@@ -41,6 +42,8 @@ pub struct Material {
     pub offer: Offer,
     /// Whether an earlier answer may be given again.
     pub from_cache: bool,
+    /// Whether it is for one person, who alone reads the answer.
+    private: bool,
 }
 
 /// What is sent to one model.
@@ -54,6 +57,8 @@ pub struct Plan {
     pub offer: Offer,
     /// Whether an earlier answer to the same may be given again.
     pub from_cache: bool,
+    /// Whether this one may be given again later: what is said in a group stays there.
+    pub cacheable: bool,
     /// The messages that the model is shown besides the question, oldest first.
     pub messages: Vec<MessageId>,
     /// The tokens of the question's text, by our own count; none where the question is a message already.
@@ -121,8 +126,26 @@ impl Material {
             at_least: ask.at_least,
             offer: Offer::default(),
             from_cache: false,
+            private: true,
             last_sequence: ask.last_sequence,
         })
+    }
+
+    /// What goes with a question of a group: what was said there, and nothing else. Without `question` it is the newest
+    /// message of the history.
+    pub fn of_room(chat: &Chat, history: History, question: Option<String>) -> Self {
+        Material {
+            history,
+            summary: None,
+            at_least: usize::from(question.is_none()),
+            question,
+            persona: Persona::default(),
+            chat_id: chat.id,
+            last_sequence: chat.last_sequence,
+            offer: Offer::default(),
+            from_cache: false,
+            private: false,
+        }
     }
 
     /// What is sent to the model of `lane`.
@@ -195,8 +218,10 @@ impl Material {
             info,
             offer: self.offer.clone(),
             from_cache: self.from_cache,
+            cacheable: self.private,
             last_sequence: self.last_sequence,
             summarise_through: summarise
+                .filter(|_| self.private)
                 .and_then(|kept| self.history.lines.get(kept))
                 .map(|line| line.id),
             request: Request {

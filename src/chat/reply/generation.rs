@@ -9,12 +9,13 @@ use diesel::sql_types::Timestamptz;
 use diesel_async::RunQueryDsl;
 use uuid::Uuid;
 
-use crate::db::schema::{chat_members, generations, messages};
+use super::payer::Payer;
+use crate::chat::chat::ChatKind;
+use crate::db::schema::{chat_members, chats, generations, messages};
 use crate::db::{Connection, text_enum};
 use crate::error::Result;
 use crate::id::{ChatId, GenerationId, MessageId, UserId};
 use crate::usage::ledger;
-use crate::usage::tab::Tab;
 pub use crate::usage::terms::KeySource;
 use crate::usage::terms::{Asker, CostState, Purpose};
 
@@ -138,14 +139,15 @@ pub struct StoredText {
     pub reasoning: Option<String>,
 }
 
-/// Stores a new generation, QUEUED, with the first row of its tab: it is going to read `expected_input` tokens or more.
+/// Stores a new generation, QUEUED, with the first row of its payer's tab: it is going to read `expected_input` tokens or
+/// more.
 ///
 /// # Errors
 /// BUDGET_EXCEEDED, PRICE_UNKNOWN, or when Postgres fails.
 pub async fn insert(
     connection: &mut Connection,
     new: NewGeneration,
-    tab: &Tab,
+    payer: &Payer,
     expected_input: u32,
 ) -> Result<Generation> {
     // The database's clock: processes may disagree about the time.
@@ -156,10 +158,12 @@ pub async fn insert(
     );
     let asker = Asker {
         user_id: new.user_id,
+        payer_id: payer.user_id,
         chat_id: Some(new.chat_id),
         generation_id: Some(new.id),
         purpose: Purpose::Answer,
     };
+    let tab = &payer.tab;
     tab.ask(asker, expected_input);
     // On their way together: who waits for the first word waits for one statement less.
     let mut shared: &Connection = connection;
@@ -173,17 +177,25 @@ pub async fn insert(
     Ok(generation)
 }
 
+/// The messages that `user_id` sees: not what was said before they joined a group, and with it not who wrote it how.
+#[diesel::dsl::auto_type(no_type_alias)]
+fn seen_by(user_id: UserId) -> _ {
+    let theirs = chat_members::table.on(chat_members::chat_id.eq(messages::chat_id));
+    messages::table
+        .inner_join(theirs)
+        .filter(chat_members::user_id.eq(user_id))
+        .filter(messages::sequence.gt(chat_members::history_after))
+        .select(messages::id)
+}
+
 /// A generation in a chat of `user_id`.
 ///
 /// # Errors
 /// When Postgres fails.
 pub async fn find(connection: &mut Connection, user_id: UserId, id: GenerationId) -> QueryResult<Option<Generation>> {
-    let mine = chat_members::table
-        .filter(chat_members::user_id.eq(user_id))
-        .select(chat_members::chat_id);
     generations::table
         .find(id)
-        .filter(generations::chat_id.eq_any(mine))
+        .filter(generations::message_id.eq_any(seen_by(user_id)))
         .select(Generation::as_select())
         .first(connection)
         .await
@@ -199,12 +211,9 @@ pub async fn find_state(
     user_id: UserId,
     id: GenerationId,
 ) -> QueryResult<Option<(i32, Option<DateTime<Utc>>)>> {
-    let mine = chat_members::table
-        .filter(chat_members::user_id.eq(user_id))
-        .select(chat_members::chat_id);
     generations::table
         .find(id)
-        .filter(generations::chat_id.eq_any(mine))
+        .filter(generations::message_id.eq_any(seen_by(user_id)))
         .select((generations::sequence, generations::finished_at))
         .first(connection)
         .await
@@ -220,12 +229,9 @@ pub async fn find_many(
     user_id: UserId,
     ids: &[GenerationId],
 ) -> QueryResult<Vec<Generation>> {
-    let mine = chat_members::table
-        .filter(chat_members::user_id.eq(user_id))
-        .select(chat_members::chat_id);
     generations::table
         .filter(generations::id.eq_any(ids))
-        .filter(generations::chat_id.eq_any(mine))
+        .filter(generations::message_id.eq_any(seen_by(user_id)))
         .select(Generation::as_select())
         .load(connection)
         .await
@@ -240,20 +246,19 @@ pub async fn find_lanes(
     user_id: UserId,
     first: GenerationId,
 ) -> QueryResult<Vec<Generation>> {
-    let mine = chat_members::table
-        .filter(chat_members::user_id.eq(user_id))
-        .select(chat_members::chat_id);
     generations::table
         .inner_join(messages::table)
+        .inner_join(chat_members::table.on(chat_members::chat_id.eq(generations::chat_id)))
         .filter(generations::id.eq(first).or(generations::lanes_of.eq(first)))
-        .filter(generations::chat_id.eq_any(mine))
+        .filter(chat_members::user_id.eq(user_id))
+        .filter(messages::sequence.gt(chat_members::history_after))
         .order(messages::sequence)
         .select(Generation::as_select())
         .load(&mut connection)
         .await
 }
 
-/// A generation in a chat of `user_id` and its stored text, read together.
+/// A generation in a chat of `user_id`, its stored text, and what kind of chat that is, read together.
 ///
 /// # Errors
 /// When Postgres fails.
@@ -261,19 +266,25 @@ pub async fn find_with_text(
     connection: &mut Connection,
     user_id: UserId,
     id: GenerationId,
-) -> QueryResult<Option<(Generation, String)>> {
-    let mine = chat_members::table
-        .filter(chat_members::user_id.eq(user_id))
-        .select(chat_members::chat_id);
-    let found: Option<(Generation, String, Option<i32>)> = generations::table
+) -> QueryResult<Option<(Generation, String, ChatKind)>> {
+    type Row = (Generation, String, Option<i32>, ChatKind);
+    let found: Option<Row> = generations::table
         .inner_join(messages::table)
+        .inner_join(chats::table)
+        .inner_join(chat_members::table.on(chat_members::chat_id.eq(generations::chat_id)))
         .filter(generations::id.eq(id))
-        .filter(generations::chat_id.eq_any(mine))
-        .select((Generation::as_select(), messages::content, generations::text_octets))
+        .filter(chat_members::user_id.eq(user_id))
+        .filter(messages::sequence.gt(chat_members::history_after))
+        .select((
+            Generation::as_select(),
+            messages::content,
+            generations::text_octets,
+            chats::kind,
+        ))
         .first(connection)
         .await
         .optional()?;
-    Ok(found.map(|(generation, content, octets)| (generation, up_to(content, octets))))
+    Ok(found.map(|(generation, content, octets, kind)| (generation, up_to(content, octets), kind)))
 }
 
 /// The part of a message's text that is a generation's: all of it, or what was there when another one went on.
@@ -361,16 +372,17 @@ pub async fn octets_before(connection: &mut Connection, id: GenerationId) -> Que
     Ok(octets.and_then(|octets| usize::try_from(octets).ok()).unwrap_or(0))
 }
 
-/// The answers that are being written in these chats, in one query.
+/// The answers that are being written in these chats, with the numbers of their messages, in one query.
 ///
 /// # Errors
 /// When Postgres fails.
-pub async fn running_in(connection: &mut Connection, chats: &[ChatId]) -> QueryResult<Vec<Generation>> {
+pub async fn running_in(connection: &mut Connection, chats: &[ChatId]) -> QueryResult<Vec<(Generation, i64)>> {
     generations::table
+        .inner_join(messages::table)
         .filter(generations::chat_id.eq_any(chats))
         .filter(generations::finished_at.is_null())
         .order(generations::id)
-        .select(Generation::as_select())
+        .select((Generation::as_select(), messages::sequence))
         .load(connection)
         .await
 }

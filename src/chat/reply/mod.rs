@@ -31,7 +31,9 @@ use self::closing::Outcome;
 use self::generation::Generation;
 use self::live::{Ending, Live};
 use crate::app::App;
+use crate::chat::member::Membership;
 use crate::chat::plan::Plan;
+use crate::chat::room::answer::check_command;
 use crate::error::{Error, Result};
 use crate::id::{GenerationId, UserId};
 
@@ -97,13 +99,18 @@ impl Engine {
     /// Stops an answer, wherever it runs; one that has ended stays as it is.
     ///
     /// # Errors
-    /// NOT_FOUND for `generationId`, or when Postgres fails.
+    /// NOT_FOUND for `generationId`, FORBIDDEN for another's in a group, or when Postgres fails.
     pub async fn stop(&self, app: &App, user_id: UserId, id: GenerationId) -> Result<Generation> {
         let not_found = || Error::not_found(&["generationId"], "generation");
         let mut connection = app.connection().await?;
         let found = generation::find(&mut connection, user_id, id)
             .await?
             .ok_or_else(not_found)?;
+        if found.user_id != user_id {
+            // In a group: nobody else's chat is seen.
+            let membership = Membership::of(&connection, user_id, found.chat_id).await?;
+            check_command(&membership.ok_or_else(not_found)?, found.user_id, "generationId")?;
+        }
         if found.finished_at.is_some() {
             return Ok(found);
         }

@@ -23,6 +23,8 @@ pub struct Wish {
 /// Whom to ask and with whose key.
 #[derive(Debug)]
 pub struct Payer {
+    /// Who pays: with a key of their own, or from their budget for the server's.
+    pub user_id: UserId,
     /// Where to ask.
     pub endpoint: Endpoint,
     /// Which model.
@@ -37,7 +39,12 @@ pub struct Payer {
 
 impl Payer {
     /// This model at this endpoint, on the terms of now.
-    fn new(app: &App, mut endpoint: Endpoint, model: String, source: KeySource, key: Option<UsedKey>) -> Self {
+    fn new(app: &App, user_id: UserId, mut endpoint: Endpoint, model: String, key: Paid) -> Self {
+        let (source, key) = match key {
+            Paid::Own(key) => (KeySource::User, Some(key)),
+            Paid::Servers => (KeySource::Server, None),
+            Paid::Nothing => (KeySource::None, None),
+        };
         if endpoint.format.is_none() {
             let known = app.models().find(endpoint.provider, &model);
             endpoint.format = known.and_then(|info| info.format());
@@ -45,6 +52,7 @@ impl Payer {
         let key_id = key.as_ref().map(|key| key.id);
         let terms = Terms::new(app.models(), endpoint.provider, &model, source, key_id);
         Payer {
+            user_id,
             endpoint,
             model,
             source,
@@ -65,20 +73,20 @@ pub fn is_script(model: &str) -> bool {
 /// # Errors
 /// [`ErrorCode::KeyMissing`] in words that say what to do, before anything is stored.
 pub async fn resolve(connection: &Connection, app: &App, user_id: UserId, wish: Wish) -> Result<Payer> {
-    choose(app, key::list(connection, user_id).await?, wish)
+    choose(app, user_id, key::list(connection, user_id).await?, wish)
 }
 
-/// The same among `own`, all keys of the person.
+/// The same among `own`, all keys of the person that may be used.
 ///
 /// # Errors
 /// KEY_MISSING.
-pub fn choose(app: &App, own: Vec<StoredKey>, wish: Wish) -> Result<Payer> {
+pub fn choose(app: &App, user_id: UserId, own: Vec<StoredKey>, wish: Wish) -> Result<Payer> {
     let settings = &app.config().settings;
     let development = app.config().is_development();
     let wants_script = wish.provider == Some(Provider::Scripted)
         || (wish.provider.is_none() && wish.model.as_deref().is_some_and(is_script));
     if development && wants_script {
-        return Ok(scripted(app, wish.model));
+        return Ok(scripted(app, user_id, wish.model));
     }
     let own = own.into_iter().map(Box::new).map(Purse::Own);
     let purses: Vec<Purse> = own
@@ -90,10 +98,10 @@ pub fn choose(app: &App, own: Vec<StoredKey>, wish: Wish) -> Result<Payer> {
         _ => true,
     };
     if let Some(purse) = purses.iter().find(knows).or_else(|| purses.first()) {
-        return purse.pays(app, wish.model);
+        return purse.pays(app, user_id, wish.model);
     }
     if development && wish.provider.is_none() && wish.model.is_none() {
-        return Ok(scripted(app, None));
+        return Ok(scripted(app, user_id, None));
     }
     if wish.provider == Some(Provider::Scripted) {
         let message = "The scripted provider answers in development only. Choose another provider.";
@@ -118,7 +126,7 @@ impl Purse {
         }
     }
 
-    fn pays(&self, app: &App, model: Option<String>) -> Result<Payer> {
+    fn pays(&self, app: &App, user_id: UserId, model: Option<String>) -> Result<Payer> {
         let settings = &app.config().settings;
         let usual = || server::default_model(settings, self.provider());
         let model = model.or_else(usual).ok_or_else(|| {
@@ -129,16 +137,23 @@ impl Purse {
         Ok(match self {
             Purse::Own(key) => {
                 let endpoint = app.vault().endpoint(key)?;
-                Payer::new(app, endpoint, model, KeySource::User, Some(key.used()))
+                Payer::new(app, user_id, endpoint, model, Paid::Own(key.used()))
             }
-            Purse::Servers(endpoint) => Payer::new(app, endpoint.clone(), model, KeySource::Server, None),
+            Purse::Servers(endpoint) => Payer::new(app, user_id, endpoint.clone(), model, Paid::Servers),
         })
     }
 }
 
-fn scripted(app: &App, model: Option<String>) -> Payer {
+/// What is paid with.
+enum Paid {
+    Own(UsedKey),
+    Servers,
+    Nothing,
+}
+
+fn scripted(app: &App, user_id: UserId, model: Option<String>) -> Payer {
     let model = model
         .filter(|model| is_script(model))
         .unwrap_or_else(|| "scripted".into());
-    Payer::new(app, Endpoint::scripted(), model, KeySource::None, None)
+    Payer::new(app, user_id, Endpoint::scripted(), model, Paid::Nothing)
 }

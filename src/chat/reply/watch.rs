@@ -2,6 +2,8 @@
 //!
 //! While the answer is written here, pieces come from [`Live`]. When it is written by another process, or that
 //! process has died, the stored text is looked at twice a second until there is an end.
+//!
+//! In a group the watcher may be removed meanwhile: their own events say so, and nothing is told them after that.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -9,12 +11,16 @@ use std::time::Duration;
 use async_stream::try_stream;
 use chrono::{DateTime, Utc};
 use futures_util::Stream;
+use serde_json::json;
 
 use super::generation::{self, Generation};
 use super::live::{Live, Notice, PACE, Piece, Step};
 use crate::app::App;
+use crate::chat::chat::ChatKind;
+use crate::chat::event::CHAT_REMOVED;
 use crate::error::{Error, Result};
-use crate::id::{GenerationId, UserId};
+use crate::event::{Feed, Snapshot};
+use crate::id::{ChatId, GenerationId, UserId};
 
 /// How often an answer that is written elsewhere is looked at.
 const LOOK_EVERY: Duration = Duration::from_millis(500);
@@ -62,6 +68,11 @@ pub async fn watch(
     let mut row = load(&app, user_id, id).await?;
     Ok(try_stream! {
         let mut after = after;
+        let mut door = Door::of(&app, user_id, &row).await;
+        if let Door::Shared { .. } = door {
+            // They may have been removed before their events were followed.
+            app.patiently(|| look(&app, user_id, id)).await?;
+        }
         loop {
             if let Some(live) = app.engine().live(id) {
                 let mut changes = live.changes();
@@ -96,9 +107,20 @@ pub async fn watch(
                     if paced {
                         tokio::time::sleep(PACE).await;
                     }
-                    tokio::select! {
-                        changed = changes.changed() => if changed.is_err() { break },
-                        () = live.finished() => {}
+                    let moved = tokio::select! {
+                        biased;
+                        () = door.moved() => true,
+                        changed = changes.changed() => {
+                            if changed.is_err() {
+                                break;
+                            }
+                            false
+                        }
+                        () = live.finished() => false,
+                    };
+                    if moved {
+                        door = Door::of(&app, user_id, &row).await;
+                        app.patiently(|| look(&app, user_id, id)).await?;
                     }
                 }
                 after = Some(sequence);
@@ -125,6 +147,49 @@ pub async fn watch(
     })
 }
 
+/// What says that somebody goes out of the chat of an answer.
+enum Door {
+    /// Nobody goes out of a chat of one's own.
+    Own,
+    /// The events of the watcher, among which is that they are removed.
+    Shared { chat_id: ChatId, feed: Feed },
+}
+
+impl Door {
+    async fn of(app: &App, user_id: UserId, row: &Row) -> Self {
+        if row.2 == ChatKind::Assistant {
+            return Door::Own;
+        }
+        // Followed from wherever the log's reader is.
+        let anywhere = Snapshot {
+            xmin: 0,
+            xmax: 0,
+            running: Vec::new(),
+        };
+        Door::Shared {
+            chat_id: row.0.chat_id,
+            feed: app.log().follow(user_id, &anywhere).await,
+        }
+    }
+
+    /// Waits until the watcher may have gone out: they have, or their feed was cut off.
+    async fn moved(&mut self) {
+        let Door::Shared { chat_id, feed } = self else {
+            return std::future::pending().await;
+        };
+        loop {
+            let deliveries = feed.next().await;
+            let removed = deliveries.iter().any(|delivery| {
+                let event = &delivery.event;
+                event.kind == CHAT_REMOVED && event.payload["chatId"] == json!(chat_id.0)
+            });
+            if removed || deliveries.is_empty() {
+                return;
+            }
+        }
+    }
+}
+
 fn snapshot_of(live: &Arc<Live>) -> (Watched, i32) {
     let progress = live.beginning();
     let reasoning = (!progress.reasoning.is_empty()).then_some(progress.reasoning);
@@ -145,8 +210,11 @@ async fn look(app: &App, user_id: UserId, id: GenerationId) -> Result<(i32, Opti
     found.ok_or_else(|| Error::not_found(&[], "generation"))
 }
 
+/// An answer, its stored text, and what kind of chat it is in.
+type Row = (Generation, String, ChatKind);
+
 /// The answer and its stored text, read together.
-async fn load(app: &App, user_id: UserId, id: GenerationId) -> Result<(Generation, String)> {
+async fn load(app: &App, user_id: UserId, id: GenerationId) -> Result<Row> {
     let not_found = || Error::not_found(&[], "generation");
     let mut connection = app.connection().await?;
     generation::find_with_text(&mut connection, user_id, id)

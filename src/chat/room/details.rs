@@ -2,8 +2,10 @@
 
 use diesel::prelude::*;
 
+use super::asked::AssistantReplies;
 use super::note::ChatDetail;
 use super::permission::{ChatPermission, MemberRole, PermissionsChange};
+use super::purse::ChatPayer;
 use crate::chat::change::ChatChange;
 use crate::chat::chat::{ChatHistory, ChatKind};
 use crate::chat::member::Membership;
@@ -25,6 +27,10 @@ pub struct DetailsChange {
     pub history: Option<ChatHistory>,
     /// Who may do what.
     pub permissions: Option<PermissionsChange>,
+    /// When the assistants answer.
+    pub assistant_replies: Option<AssistantReplies>,
+    /// Who pays for their answers.
+    pub payer: Option<ChatPayer>,
 }
 
 /// The same, checked.
@@ -34,6 +40,8 @@ pub struct DetailColumns {
     description: Option<Option<String>>,
     icon_url: Option<Option<String>>,
     history: Option<ChatHistory>,
+    assistant_replies: Option<AssistantReplies>,
+    payer: Option<ChatPayer>,
 }
 
 impl DetailsChange {
@@ -48,15 +56,23 @@ impl DetailsChange {
             description: description.map(|text| checked_description(Some(text))).transpose()?,
             icon_url: icon_url.map(|url| checked_icon(Some(url))).transpose()?,
             history: self.history,
+            assistant_replies: self.assistant_replies,
+            payer: self.payer,
         })
     }
 
-    fn named(&self) -> [(bool, &'static str, ChatDetail); 4] {
+    fn named(&self) -> [(bool, &'static str, ChatDetail); 6] {
         [
             (self.description.is_some(), "description", ChatDetail::Description),
             (self.icon_url.is_some(), "iconUrl", ChatDetail::Icon),
             (self.history.is_some(), "history", ChatDetail::History),
             (self.permissions.is_some(), "permissions", ChatDetail::Permissions),
+            (
+                self.assistant_replies.is_some(),
+                "assistantReplies",
+                ChatDetail::AssistantReplies,
+            ),
+            (self.payer.is_some(), "payer", ChatDetail::Payer),
         ]
     }
 }
@@ -86,10 +102,15 @@ pub fn check(membership: &Membership, change: &ChatChange) -> Result<Vec<ChatDet
         (change.builtin_tools.is_some(), "builtinTools"),
     ];
     if let Some((_, field)) = for_answers.iter().find(|(is_named, _)| *is_named) {
-        return refuse(
-            field,
-            "No assistant answers in this chat. Choose this for a chat with an assistant.",
-        );
+        let message = match (kind, *field) {
+            (ChatKind::Group, "assistantIds") => {
+                "Add assistants to a group with addAssistants, and remove them with removeAssistant."
+            }
+            (ChatKind::Group, "provider" | "model") => "In a group, its assistants say whose model answers.",
+            (ChatKind::Group, _) => "In a group, assistants use no tools: everybody there would read what they find.",
+            _ => "No assistant answers in this chat. Choose this for a chat with an assistant.",
+        };
+        return refuse(field, message);
     }
     if kind == ChatKind::Direct {
         if change.title.is_some() {
@@ -107,21 +128,21 @@ pub fn check(membership: &Membership, change: &ChatChange) -> Result<Vec<ChatDet
                 .map(|(.., detail)| detail),
         )
         .collect();
-    if told
-        .iter()
-        .any(|detail| matches!(detail, ChatDetail::History | ChatDetail::Permissions))
-    {
+    if told.iter().any(of_owner) {
         membership.check_role(MemberRole::Owner)?;
     }
-    if !told.is_empty() {
-        let of_owner = told
-            .iter()
-            .all(|detail| matches!(detail, ChatDetail::History | ChatDetail::Permissions));
-        if !of_owner {
-            membership.check(ChatPermission::ChangeDetails)?;
-        }
+    if !told.iter().all(of_owner) {
+        membership.check(ChatPermission::ChangeDetails)?;
     }
     Ok(told)
+}
+
+/// Whether only the owner may change this: who sees, does and pays what.
+fn of_owner(detail: &ChatDetail) -> bool {
+    match detail {
+        ChatDetail::History | ChatDetail::Permissions | ChatDetail::AssistantReplies | ChatDetail::Payer => true,
+        ChatDetail::Title | ChatDetail::Description | ChatDetail::Icon => false,
+    }
 }
 
 /// A description, or none where it is empty.

@@ -1,6 +1,10 @@
 //! Chats of two people. There is one for each two, made when either opens it. Whoever has not opened it is in it from
 //! its first message on: nobody gets an empty room from somebody else. The same holds for who has deleted it: it comes
 //! back with the next message, without what was said before.
+//!
+//! Who is blocked by the other opens it and writes into it as ever, and sees their messages as sent; the other is never
+//! shown them, not even when they lift the block: `messages.withheld_from` keeps them out of every reading. For the other
+//! the chat does not change at all, so what changes for the author is in their own row of `chat_members`.
 
 use diesel::prelude::*;
 use diesel::sql_types::{BigInt, Nullable, Uuid as SqlUuid};
@@ -11,6 +15,7 @@ use crate::app::App;
 use crate::chat::chat::{Chat, ChatKind};
 use crate::chat::create::check_count;
 use crate::chat::event;
+use crate::contact::block;
 use crate::db::Connection;
 use crate::db::prepared;
 use crate::db::schema::{chat_members, chats};
@@ -21,7 +26,7 @@ use crate::id::{ChatId, UserId};
 /// The chat of two people, made when there is none.
 ///
 /// # Errors
-/// NOT_FOUND or INVALID for `memberIds`; LIMIT_REACHED.
+/// NOT_FOUND or INVALID for `memberIds`, INVALID_STATE for whom one blocks; LIMIT_REACHED.
 pub async fn open(app: &App, user_id: UserId, others: &[UserId]) -> Result<Chat> {
     let refuse = |message: &str| Err(Error::rejected(ErrorCode::Invalid, &["memberIds"], message));
     let &[other] = others else {
@@ -39,6 +44,9 @@ pub async fn open(app: &App, user_id: UserId, others: &[UserId]) -> Result<Chat>
             let mine = diesel::select(diesel::dsl::exists(chat_members::table.find((chat.id, user_id))));
             if mine.get_result(connection).await? {
                 return Ok::<_, Error>(chat);
+            }
+            if block::is_blocked(connection, user_id, other).await? {
+                return Err(unblock_first("memberIds"));
             }
             check_count(connection, user_id).await?;
             enter(connection, &chat, user_id).await?;
@@ -97,20 +105,39 @@ async fn enter(connection: &mut Connection, chat: &Chat, user_id: UserId) -> Que
         .map(drop)
 }
 
-/// Lets in whoever of a direct chat's two people is not there, before something is said. Other rooms stay as they are.
+/// What whoever blocks somebody is told who then turns to them.
+fn unblock_first(field: &str) -> Error {
+    let message = "You have blocked this person. Unblock them first.";
+    Error::rejected(ErrorCode::InvalidState, &[field], message)
+}
+
+/// Lets in whoever of a direct chat's two people is not there, before `author` says something. Other rooms stay as they
+/// are. Gives the one whom it is to be withheld from, who blocks the author: they stay out.
 ///
 /// # Errors
-/// When Postgres fails.
-pub async fn gather(connection: &mut Connection, chat: &Chat) -> QueryResult<()> {
-    if chat.kind != ChatKind::Direct {
-        return Ok(());
+/// INVALID_STATE for `chatId` when the author blocks the other.
+pub async fn gather(connection: &mut Connection, chat: &Chat, author: UserId) -> Result<Option<UserId>> {
+    #[derive(QueryableByName)]
+    struct Blocking {
+        #[diesel(sql_type = SqlUuid)]
+        user_id: UserId,
     }
-    let query = "INSERT INTO chat_members (chat_id, user_id, history_after, last_read_sequence) \
-        SELECT $1, person.id, $4, $4 FROM (VALUES ($2), ($3)) AS person (id) WHERE person.id IS NOT NULL ON CONFLICT DO NOTHING";
+    if chat.kind != ChatKind::Direct {
+        return Ok(None);
+    }
+    let query = "WITH blocking AS (SELECT user_id FROM blocks WHERE (user_id = $2 AND blocked_id = $3) OR (user_id = $3 AND blocked_id = $2)), \
+        gathered AS (INSERT INTO chat_members (chat_id, user_id, history_after, last_read_sequence) \
+          SELECT $1, person.id, $4, $4 FROM (VALUES ($2), ($3)) AS person (id) \
+          WHERE person.id IS NOT NULL AND NOT EXISTS (SELECT FROM blocking) ON CONFLICT DO NOTHING) \
+        SELECT user_id FROM blocking";
     let query = diesel::sql_query(query)
         .bind::<SqlUuid, _>(chat.id)
         .bind::<Nullable<SqlUuid>, _>(chat.direct_low_id)
         .bind::<Nullable<SqlUuid>, _>(chat.direct_high_id)
         .bind::<BigInt, _>(chat.last_sequence);
-    prepared(query).execute(connection).await.map(drop)
+    let blocking: Vec<Blocking> = prepared(query).load(connection).await?;
+    if blocking.iter().any(|blocking| blocking.user_id == author) {
+        return Err(unblock_first("chatId"));
+    }
+    Ok(blocking.into_iter().next().map(|blocking| blocking.user_id))
 }

@@ -6,6 +6,7 @@ use diesel_async::{AsyncConnection, RunQueryDsl};
 use super::member::give_role;
 use super::note::{Note, SystemKind, tell};
 use super::permission::MemberRole;
+use super::{purse, staff};
 use crate::app::App;
 use crate::chat::branch::{LONG_WORK, lock_running};
 use crate::chat::chat::ChatKind;
@@ -38,7 +39,7 @@ pub async fn leave(app: &App, user_id: UserId, chat_id: ChatId) -> Result<ChatId
     Ok(chat_id)
 }
 
-/// Takes a member out of a room; gives the answers that end with it.
+/// Takes a member out of a room, and with them their private assistants; gives the answers that end with it.
 ///
 /// # Errors
 /// When Postgres fails.
@@ -54,9 +55,11 @@ pub async fn depart(connection: &mut Connection, membership: &Membership) -> Res
     };
     if chat.kind == ChatKind::Group {
         let mut notes = vec![(MessageId::new(), Note::about(SystemKind::MemberLeft, *user_id))];
+        notes.extend(staff::leave_with(connection, chat.id, *user_id).await?);
         if membership.role == MemberRole::Owner {
             give_role(connection, chat.id, heir, MemberRole::Owner).await?;
             notes.push((MessageId::new(), Note::role(heir, MemberRole::Owner)));
+            notes.extend(purse::given_over(connection, chat).await?);
         }
         events.extend(tell(connection, chat, *user_id, notes).await?);
         events.push(event::chat_upserted(chat.id));

@@ -5,8 +5,10 @@ use std::collections::HashSet;
 use diesel::prelude::*;
 use diesel_async::{AsyncConnection, RunQueryDsl};
 
+use super::consent;
 use super::note::{Note, SystemKind, tell};
 use super::permission::{ChatPermission, MemberRole, refusal};
+use super::{purse, staff};
 use crate::account::user::User;
 use crate::app::App;
 use crate::chat::chat::{Chat, ChatHistory};
@@ -63,6 +65,7 @@ pub(super) async fn join(
             chat_members::user_id.eq(*id),
             chat_members::role.eq(role),
             chat_members::history_after.eq(after),
+            chat_members::joined_after.eq(after),
             // What was said before is there to be read, and not unread.
             chat_members::last_read_sequence.eq(chat.last_sequence),
         )
@@ -77,7 +80,8 @@ pub(super) async fn join(
 /// Adds people to a group; those who are in it stay as they are.
 ///
 /// # Errors
-/// NOT_FOUND for the chat or one of the people, FORBIDDEN, INVALID_STATE where there is no group, LIMIT_REACHED.
+/// NOT_FOUND for the chat or one of the people, FORBIDDEN, INVALID_STATE where there is no group or for whom one blocks,
+/// LIMIT_REACHED.
 pub async fn add(app: &App, user_id: UserId, chat_id: ChatId, ids: &[UserId]) -> Result<Chat> {
     let mut connection = app.connection().await?;
     let chat = connection
@@ -99,6 +103,7 @@ pub async fn add(app: &App, user_id: UserId, chat_id: ChatId, ids: &[UserId]) ->
             if new.is_empty() {
                 return Ok(membership.chat);
             }
+            consent::check(connection, user_id, &new, "userIds").await?;
             let chat = &membership.chat;
             join(connection, chat, &new, MemberRole::Member).await?;
             let note = |id: &UserId| (MessageId::new(), Note::about(SystemKind::MemberAdded, *id));
@@ -136,7 +141,8 @@ pub async fn remove(app: &App, user_id: UserId, chat_id: ChatId, whom: UserId) -
             diesel::delete(chat_members::table.find((chat_id, whom)))
                 .execute(connection)
                 .await?;
-            let notes = vec![(MessageId::new(), Note::about(SystemKind::MemberRemoved, whom))];
+            let mut notes = vec![(MessageId::new(), Note::about(SystemKind::MemberRemoved, whom))];
+            notes.extend(staff::leave_with(connection, chat_id, whom).await?);
             let mut events = tell(connection, &membership.chat, user_id, notes).await?;
             events.extend([event::chat_removed(chat_id, whom), event::chat_upserted(chat_id)]);
             append_all(connection, events).await?;
@@ -173,6 +179,9 @@ pub async fn set_role(app: &App, user_id: UserId, chat_id: ChatId, whom: UserId,
             }
             give_role(connection, chat_id, whom, role).await?;
             notes.insert(0, (MessageId::new(), Note::role(whom, role)));
+            if role == MemberRole::Owner {
+                notes.extend(purse::given_over(connection, &membership.chat).await?);
+            }
             let mut events = tell(connection, &membership.chat, user_id, notes).await?;
             events.push(event::chat_upserted(chat_id));
             append_all(connection, events).await?;

@@ -9,6 +9,7 @@ use diesel_async::RunQueryDsl;
 use super::permission::MemberRole;
 use super::post::{Said, say};
 use crate::account::user::User;
+use crate::assistant::{Assistant, assistant};
 use crate::chat::chat::Chat;
 use crate::chat::event;
 use crate::chat::extras::{Extras, MessageKind};
@@ -17,7 +18,7 @@ use crate::db::schema::system_notes;
 use crate::db::{Connection, text_enum};
 use crate::error::Result;
 use crate::event::NewEvent;
-use crate::id::{MessageId, UserId};
+use crate::id::{AssistantId, MessageId, UserId};
 
 text_enum! {
     /// What happened in a room.
@@ -34,6 +35,10 @@ text_enum! {
         RoleChanged = "ROLE_CHANGED",
         /// The author changed details of the group.
         DetailsChanged = "DETAILS_CHANGED",
+        /// An assistant was added by the author.
+        AssistantAdded = "ASSISTANT_ADDED",
+        /// An assistant was removed by the author, or left with them.
+        AssistantRemoved = "ASSISTANT_REMOVED",
     }
 }
 
@@ -50,6 +55,10 @@ text_enum! {
         History = "HISTORY",
         /// Who may do what.
         Permissions = "PERMISSIONS",
+        /// When its assistants answer.
+        AssistantReplies = "ASSISTANT_REPLIES",
+        /// Who pays for their answers.
+        Payer = "PAYER",
     }
 }
 
@@ -58,6 +67,7 @@ text_enum! {
 pub struct Note {
     kind: SystemKind,
     subject_id: Option<UserId>,
+    assistant_id: Option<AssistantId>,
     role: Option<MemberRole>,
     details: Vec<ChatDetail>,
 }
@@ -68,6 +78,7 @@ impl Note {
         Note {
             kind,
             subject_id: None,
+            assistant_id: None,
             role: None,
             details: Vec::new(),
         }
@@ -77,6 +88,14 @@ impl Note {
     pub fn about(kind: SystemKind, subject_id: UserId) -> Self {
         Note {
             subject_id: Some(subject_id),
+            ..Note::new(kind)
+        }
+    }
+
+    /// Something that happened to an assistant.
+    pub fn assistant(kind: SystemKind, id: AssistantId) -> Self {
+        Note {
+            assistant_id: Some(id),
             ..Note::new(kind)
         }
     }
@@ -98,7 +117,14 @@ impl Note {
     }
 
     /// The same in English.
-    fn words(&self, author: &str, names: &HashMap<UserId, User>) -> String {
+    fn words(
+        &self,
+        author: &str,
+        names: &HashMap<UserId, User>,
+        assistants: &HashMap<AssistantId, Assistant>,
+    ) -> String {
+        let assistant = self.assistant_id.and_then(|id| assistants.get(&id));
+        let assistant = assistant.map_or("Assistant", Assistant::shown_name);
         let subject = self.subject_id.and_then(|id| names.get(&id));
         let subject = subject.map_or("somebody", |user| user.display_name.as_str());
         match self.kind {
@@ -113,8 +139,11 @@ impl Note {
             },
             SystemKind::DetailsChanged => {
                 let details = self.details.iter().map(|detail| detail.as_str().to_lowercase());
-                format!("{author} changed the {}.", details.collect::<Vec<_>>().join(", "))
+                let details = details.collect::<Vec<_>>().join(", ").replace('_', " ");
+                format!("{author} changed the {details}.")
             }
+            SystemKind::AssistantAdded => format!("{author} added the assistant {assistant}."),
+            SystemKind::AssistantRemoved => format!("The assistant {assistant} left."),
         }
     }
 }
@@ -133,6 +162,8 @@ pub struct StoredNote {
     pub role: Option<MemberRole>,
     /// What was changed.
     pub details: Vec<Option<ChatDetail>>,
+    /// The assistant that it happened to.
+    pub assistant_id: Option<AssistantId>,
 }
 
 /// What these messages tell, in one query. For messages that the asker was shown.
@@ -159,6 +190,12 @@ pub async fn tell(
     }
     let people: Vec<UserId> = notes.iter().filter_map(|(_, note)| note.subject_id).collect();
     let names = User::find_many(connection, &[&people[..], &[author]].concat()).await?;
+    let ids: Vec<AssistantId> = notes.iter().filter_map(|(_, note)| note.assistant_id).collect();
+    let assistants = if ids.is_empty() {
+        HashMap::new()
+    } else {
+        assistant::find_named(connection, &ids).await?
+    };
     let name = names.get(&author).map_or("Somebody", |user| user.display_name.as_str());
     let row = |((id, note), sequence): (&(MessageId, Note), i64)| NewRow {
         id: *id,
@@ -166,7 +203,7 @@ pub async fn tell(
         sequence,
         role: MessageRole::System,
         author_id: Some(author),
-        content: note.words(name, &names),
+        content: note.words(name, &names, &assistants),
         idempotency_key: None,
         assistant_id: None,
         active: true,
@@ -183,6 +220,7 @@ pub async fn tell(
             system_notes::subject_id.eq(note.subject_id),
             system_notes::role.eq(note.role),
             system_notes::details.eq(note.details.clone()),
+            system_notes::assistant_id.eq(note.assistant_id),
         )
     });
     diesel::insert_into(system_notes::table)

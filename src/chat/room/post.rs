@@ -1,82 +1,147 @@
-//! Sending to people: a message and no answer.
+//! Sending to people, and to the assistants of groups.
 
 use diesel::dsl::now;
 use diesel::prelude::*;
 use diesel_async::{AsyncConnection, RunQueryDsl};
 
+use super::answer::{self, Question};
+use super::asked::{self, Asked};
 use super::direct;
 use super::permission::ChatPermission;
 use crate::app::App;
-use crate::chat::chat::Chat;
+use crate::assistant::Assistant;
+use crate::chat::chat::{Chat, ChatKind};
 use crate::chat::claim::{Claim, Sent};
 use crate::chat::event;
 use crate::chat::extras::Extras;
 use crate::chat::member::Membership;
+use crate::chat::mention::{self, Mentioned};
 use crate::chat::message::{Message, MessageRole, NewRow, coalesce};
+use crate::chat::plan::Plan;
 use crate::chat::send::NewMessage;
+use crate::chat::turn::check_running;
 use crate::db::Connection;
 use crate::db::schema::{chat_members, chats, messages};
-use crate::error::{Error, Result};
-use crate::event::append;
+use crate::error::{Error, ErrorCode, Result};
+use crate::event::{append, append_all};
 use crate::id::{MessageId, UserId};
 
-/// Sends a checked text to a room of people.
+/// Sends a checked text to a room of people. In a group it may ask assistants, who answer then.
 ///
 /// # Errors
-/// NOT_FOUND, FORBIDDEN, CONFLICT.
+/// NOT_FOUND, FORBIDDEN, INVALID_STATE for whom one blocks, CONFLICT; and where assistants are addressed, what they would
+/// refuse.
 pub async fn post(
     app: &App,
     connection: &mut Connection,
     claim: &Claim,
+    membership: &Membership,
     new: &NewMessage,
     content: String,
 ) -> Result<Sent> {
-    let stored = connection
-        .transaction(async |connection| {
-            let membership = Membership::lock(connection, claim.user_id, new.chat_id).await?;
-            membership.check(ChatPermission::Post)?;
-            store(connection, claim, &membership, content, &new.extras).await
-        })
-        .await?;
-    let Some(message) = stored else {
+    let chat = &membership.chat;
+    let mentioned = mention::find(connection, chat, &content, &new.mentions).await?;
+    let mut asked = match chat.kind {
+        ChatKind::Group => asked::by(connection, membership, &mentioned, new.extras.reply_to_id).await?,
+        ChatKind::Assistant | ChatKind::Direct => Asked::default(),
+    };
+    if !asked.assistants.is_empty() && new.reply.is_particular() {
+        let message = "In a group, its assistants say whose model answers. Leave this away.";
+        return Err(Error::rejected(ErrorCode::InvalidState, &["reply"], message));
+    }
+    let wanted = Wanted {
+        content: &content,
+        extras: &new.extras,
+        mentioned: &mentioned,
+    };
+    let posted = loop {
+        let posted = try_post(app, connection, claim, membership, wanted, &asked.assistants).await;
+        match posted {
+            // Where assistants answer everything, people can talk also when these cannot.
+            Err(Error::Rejected(_)) if !asked.addressed && !asked.assistants.is_empty() => asked.assistants.clear(),
+            posted => break posted?,
+        }
+    };
+    let Some((sent, plans)) = posted else {
         // Another request with the same key was faster by a moment.
         let first = claim.first_result(connection).await?;
         return first.ok_or_else(|| Error::internal("a claimed key without a result"));
     };
     app.log().wake();
-    Ok(Sent {
-        message,
-        generations: Vec::new(),
-        so_far: String::new(),
-    })
+    answer::start(app, &sent.generations, plans);
+    Ok(sent)
+}
+
+/// What is sent.
+#[derive(Clone, Copy)]
+struct Wanted<'a> {
+    content: &'a str,
+    extras: &'a Extras,
+    mentioned: &'a [Mentioned],
+}
+
+/// Stores a message and the answers of these assistants; none when its key was claimed meanwhile.
+async fn try_post(
+    app: &App,
+    connection: &mut Connection,
+    claim: &Claim,
+    membership: &Membership,
+    wanted: Wanted<'_>,
+    assistants: &[Assistant],
+) -> Result<Option<(Sent, Vec<Plan>)>> {
+    let question = |chat: &Chat| Question {
+        asker: claim.user_id,
+        content: Some(wanted.content),
+        through: chat.last_sequence,
+    };
+    let chat = &membership.chat;
+    let plans = answer::plan(connection, app, chat, assistants, question(chat)).await?;
+    connection
+        .transaction(async |connection| {
+            let locked = Membership::lock(connection, claim.user_id, chat.id).await?;
+            locked.check(ChatPermission::Post)?;
+            let mut plans = plans;
+            if !plans.is_empty() && locked.chat.last_sequence != chat.last_sequence {
+                // Somebody wrote meanwhile, and the models have to be shown it.
+                plans = answer::plan(connection, app, &locked.chat, assistants, question(&locked.chat)).await?;
+            }
+            let sent = store(connection, app, claim, &locked, wanted, &plans).await?;
+            Ok(sent.map(|sent| (sent, plans)))
+        })
+        .await
 }
 
 async fn store(
     connection: &mut Connection,
+    app: &App,
     claim: &Claim,
     membership: &Membership,
-    content: String,
-    extras: &Extras,
-) -> Result<Option<Message>> {
+    wanted: Wanted<'_>,
+    plans: &[Plan],
+) -> Result<Option<Sent>> {
     let Membership { chat, user_id, .. } = membership;
-    let id = MessageId::new();
+    let (user_id, id) = (*user_id, MessageId::new());
+    let Wanted { extras, mentioned, .. } = wanted;
+    let answers = answer::ids(plans);
+    let first = answers.as_slice().first().map(|(_, id)| *id);
     let shared: &Connection = connection;
     let (taken, replies) = tokio::join!(
-        claim.take(shared, chat.id, id, None),
+        claim.take(shared, chat.id, id, first),
         extras.check_reply(shared, membership)
     );
     if !taken? {
         return Ok(None);
     }
     replies?;
-    direct::gather(connection, chat).await?;
+    let withheld_from = direct::gather(connection, chat, user_id).await?;
+    let sequence = chat.last_sequence + 1;
     let row = NewRow {
         id,
         chat_id: chat.id,
-        sequence: chat.last_sequence + 1,
+        sequence,
         role: MessageRole::User,
-        author_id: Some(*user_id),
-        content,
+        author_id: Some(user_id),
+        content: wanted.content.to_owned(),
         idempotency_key: Some(claim.key.clone()),
         assistant_id: None,
         active: true,
@@ -84,13 +149,84 @@ async fn store(
         tokens: None,
         extras: extras.clone(),
     };
-    let Said { messages } = say(connection, chat, *user_id, vec![row]).await?;
-    let events = [event::message_created(chat.id, id), event::chat_upserted(chat.id)];
-    append(connection, events).await?;
+    if let Some(other) = withheld_from {
+        let message = withhold(connection, chat, user_id, row, other).await?;
+        mention::store(connection, (chat.id, id, sequence), mentioned).await?;
+        return Ok(Some(Sent {
+            message,
+            generations: Vec::new(),
+            so_far: String::new(),
+        }));
+    }
+    if !answers.is_empty() {
+        check_running(connection, user_id, answers.len()).await?;
+    }
+    let mut rows = vec![row];
+    rows.extend(answer::rows(chat, sequence + 1, id, &answers, plans));
+    let Said { messages } = say(connection, chat, user_id, rows).await?;
+    mention::store(connection, (chat.id, id, sequence), mentioned).await?;
+    let generations = answer::queue(connection, app, (chat, user_id), &answers, plans).await?;
+    if answers.is_empty() {
+        let events = [event::message_created(chat.id, id), event::chat_upserted(chat.id)];
+        append(connection, events).await?;
+    } else {
+        let created = messages
+            .iter()
+            .map(|message| event::message_created(chat.id, message.id));
+        append_all(connection, created.chain([event::chat_upserted(chat.id)]).collect()).await?;
+    }
     let message = messages.into_iter().next();
-    message
-        .map(Some)
-        .ok_or_else(|| Error::internal("an inserted message did not come back"))
+    let message = message.ok_or_else(|| Error::internal("an inserted message did not come back"))?;
+    Ok(Some(Sent {
+        message,
+        generations,
+        so_far: String::new(),
+    }))
+}
+
+/// Puts a message at the end of a direct chat that only its author sees. Nothing changes for the other.
+async fn withhold(
+    connection: &mut Connection,
+    chat: &Chat,
+    author: UserId,
+    row: NewRow,
+    other: UserId,
+) -> Result<Message> {
+    let (id, sequence) = (row.id, row.sequence);
+    let before: Option<MessageId> = messages::table
+        .filter(messages::chat_id.eq(chat.id))
+        .filter(messages::active)
+        .order(messages::sequence.desc())
+        .select(messages::id)
+        .first(connection)
+        .await
+        .optional()?;
+    let placed = (row, messages::parent_id.eq(before), messages::withheld_from.eq(other));
+    let message = diesel::insert_into(messages::table)
+        .values(placed)
+        .returning(Message::as_returning())
+        .get_result(connection)
+        .await?;
+    diesel::update(chats::table.find(chat.id))
+        .set(chats::last_sequence.eq(sequence))
+        .execute(connection)
+        .await?;
+    let mine = chat_members::table.find((chat.id, author));
+    let changed = (
+        chat_members::own_activity_at.eq(now),
+        chat_members::version.eq(chat_members::version + 1),
+    );
+    diesel::update(mine).set(changed).execute(connection).await?;
+    diesel::update(mine.filter(chat_members::last_read_sequence.ge(chat.last_sequence)))
+        .set(chat_members::last_read_sequence.eq(sequence))
+        .execute(connection)
+        .await?;
+    let events = [
+        event::message_created_for(chat.id, author, id),
+        event::chat_upserted_for(chat.id, author),
+    ];
+    append(connection, events).await?;
+    Ok(message)
 }
 
 /// What was put at the end of a room.
@@ -99,15 +235,20 @@ pub(super) struct Said {
     pub(super) messages: Vec<Message>,
 }
 
-/// Puts messages of `author`, numbered on from its newest, at the end of a room that is locked, and counts them in its row.
+/// Puts messages of `author`, and answers to them, numbered on from its newest, at the end of a room that is locked, and
+/// counts them in its row.
 ///
 /// # Errors
 /// When Postgres fails.
 pub(super) async fn say(connection: &mut Connection, chat: &Chat, author: UserId, rows: Vec<NewRow>) -> Result<Said> {
     let last = rows.last().map_or(chat.last_sequence, |row| row.sequence);
+    // What others answer in the same breath is to be read yet.
+    let own = rows.iter().rfind(|row| row.author_id == Some(author));
+    let own = own.map_or(chat.last_sequence, |row| row.sequence);
     let mut before: Option<MessageId> = None;
     let mut placed = Vec::with_capacity(rows.len());
     for row in rows {
+        let parent = before.replace(row.id);
         let end = messages::table
             .filter(messages::chat_id.eq(chat.id))
             .filter(messages::active)
@@ -115,7 +256,6 @@ pub(super) async fn say(connection: &mut Connection, chat: &Chat, author: UserId
             .select(messages::id)
             .limit(1)
             .single_value();
-        let parent = before.replace(row.id);
         placed.push((row, messages::parent_id.eq(coalesce(parent, end))));
     }
     let counted = (
@@ -135,7 +275,7 @@ pub(super) async fn say(connection: &mut Connection, chat: &Chat, author: UserId
         .find((chat.id, author))
         .filter(chat_members::last_read_sequence.ge(chat.last_sequence));
     let read = diesel::update(theirs)
-        .set(chat_members::last_read_sequence.eq(last))
+        .set(chat_members::last_read_sequence.eq(own))
         .execute(&mut third);
     let (counted, read, mut said) = match <[_; 1]>::try_from(placed) {
         // An array, so that the statement stays prepared.

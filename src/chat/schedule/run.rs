@@ -105,6 +105,7 @@ async fn attempt(app: &App, schedule: &ScheduledMessage, due: DateTime<Utc>, now
         content: schedule.content.clone(),
         idempotency_key: key,
         extras: Extras::default(),
+        mentions: Vec::new(),
         reply: Reply::default(),
     };
     match send::send(app, schedule.user_id, new).await {

@@ -31,6 +31,14 @@ const TABLE: &[Row] = &[
     (Mutation, "addMembers", "addMembers(input: { chatId: \"<group>\", userIds: [\"<newcomer>\"] }) { errors { code } }", MODERATORS),
     (Mutation, "removeMember", "removeMember(input: { chatId: \"<group>\", userId: \"<bystander>\" }) { errors { code } }", MODERATORS),
     (Mutation, "setMemberRole", "setMemberRole(input: { chatId: \"<group>\", userId: \"<bystander>\", role: MODERATOR }) { errors { code } }", THE_OWNER),
+    (Query, "generation", "generation(id: \"<generation>\") { text askedBy { username } payer { username } }", SEEN),
+    (Query, "generationPlan", "generationPlan(input: { chatId: \"<group>\", content: \"@Clio?\" }) { errors: refusals { code } }", MEMBERS),
+    (Subscription, "generationEvents", "generationEvents(generationId: \"<generation>\") { sequence }", MEMBERS),
+    (Mutation, "stopGeneration", "stopGeneration(input: { generationId: \"<generation>\" }) { errors { code } }", MODERATORS),
+    (Mutation, "regenerateMessage", "regenerateMessage(input: { messageId: \"<answer>\", idempotencyKey: \"<who>-<turn>\" }) { errors { code } }", MODERATORS),
+    (Mutation, "addAssistants", "addAssistants(input: { chatId: \"<group>\", assistantIds: [\"<other>\"] }) { errors { code } }", MODERATORS),
+    (Mutation, "removeAssistant", "removeAssistant(input: { chatId: \"<group>\", assistantId: \"<assistant>\" }) { errors { code } }", MODERATORS),
+    (Mutation, "updateChat", "updateChat(input: { chatId: \"<group>\", payer: OWNER }) { errors { code } }", THE_OWNER),
     (Mutation, "clearHistory", "clearHistory(input: { chatId: \"<group>\" }) { errors { code } }", MEMBERS),
     (Mutation, "leaveChat", "leaveChat(input: { chatId: \"<group>\" }) { errors { code } }", MEMBERS),
     (Mutation, "deleteChat", "deleteChat(input: { chatId: \"<group>\" }) { errors { code } }", MEMBERS),
@@ -43,6 +51,13 @@ async fn newest(client: &Client, chat: &str) -> String {
     seen["chat"]["lastMessage"]["id"].as_str().expect("an id").to_owned()
 }
 
+/// A shared assistant.
+async fn clio(client: &Client) -> String {
+    let input = json!({ "displayName": "Clio", "model": "scripted:words=1,first=0,delay=0", "visibility": "SHARED" });
+    let made = client.mutate("createAssistant", input, "assistant { id }").await;
+    made["assistant"]["id"].as_str().expect("an id").to_owned()
+}
+
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn everybody_in_and_out_of_a_group_gets_what_the_table_says() {
     let app = TestApp::with(&["--requests-per-minute=0", "--messages-per-minute=0"]).await;
@@ -53,6 +68,7 @@ async fn everybody_in_and_out_of_a_group_gets_what_the_table_says() {
         app.user("owner").await,
     );
     let (bystander, newcomer) = (app.user("bystander").await, app.user("newcomer").await);
+    let (assistant, other) = (clio(&owner).await, clio(&owner).await);
     let mut turn = 0;
     for (kind, field, call, expected) in TABLE {
         for (who, client, expected) in [
@@ -67,12 +83,23 @@ async fn everybody_in_and_out_of_a_group_gets_what_the_table_says() {
             let group = group(&owner, &[&former, &member, &moderator, &bystander]).await;
             let role = json!({ "chatId": group, "userId": moderator.id, "role": "MODERATOR" });
             owner.mutate("setMemberRole", role, "").await;
+            let added = json!({ "chatId": group, "assistantIds": [assistant] });
+            owner.mutate("addAssistants", added, "").await;
+            let asked = json!({ "chatId": group, "content": "@Clio?", "idempotencyKey": format!("asked-{turn}") });
+            let asked = owner
+                .mutate("sendMessage", asked, "generation { id message { id } }")
+                .await["generation"]
+                .take();
             let removal = json!({ "chatId": group, "userId": former.id });
             owner.mutate("removeMember", removal, "").await;
             let message = newest(&owner, &group).await;
             let document = call
                 .replace("<group>", &group)
                 .replace("<message>", &message)
+                .replace("<assistant>", &assistant)
+                .replace("<other>", &other)
+                .replace("<generation>", asked["id"].as_str().expect("an id"))
+                .replace("<answer>", asked["message"]["id"].as_str().expect("an id"))
                 .replace("<bystander>", &bystander.id)
                 .replace("<newcomer>", &newcomer.id)
                 .replace("<who>", who)

@@ -103,6 +103,10 @@ async fn everybody_gets_what_the_table_says() {
         } else {
             String::new()
         };
+        if row.field == "removeAssistant" {
+            let input = json!({ "chatId": group, "assistantIds": [assistant] });
+            owner.mutate("addAssistants", input, "").await;
+        }
         let memory = json!({ "content": "Owns a cat." });
         let memory = owner.mutate("addMemory", memory, "memory { id }").await["memory"]["id"].take();
         let summary = summarised(&app, &furnish(&owner).await).await;

@@ -81,6 +81,8 @@ pub(super) const TABLE: &[Row] = &[
     row(Mutation, "addMembers", "addMembers(input: { chatId: \"<group>\", userIds: [\"<bystander>\"] }) { errors { code } }", TOUCHED_BY_OWNER),
     row(Mutation, "removeMember", "removeMember(input: { chatId: \"<group>\", userId: \"<bystander>\" }) { errors { code } }", TOUCHED_BY_OWNER),
     row(Mutation, "setMemberRole", "setMemberRole(input: { chatId: \"<group>\", userId: \"<bystander>\", role: MODERATOR }) { errors { code } }", TOUCHED_BY_OWNER),
+    row(Mutation, "addAssistants", "addAssistants(input: { chatId: \"<group>\", assistantIds: [\"<assistant>\"] }) { errors { code } }", TOUCHED_BY_OWNER),
+    row(Mutation, "removeAssistant", "removeAssistant(input: { chatId: \"<group>\", assistantId: \"<assistant>\" }) { errors { code } }", TOUCHED_BY_OWNER),
     row(Mutation, "leaveChat", "leaveChat(input: { chatId: \"<group>\" }) { errors { code } }", TOUCHED_BY_OWNER),
 
     row(Mutation, "createAssistant", "createAssistant(input: { displayName: \"Clio\" }) { errors { code } }", SIGNED_IN),

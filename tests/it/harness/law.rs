@@ -18,9 +18,9 @@ use super::stream::Subscription;
 /// What a client keeps of a chat.
 const CHAT: &str = "id kind title titleSource description iconUrl history memberCount permissions { post addMembers pin changeDetails askAi } \
     members(first: 8) { nodes { role joinedAt user { id } } }  model provider isDefault version createdAt lastActivityAt lastMessage { id } \
-    activeGenerations { id } assistants { id } viewerState { unreadCount lastReadSequence pinned archived role permissions }";
+    activeGenerations { id } assistants { id } assistantReplies payer viewerState { unreadCount mentionCount lastReadSequence pinned archived role permissions }";
 /// What a client keeps of a message.
-const MESSAGE: &str = "id kind importance metadata replyTo { id deletedAt } system { kind role details subject { id } } sequence active siblings { id } role content version createdAt idempotencyKey chat { id } parent { id } author { ... on User { id } ... on Assistant { id } } \
+const MESSAGE: &str = "id mentions { ... on User { id } ... on Assistant { id } } kind importance metadata replyTo { id deletedAt } system { kind role details subject { id } assistant { id } } sequence active siblings { id } role content version createdAt idempotencyKey chat { id } parent { id } author { ... on User { id } ... on Assistant { id } } \
     deletedAt generation { id provider model status text sequence finishReason finishedAt usage { totalTokens } error { code } }";
 
 /// What a client keeps of an assistant.
@@ -32,7 +32,8 @@ const KEY: &str = "id hint health { accepted lastErrorCode throttledUntil }";
 /// What a client keeps of a memory.
 const MEMORY: &str = "id content version";
 /// What a client keeps of the preferences.
-const PREFERENCES: &str = "aboutMe responseStyle language memoryEnabled titlesEnabled summariesEnabled version";
+const PREFERENCES: &str =
+    "aboutMe responseStyle language memoryEnabled titlesEnabled summariesEnabled addableBy version";
 /// What a client keeps of a summary.
 const SUMMARY: &str = "id chatId throughSequence content tokens model revertedAt version";
 /// What a client keeps of a scheduled message.

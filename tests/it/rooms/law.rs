@@ -13,6 +13,10 @@ const FULL: usize = 30;
 #[derive(Default)]
 struct Rooms {
     chats: Vec<(String, usize)>,
+    /// An assistant that everybody may add.
+    assistant: String,
+    /// The answers that were asked for.
+    answers: Vec<String>,
 }
 
 impl Rooms {
@@ -21,7 +25,7 @@ impl Rooms {
         let first = dice.below(people.len());
         let one = &people[first];
         let other = dice.pick(people).expect("somebody");
-        let choice = dice.below(32);
+        let choice = dice.below(44);
         if choice < 3 || self.chats.is_empty() {
             let history = if dice.below(2) == 0 {
                 "FROM_START"
@@ -73,8 +77,33 @@ impl Rooms {
                 let Some(message) = newest(one, chat).await else { return };
                 ("markRead", json!({ "chatId": chat, "messageId": message }))
             }
+            22 => ("blockUser", json!({ "userId": other.id })),
+            23..=25 => ("unblockUser", json!({ "userId": other.id })),
+            26..=28 => (
+                "addAssistants",
+                json!({ "chatId": chat, "assistantIds": [self.assistant] }),
+            ),
+            29 => (
+                "removeAssistant",
+                json!({ "chatId": chat, "assistantId": self.assistant }),
+            ),
+            30 => (
+                "updateChat",
+                json!({ "chatId": chat, "payer": if on { "OWNER" } else { "ASKER" }, "assistantReplies": if on { "ALWAYS" } else { "WHEN_ADDRESSED" } }),
+            ),
             _ => {
-                let content = format!("words {}", dice.below(1000));
+                // Of somebody who is in the room, or not.
+                let name = dice
+                    .pick(&[
+                        "",
+                        " for @ada",
+                        " for @bob.",
+                        " for @nobody",
+                        " for @clio",
+                        " for @Clio!",
+                    ])
+                    .expect("a name");
+                let content = format!("words {}{name}", dice.below(1000));
                 let mut input = json!({ "chatId": chat, "content": content, "idempotencyKey": new_key() });
                 if on {
                     let importance = *dice.pick(&["LOW", "URGENT"]).expect("one");
@@ -87,9 +116,32 @@ impl Rooms {
         // Whoever is not in the room leaves it to the next.
         let turns = people.iter().cycle().skip(first).take(people.len());
         for one in turns {
-            let payload = one.mutate(mutation, input.clone(), "").await;
+            let fields = match mutation {
+                "sendMessage" => "generations { id }",
+                _ => "",
+            };
+            let payload = one.mutate(mutation, input.clone(), fields).await;
+            let answers = payload["generations"].as_array().cloned().unwrap_or_default();
+            self.answers.extend(
+                answers
+                    .iter()
+                    .filter_map(|answer| answer["id"].as_str())
+                    .map(str::to_owned),
+            );
             let error = &payload["errors"][0];
             if error["code"] != "NOT_FOUND" || error["field"] != json!(["input", "chatId"]) {
+                return;
+            }
+        }
+    }
+}
+
+/// Waits for the end of an answer, as far as anybody sees it.
+async fn ended(people: &[User], generation: &str) {
+    for person in people {
+        let mut events = person.generation_events(generation, None).await;
+        while let Some(result) = events.result().await {
+            if result["data"]["generationEvents"]["__typename"] == "GenerationFinished" {
                 return;
             }
         }
@@ -107,7 +159,12 @@ async fn newest(client: &Client, chat: &str) -> Option<Value> {
 async fn obeyed(seed: u64) {
     let app = TestApp::with(&["--requests-per-minute=0", "--messages-per-minute=0"]).await;
     let people: [User; 3] = people(&app, ["ada", "bob", "cyd"]).await;
-    let mut rooms = Rooms::default();
+    let clio = json!({ "displayName": "Clio", "visibility": "SHARED", "model": "scripted:words=3,first=0,delay=1" });
+    let clio = people[0].mutate("createAssistant", clio, "assistant { id }").await["assistant"]["id"].take();
+    let mut rooms = Rooms {
+        assistant: clio.as_str().expect("an id").to_owned(),
+        ..Rooms::default()
+    };
     let mut dice = Dice::new(seed);
     for _ in 0..10 {
         rooms.act(&people, &mut dice).await;
@@ -119,6 +176,9 @@ async fn obeyed(seed: u64) {
     let acting = async {
         for _ in 0..120 {
             rooms.act(&people, &mut dice).await;
+        }
+        for answer in &rooms.answers {
+            ended(&people, answer).await;
         }
         for person in &people {
             person.mutate("createChat", json!({ "title": "the end" }), "").await;

@@ -1,5 +1,7 @@
 //! Rooms of people: direct chats and groups, as their members see them and as others do not.
 
+mod assistant;
+mod block;
 mod direct;
 mod group;
 mod history;
@@ -7,6 +9,8 @@ mod law;
 mod leave;
 mod live;
 mod member;
+mod mention;
+mod paying;
 mod refuse;
 mod unread;
 

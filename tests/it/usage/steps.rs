@@ -15,6 +15,7 @@ use crate::harness::app::User;
 fn asker(user: &User, purpose: Purpose) -> Asker {
     Asker {
         user_id: UserId::from(user.id.as_str()),
+        payer_id: UserId::from(user.id.as_str()),
         chat_id: None,
         generation_id: None,
         purpose,

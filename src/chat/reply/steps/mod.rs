@@ -64,6 +64,8 @@ pub struct Work {
     pub offer: Offer,
     /// Whether an earlier answer may be given again.
     pub from_cache: bool,
+    /// Whether this one may be given again later.
+    pub cacheable: bool,
     /// The steps that were made already, of an answer that waited.
     pub before: Vec<Step>,
 }
@@ -77,6 +79,7 @@ impl Work {
             request,
             offer,
             from_cache,
+            cacheable,
             input_tokens,
             ..
         } = plan;
@@ -87,6 +90,7 @@ impl Work {
             window,
             offer,
             from_cache,
+            cacheable,
             before,
         };
         (work, lane.payer.key)
@@ -110,11 +114,12 @@ pub(super) async fn answer(app: &App, live: &Live, work: Work, headroom: &mut Op
         window,
         offer,
         from_cache,
+        cacheable,
         before,
     } = work;
     // The first attempt at a new answer was opened with it.
     let mut opened = before.is_empty();
-    let key = cache::key(app, &endpoint, &request).filter(|_| opened);
+    let key = cache::key(app, &endpoint, &request).filter(|_| opened && cacheable);
     if let Some(key) = key.as_ref().filter(|_| from_cache)
         && let Some(outcome) = cache::answer(app, live, key).await
     {
@@ -205,6 +210,8 @@ async fn open_first(app: &App, live: &Live, expected_input: u32) -> Result<()> {
     let tab = live.tab();
     let asker = Asker {
         user_id: live.user_id,
+        // Only answers that use tools come here, and none of a group does.
+        payer_id: live.user_id,
         chat_id: Some(live.chat_id),
         generation_id: Some(live.id),
         purpose: Purpose::Answer,

@@ -1,0 +1,175 @@
+//! Blocks in rooms: whoever is blocked notices nothing, and whoever blocks hears nothing.
+
+use serde_json::{Value, json};
+
+use super::{direct, done, group, id, people, roster, say, texts, unread};
+use crate::harness::app::{Client, TestApp, User, new_key};
+
+async fn block(one: &User, other: &User) {
+    done(one, "blockUser", json!({ "userId": other.id })).await;
+}
+
+async fn unblock(one: &User, other: &User) {
+    done(one, "unblockUser", json!({ "userId": other.id })).await;
+}
+
+/// All that somebody can learn of a chat without being told.
+async fn look(client: &Client, chat: &str) -> Value {
+    let query = "query ($id: ID!) { chat(id: $id) { version updatedAt lastActivityAt lastMessage { content } \
+        viewerState { unreadCount lastReadSequence } messages { nodes { content sequence version } } } \
+        viewer { chats { nodes { id } } } search(query: \"hello\") { nodes { message { content } } } }";
+    client.ok(query, json!({ "id": chat })).await
+}
+
+/// The events that somebody gets until they pin a chat of their own.
+async fn heard(client: &Client, from: &Value) -> Vec<String> {
+    let marker = client.chat("scripted").await;
+    let query =
+        "subscription ($after: String) { events(after: $after) { __typename ... on ChatUpserted { chat { id } } } }";
+    let mut stream = client.subscribe(query, json!({ "after": from })).await;
+    let mut names = Vec::new();
+    loop {
+        let event = stream.next().await.expect("an event");
+        if event["chat"]["id"] == marker.as_str() {
+            return names;
+        }
+        names.push(id(&event["__typename"]));
+    }
+}
+
+async fn cursor(client: &Client) -> Value {
+    client.ok("{ viewer { syncCursor } }", json!({})).await["viewer"]["syncCursor"].take()
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn what_the_blocked_write_reaches_nobody_now_or_later() {
+    let app = TestApp::start().await;
+    let [ada, bob] = people(&app, ["ada", "bob"]).await;
+    let chat = direct(&ada, &bob).await;
+    say(&ada, &chat, "hello before").await;
+    say(&bob, &chat, "hello yourself").await;
+    block(&bob, &ada).await;
+    let (before, from) = (look(&bob, &chat).await, cursor(&bob).await);
+    let mine = cursor(&ada).await;
+    let other = ada.chat("scripted").await;
+    say(&ada, &chat, "hello?").await;
+    say(&ada, &chat, "hello, are you there?").await;
+    assert_eq!(look(&bob, &chat).await, before, "nothing has changed");
+    assert_eq!(heard(&bob.client, &from).await, ["StreamReady"]);
+
+    let seen = look(&ada, &chat).await;
+    assert_eq!(seen["chat"]["messages"]["nodes"].as_array().map(Vec::len), Some(4));
+    assert_eq!(seen["chat"]["lastMessage"]["content"], "hello, are you there?");
+    assert_eq!(
+        seen["viewer"]["chats"]["nodes"][0]["id"],
+        chat.as_str(),
+        "it is the latest"
+    );
+    assert_eq!(seen["viewer"]["chats"]["nodes"][1]["id"], other.as_str());
+    assert_eq!(seen["search"]["nodes"].as_array().map(Vec::len), Some(4));
+    let told = ["MessageCreated", "ChatUpserted"].repeat(2);
+    assert_eq!(
+        heard(&ada.client, &mine).await,
+        [&["StreamReady", "ChatUpserted"][..], &told].concat()
+    );
+
+    let refusal = bob
+        .mutate(
+            "sendMessage",
+            json!({ "chatId": chat, "content": "no", "idempotencyKey": new_key() }),
+            "",
+        )
+        .await;
+    assert_eq!(
+        refusal["errors"][0],
+        json!({ "code": "INVALID_STATE", "field": ["input", "chatId"], "retryAfterSeconds": null,
+            "message": "You have blocked this person. Unblock them first." })
+    );
+
+    unblock(&bob, &ada).await;
+    assert_eq!(
+        texts(&bob, &chat).await.expect("a chat"),
+        ["hello before", "hello yourself"],
+        "what was withheld stays so"
+    );
+    assert_eq!(unread(&bob, &chat).await, 1, "the first one");
+    say(&ada, &chat, "hello again").await;
+    assert_eq!(
+        texts(&bob, &chat).await.expect("a chat"),
+        ["hello before", "hello yourself", "hello again"]
+    );
+    assert_eq!(unread(&bob, &chat).await, 2);
+    say(&bob, &chat, "oh, hello").await;
+    assert_eq!(unread(&ada, &chat).await, 2);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn no_room_comes_from_the_blocked() {
+    let app = TestApp::start().await;
+    let [ada, bob] = people(&app, ["ada", "bob"]).await;
+    block(&bob, &ada).await;
+    let chat = direct(&ada, &bob).await;
+    say(&ada, &chat, "hello?").await;
+    assert_eq!(roster(&ada, &chat).await, ["ada MEMBER", "bob MEMBER"], "as ever");
+    assert_eq!(texts(&bob, &chat).await, None);
+    let refusal = bob
+        .mutate("createChat", json!({ "kind": "DIRECT", "memberIds": [ada.id] }), "")
+        .await;
+    assert_eq!(
+        (&refusal["errors"][0]["code"], &refusal["errors"][0]["field"]),
+        (&json!("INVALID_STATE"), &json!(["input", "memberIds"]))
+    );
+    unblock(&bob, &ada).await;
+    assert_eq!(texts(&bob, &chat).await, None);
+    say(&ada, &chat, "hello again").await;
+    assert_eq!(texts(&bob, &chat).await.expect("a chat"), ["hello again"]);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn nobody_learns_from_a_group_that_they_are_blocked() {
+    let app = TestApp::start().await;
+    let [ada, bob, cyd] = people(&app, ["ada", "bob", "cyd"]).await;
+    let room = group(&ada, &[]).await;
+    let attempts = async || {
+        let input = json!({ "chatId": room, "userIds": [bob.id] });
+        let added = ada.mutate("addMembers", input, "").await;
+        let input = json!({ "kind": "GROUP", "memberIds": [bob.id, cyd.id] });
+        (
+            added["errors"].clone(),
+            ada.mutate("createChat", input, "").await["errors"].clone(),
+        )
+    };
+    done(&bob, "updatePreferences", json!({ "addableBy": "NOBODY" })).await;
+    let unwilling = attempts().await;
+    assert_eq!(
+        (&unwilling.0[0]["code"], &unwilling.0[0]["field"]),
+        (&json!("FORBIDDEN"), &json!(["input", "userIds"]))
+    );
+    assert_eq!(unwilling.1[0]["field"], json!(["input", "memberIds"]));
+    done(&bob, "updatePreferences", json!({ "addableBy": "CONTACTS" })).await;
+    assert_eq!(attempts().await, unwilling, "she is none");
+    done(&bob, "updatePreferences", json!({ "addableBy": "EVERYBODY" })).await;
+    block(&bob, &ada).await;
+    assert_eq!(attempts().await, unwilling, "being blocked looks the same");
+    assert_eq!(roster(&ada, &room).await, ["ada OWNER"]);
+
+    let input = json!({ "kind": "GROUP", "memberIds": [ada.id] });
+    let refusal = bob.mutate("createChat", input, "").await;
+    assert_eq!(
+        refusal["errors"][0]["code"], "INVALID_STATE",
+        "who blocks is told what to do"
+    );
+
+    // Whoever brings both together has both read each other.
+    let shared = group(&cyd, &[&ada, &bob]).await;
+    say(&ada, &shared, "hello, all").await;
+    assert_eq!(
+        texts(&bob, &shared).await.expect("a group").last().expect("a text"),
+        "hello, all"
+    );
+    unblock(&bob, &ada).await;
+    done(&bob, "addContact", json!({ "userId": ada.id })).await;
+    done(&bob, "updatePreferences", json!({ "addableBy": "CONTACTS" })).await;
+    done(&ada, "addMembers", json!({ "chatId": room, "userIds": [bob.id] })).await;
+    assert_eq!(roster(&ada, &room).await, ["ada OWNER", "bob MEMBER"]);
+}
