@@ -12,6 +12,7 @@ use crate::account::throttle::Throttle;
 use crate::account::token::Signer;
 use crate::account::{admin, session};
 use crate::ai;
+use crate::ai::guard::Allowed;
 use crate::chat::reply::{Engine, cache};
 use crate::chat::{bill, schedule, summary, title};
 use crate::config::Config;
@@ -20,6 +21,8 @@ use crate::error::Result;
 use crate::event::{self, Log};
 use crate::job::{self, Jobs};
 use crate::model::catalogue::Catalogue;
+use crate::notify::vapid::Vapid;
+use crate::notify::{push, reader, webhook};
 use crate::search::fill;
 use crate::tool;
 use crate::usage;
@@ -33,6 +36,11 @@ const TIDY_EVERY: Duration = Duration::from_secs(600);
 
 /// The kinds of jobs that are done in the background.
 const JOBS: &[job::Kind] = &[title::KIND, summary::KIND, bill::KIND, fill::KIND, schedule::run::KIND];
+
+/// The kinds that wait for other services, some of them for long: they have a worker of their own.
+const DELIVERIES: &[job::Kind] = &[push::KIND, webhook::delivery::KIND];
+/// How many of those are done at once.
+const DELIVERIES_AT_ONCE: usize = 16;
 
 /// Everything that requests share. A cheap handle.
 #[derive(Clone)]
@@ -53,6 +61,9 @@ struct Inner {
     engine: Engine,
     tools: tool::Pool,
     jobs: Jobs,
+    deliveries: Jobs,
+    vapid: Vapid,
+    reachable: Arc<Allowed>,
     tasks: TaskTracker,
     shutdown: CancellationToken,
     stopped: CancellationToken,
@@ -81,6 +92,9 @@ pub enum StartError {
     /// The master key does not fit the database.
     #[error(transparent)]
     Vault(#[from] crate::vault::VaultError),
+    /// PARLOR_NOTIFY_URLS cannot be read.
+    #[error("PARLOR_NOTIFY_URLS: {0}")]
+    NotifyUrls(String),
     /// Something else.
     #[error("{0}")]
     Other(#[from] crate::error::Error),
@@ -115,6 +129,16 @@ impl App {
             tracing::warn!("the database was moved here from another Postgres: clients will read everything anew");
         }
         let vault = Vault::open(&mut connection, &config).await?;
+        let settings = &config.settings;
+        let vapid = Vapid::open(
+            &mut connection,
+            &vault,
+            settings.notify.vapid_key.as_ref(),
+            settings.notify.contact.clone(),
+        )
+        .await?;
+        let reachable =
+            Allowed::parse(&settings.notify.notify_urls).map_err(|error| StartError::NotifyUrls(error.to_string()))?;
         let log = Log::open(&mut connection).await?;
         let models = Catalogue::open(&mut connection).await?;
         drop(connection);
@@ -136,6 +160,9 @@ impl App {
             engine: Engine::default(),
             tools: tool::Pool::closing_after(Duration::from_secs(config.settings.tool_idle_seconds)),
             jobs: Jobs::default(),
+            deliveries: Jobs::at_once(DELIVERIES_AT_ONCE),
+            vapid,
+            reachable: Arc::new(reachable),
             tasks: TaskTracker::new(),
             shutdown: CancellationToken::new(),
             stopped: CancellationToken::new(),
@@ -164,6 +191,8 @@ impl App {
         tasks.spawn(self.engine().clone().run(self.clone()));
         tasks.spawn(self.tools().clone().run(self.clone()));
         tasks.spawn(self.jobs().clone().run(self.clone(), JOBS));
+        tasks.spawn(self.deliveries().clone().run(self.clone(), DELIVERIES));
+        tasks.spawn(reader::run(self.clone()));
         tasks.spawn(self.models().clone().run(self.clone()));
         tasks.spawn(self.clone().tidy());
         tasks.close();
@@ -187,6 +216,7 @@ impl App {
         let mut connection = self.connection().await?;
         session::sweep(&mut connection).await?;
         event::trim(&mut connection, self.config().settings.event_days).await?;
+        webhook::log::sweep(&mut connection).await?;
         usage::recover::sweep(&mut connection, self.models()).await?;
         cache::sweep(&mut connection, self.config().settings.answer_cache_seconds).await?;
         Ok(())
@@ -314,6 +344,21 @@ impl App {
     /// Does what was called for in the background.
     pub fn jobs(&self) -> &Jobs {
         &self.0.jobs
+    }
+
+    /// Does what waits for other services.
+    pub fn deliveries(&self) -> &Jobs {
+        &self.0.deliveries
+    }
+
+    /// By what push services know this server.
+    pub fn vapid(&self) -> &Vapid {
+        &self.0.vapid
+    }
+
+    /// Which addresses that people give may be told of things.
+    pub fn reachable(&self) -> Arc<Allowed> {
+        Arc::clone(&self.0.reachable)
     }
 
     /// What runs in the background.

@@ -132,6 +132,18 @@ typed_id!(
     ScheduledMessageId, "sched"
 );
 typed_id!(
+    /// A browser that is woken by web push.
+    PushSubscriptionId, "push"
+);
+typed_id!(
+    /// An address that is told of what happens.
+    WebhookId, "hook"
+);
+typed_id!(
+    /// What a webhook is told.
+    WebhookDeliveryId, "hookmsg"
+);
+typed_id!(
     /// A provider key.
     ApiKeyId, "key"
 );

@@ -21,6 +21,7 @@ use crate::db::schema::{chat_members, chats, messages};
 use crate::error::{Error, ErrorCode, Result};
 use crate::event::{append, append_all};
 use crate::id::{AssistantId, ChatId, GenerationId, MessageId, ToolServerId, UserId};
+use crate::notify::rules::NotificationLevel;
 use crate::tool::builtin::BuiltinTool;
 use crate::tool::server;
 
@@ -46,6 +47,10 @@ pub struct ChatChange {
     pub pinned: Option<bool>,
     /// Put it away.
     pub archived: Option<bool>,
+    /// Be notified of these of its messages.
+    pub notifications: Option<NotificationLevel>,
+    /// Be notified of none until then; the inner none for no longer.
+    pub muted_until: Option<Option<DateTime<Utc>>>,
     /// What only groups have.
     pub details: DetailsChange,
 }
@@ -92,6 +97,8 @@ struct ChatColumns {
 struct MemberColumns {
     pinned_at: Option<Option<DateTime<Utc>>>,
     archived_at: Option<Option<DateTime<Utc>>>,
+    notifications: Option<NotificationLevel>,
+    muted_until: Option<Option<DateTime<Utc>>>,
 }
 
 /// Changes a chat, or how it looks to the person who asks.
@@ -117,8 +124,13 @@ pub async fn update(app: &App, user_id: UserId, chat_id: ChatId, change: ChatCha
     let member = MemberColumns {
         pinned_at: change.pinned.map(|pinned| pinned.then(Utc::now)),
         archived_at: change.archived.map(|archived| archived.then(Utc::now)),
+        notifications: change.notifications,
+        muted_until: change.muted_until,
     };
-    let for_one = member.pinned_at.is_some() || member.archived_at.is_some();
+    let for_one = member.pinned_at.is_some()
+        || member.archived_at.is_some()
+        || member.notifications.is_some()
+        || member.muted_until.is_some();
     let mut connection = app.connection().await?;
     let chat = connection
         .transaction(async |connection| {

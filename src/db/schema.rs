@@ -258,6 +258,10 @@ diesel::table! {
         own_activity_at -> Nullable<Timestamptz>,
         /// Messages up to this number were kept from this person when they joined; unlike history_after it does not grow when they clear the chat for themselves. Assistants are shown what nobody is kept from.
         joined_after -> Int8,
+        /// Of which messages this person is notified: ALL, MENTIONS or NONE.
+        notifications -> Text,
+        /// Until when this person is notified of nothing; null when not muted.
+        muted_until -> Nullable<Timestamptz>,
     }
 }
 
@@ -532,6 +536,16 @@ diesel::table! {
 }
 
 diesel::table! {
+    /// How far those have come who read the event log on the server's behalf. The row's lock has the servers take turns.
+    log_readers (name) {
+        /// Who reads.
+        name -> Text,
+        /// A position in the log, as clients have them; null while there is nobody to read for.
+        cursor -> Nullable<Text>,
+    }
+}
+
+diesel::table! {
     /// The master keys that provider keys were ever sealed with, by id; the keys themselves are never here.
     master_keys (id) {
         /// Derived from the key; says nothing about it.
@@ -715,6 +729,26 @@ diesel::table! {
         updated_at -> Timestamptz,
         /// Who may add this person to groups. Whoever they block gets the answer of those who may not.
         addable_by -> Text,
+    }
+}
+
+diesel::table! {
+    /// The browsers that are to be woken by web push (RFC 8030).
+    push_subscriptions (id) {
+        id -> Uuid,
+        /// Whose browser.
+        user_id -> Uuid,
+        /// The sign-in that it was registered with: when that is over, nothing is pushed any more.
+        session_id -> Uuid,
+        /// Where its push service takes messages for it.
+        endpoint -> Text,
+        /// Its public key: what is pushed is encrypted for it (RFC 8291).
+        p256dh -> Bytea,
+        /// The secret that it shares with us for that.
+        auth -> Bytea,
+        /// When its push service last took something.
+        last_pushed_at -> Nullable<Timestamptz>,
+        created_at -> Timestamptz,
     }
 }
 
@@ -979,6 +1013,72 @@ diesel::table! {
     }
 }
 
+diesel::table! {
+    /// The one key by which push services know this server (RFC 8292), where the settings give none.
+    vapid_keys (singleton) {
+        /// Always true: there is one row.
+        singleton -> Bool,
+        /// The key under a data key of its own, and that data key under the master key.
+        sealed -> Bytea,
+        /// Which master key wraps the data key.
+        master_key_id -> Text,
+        created_at -> Timestamptz,
+    }
+}
+
+diesel::table! {
+    /// What webhooks were told, or are to be. Kept for a while.
+    webhook_deliveries (id) {
+        id -> Uuid,
+        /// Which webhook.
+        webhook_id -> Uuid,
+        /// What happened.
+        kind -> Text,
+        /// The ids that it speaks of: what they name is read when it is delivered.
+        payload -> Jsonb,
+        /// What became of it: PENDING, DELIVERED, FAILED, or SKIPPED because there was nothing to tell any more.
+        state -> Text,
+        /// How often it was tried.
+        attempts -> Int4,
+        /// The HTTP status of the last answer.
+        response_status -> Nullable<Int4>,
+        /// What was wrong the last time.
+        error -> Nullable<Text>,
+        /// When it was delivered, given up or skipped.
+        finished_at -> Nullable<Timestamptz>,
+        created_at -> Timestamptz,
+    }
+}
+
+diesel::table! {
+    /// Addresses of other services that are told of what happens.
+    webhooks (id) {
+        id -> Uuid,
+        /// Whose chats they are told of; null for the server's own, which are told of all.
+        owner_id -> Nullable<Uuid>,
+        /// Where.
+        url -> Text,
+        /// What its keeper calls it.
+        description -> Nullable<Text>,
+        /// Of what.
+        kinds -> Array<Nullable<Text>>,
+        /// What deliveries are signed with, under a data key of its own, and that data key under the master key.
+        sealed -> Bytea,
+        /// Which master key wraps the data key.
+        master_key_id -> Text,
+        /// Whether it is told of anything.
+        enabled -> Bool,
+        /// Why not: BY_HAND, FAILING for too long, or GONE by its own word.
+        disabled_reason -> Nullable<Text>,
+        /// When the first delivery failed since the last that did not.
+        failing_since -> Nullable<Timestamptz>,
+        /// Grows with each change.
+        version -> Int4,
+        created_at -> Timestamptz,
+        updated_at -> Timestamptz,
+    }
+}
+
 diesel::joinable!(api_keys -> users (user_id));
 diesel::joinable!(assistants -> users (owner_id));
 diesel::joinable!(attempts -> generations (generation_id));
@@ -1007,6 +1107,8 @@ diesel::joinable!(message_words -> messages (message_id));
 diesel::joinable!(messages -> chats (chat_id));
 diesel::joinable!(messages -> users (author_id));
 diesel::joinable!(preferences -> users (user_id));
+diesel::joinable!(push_subscriptions -> sessions (session_id));
+diesel::joinable!(push_subscriptions -> users (user_id));
 diesel::joinable!(refresh_tokens -> sessions (session_id));
 diesel::joinable!(replays -> generations (generation_id));
 diesel::joinable!(scheduled_messages -> users (user_id));
@@ -1022,6 +1124,8 @@ diesel::joinable!(tool_grants -> chats (chat_id));
 diesel::joinable!(tool_grants -> tool_servers (tool_server_id));
 diesel::joinable!(tool_grants -> users (user_id));
 diesel::joinable!(tool_servers -> users (owner_id));
+diesel::joinable!(webhook_deliveries -> webhooks (webhook_id));
+diesel::joinable!(webhooks -> users (owner_id));
 
 diesel::allow_tables_to_appear_in_same_query!(
     api_keys,
@@ -1042,6 +1146,7 @@ diesel::allow_tables_to_appear_in_same_query!(
     generation_steps,
     generations,
     jobs,
+    log_readers,
     master_keys,
     memories,
     message_mentions,
@@ -1050,6 +1155,7 @@ diesel::allow_tables_to_appear_in_same_query!(
     model_changes,
     models,
     preferences,
+    push_subscriptions,
     refresh_tokens,
     replays,
     scheduled_messages,
@@ -1060,4 +1166,7 @@ diesel::allow_tables_to_appear_in_same_query!(
     tool_grants,
     tool_servers,
     users,
+    vapid_keys,
+    webhook_deliveries,
+    webhooks,
 );

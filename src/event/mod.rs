@@ -16,7 +16,10 @@ mod log;
 mod tail;
 
 pub use cursor::{Cursor, CursorError, Position, Snapshot};
-pub use log::{Audience, LoggedEvent, NewEvent, Resumable, adopt, append, append_all, current, read, resumable, trim};
+pub use log::{
+    Audience, LoggedEvent, NewEvent, Resumable, adopt, append, append_all, current, read, read_everything, resumable,
+    trim,
+};
 pub use tail::{Delivery, Feed, Log};
 
 /// The position from before anything in a request was read, for `viewer.syncCursor`.

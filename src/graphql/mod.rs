@@ -26,6 +26,8 @@ use crate::error::{Error, Result};
 use crate::event::{self, SyncCursor};
 use crate::memory::api::MemoryMutation;
 use crate::model::api::ModelMutation;
+use crate::notify::api::PushMutation;
+use crate::notify::webhook::api::WebhookMutation;
 use crate::tool::api::ToolMutation;
 use crate::usage::api::UsageMutation;
 use crate::vault::api::VaultMutation;
@@ -58,6 +60,8 @@ pub struct Mutation(
     BranchMutation,
     AssistantMutation,
     MemoryMutation,
+    PushMutation,
+    WebhookMutation,
     VaultMutation,
     ToolMutation,
     ToolCallMutation,

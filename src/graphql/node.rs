@@ -14,9 +14,10 @@ use crate::context::RequestContext;
 use crate::error::Result;
 use crate::id::{
     ApiKeyId, AssistantId, ChatId, GenerationId, MemoryId, MessageId, ScheduledMessageId, SummaryId, ToolCallId,
-    ToolServerId, UserId,
+    ToolServerId, UserId, WebhookId,
 };
 use crate::memory::{Memory, memory};
+use crate::notify::webhook::row::{self as webhook, Webhook};
 use crate::tool::api::ToolServer;
 use crate::tool::server;
 use crate::vault::api::ApiKey;
@@ -40,6 +41,8 @@ pub enum Node {
     Memory(Memory),
     /// A summary of a chat.
     Summary(Summary),
+    /// An address that is told of what happens.
+    Webhook(Webhook),
     /// A message that is sent later.
     ScheduledMessage(ScheduledMessage),
     /// A provider key.
@@ -94,6 +97,12 @@ impl NodeQuery {
                 let (app, id) = (context.app(), SummaryId::from(text));
                 let mut found = summary::find_many_visible(&mut *app.connection().await?, who.user_id, &[id]).await?;
                 found.remove(&id).map(Node::Summary)
+            }
+            WebhookId::PREFIX => {
+                let mut connection = context.app().connection().await?;
+                webhook::find(&mut connection, who, text.into())
+                    .await?
+                    .map(Node::Webhook)
             }
             ScheduledMessageId::PREFIX => {
                 let (app, id) = (context.app(), ScheduledMessageId::from(text));

@@ -46,6 +46,7 @@ pub struct RegisterPushSubscriptionInput {
     /// Where its push service takes messages for it.
     endpoint: String,
     /// `keys.p256dh`.
+    #[graphql(name = "p256dh")]
     p256dh: String,
     /// `keys.auth`.
     auth: String,

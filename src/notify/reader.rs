@@ -15,6 +15,7 @@ use uuid::Uuid;
 
 use super::push;
 use super::rules::{self, Concerned};
+use super::webhook;
 use crate::app::App;
 use crate::db::schema::{generations, log_readers, messages};
 use crate::db::{Connection, prepared};
@@ -27,6 +28,8 @@ use crate::job;
 const NAME: &str = "notify";
 /// How long what other servers write waits at most; what this one writes wakes the reader at once.
 const EVERY: Duration = Duration::from_secs(1);
+/// How long it rests after a read, so that a busy server is read in batches.
+const REST: Duration = Duration::from_millis(50);
 /// How many events are read at once.
 const READ: i32 = 500;
 
@@ -52,6 +55,7 @@ pub async fn run(app: App) {
                 }
             }
         }
+        tokio::time::sleep(REST).await;
     }
 }
 
@@ -125,7 +129,7 @@ async fn is_wanted(connection: &mut Connection) -> QueryResult<bool> {
 
 /// Whether anybody wants to be told of anything.
 async fn who_waits(connection: &mut Connection) -> QueryResult<bool> {
-    let query = "SELECT EXISTS (SELECT FROM push_subscriptions) AS yes";
+    let query = "SELECT EXISTS (SELECT FROM push_subscriptions) OR EXISTS (SELECT FROM webhooks WHERE enabled) AS yes";
     let answer: Answer = prepared(diesel::sql_query(query)).get_result(connection).await?;
     Ok(answer.yes)
 }
@@ -171,7 +175,8 @@ async fn read(connection: &mut Connection, position: &Position) -> Result<(Vec<L
 async fn called_for(connection: &mut Connection, rows: &[LoggedEvent]) -> Result<()> {
     let news = news(connection, rows).await?;
     let concerned = rules::concerned(connection, &news, None).await?;
-    push_to(connection, &concerned).await
+    push_to(connection, &concerned).await?;
+    webhook::log::call_for(connection, rows, &concerned).await
 }
 
 /// Of the messages that events speak of those that are news: a person's when it is sent, a model's when it is whole.

@@ -40,9 +40,6 @@ pub struct Hearing {
     pub muted_until: Option<DateTime<Utc>>,
 }
 
-/// Whether a message names its reader with an @, as a word of its own.
-const MENTIONED: &str = r"lower(message.content) ~ ('(^|[^a-z0-9._-])@' || replace(replace(lower(person.username), '.', '\.'), '-', '\-') || '($|[^a-z0-9._-]|[.-]($|[^a-z0-9]))')";
-
 /// To whom these messages are news, as things are now: members who may see them, did not write them, have not read them,
 /// have not muted the chat, and block nobody who wrote them. Of all, or of one person.
 ///
@@ -56,19 +53,17 @@ pub async fn concerned(
     if messages.is_empty() {
         return Ok(Vec::new());
     }
-    let query = format!(
-        "SELECT message.id AS message_id, member.user_id FROM messages AS message \
-         JOIN chat_members AS member ON member.chat_id = message.chat_id JOIN users AS person ON person.id = member.user_id \
-         LEFT JOIN messages AS question ON question.id = message.parent_id AND message.role = 'ASSISTANT' \
-         WHERE message.id = ANY ($1) AND ($2 IS NULL OR member.user_id = $2) AND person.deactivated_at IS NULL \
-           AND message.active AND message.deleted_at IS NULL AND message.role IN ('USER', 'ASSISTANT') \
-           AND message.author_id IS DISTINCT FROM member.user_id \
-           AND message.sequence > member.history_after AND message.sequence > member.last_read_sequence \
-           AND (member.muted_until IS NULL OR member.muted_until <= now()) \
-           AND (member.notifications = 'ALL' OR (member.notifications = 'MENTIONS' AND (question.author_id = member.user_id OR {MENTIONED}))) \
-           AND NOT EXISTS (SELECT FROM blocks WHERE (user_id = member.user_id AND blocked_id = message.author_id) \
-             OR (blocked_id = member.user_id AND user_id = message.author_id))"
-    );
+    let query = "SELECT message.id AS message_id, member.user_id FROM messages AS message \
+        JOIN chat_members AS member ON member.chat_id = message.chat_id JOIN users AS person ON person.id = member.user_id \
+        LEFT JOIN messages AS question ON question.id = coalesce(message.reply_to_id, message.parent_id) AND message.role = 'ASSISTANT' \
+        WHERE message.id = ANY ($1) AND ($2 IS NULL OR member.user_id = $2) AND person.deactivated_at IS NULL \
+          AND message.active AND message.deleted_at IS NULL AND message.role IN ('USER', 'ASSISTANT') \
+          AND message.author_id IS DISTINCT FROM member.user_id AND message.withheld_from IS DISTINCT FROM member.user_id \
+          AND message.sequence > member.history_after AND message.sequence > member.last_read_sequence \
+          AND (member.muted_until IS NULL OR member.muted_until <= now()) \
+          AND (member.notifications = 'ALL' OR (member.notifications = 'MENTIONS' AND (question.author_id = member.user_id \
+            OR EXISTS (SELECT FROM message_mentions AS mention WHERE mention.message_id = message.id AND mention.user_id = member.user_id)))) \
+          AND NOT EXISTS (SELECT FROM blocks WHERE blocks.user_id = member.user_id AND blocks.blocked_id = message.author_id)";
     diesel::sql_query(query)
         .bind::<Array<SqlUuid>, _>(messages)
         .bind::<Nullable<SqlUuid>, _>(only)

@@ -92,7 +92,7 @@ impl Vapid {
         Some(Vapid {
             keys: Arc::new(keys),
             public: BASE64_URL_SAFE_NO_PAD.encode(public.as_bytes()),
-            contact,
+            contact: contact.filter(|contact| !contact.trim().is_empty()),
         })
     }
 

@@ -26,6 +26,8 @@ use crate::event::{self, SyncCursor};
 use crate::id::ChatId;
 use crate::memory::api::{self as memories, MemoryConnection};
 use crate::memory::preferences::{self, Preferences};
+use crate::notify::subscription::{self, PushSubscription};
+use crate::notify::webhook::row::{self as webhook, Webhook};
 use crate::page::PageArguments;
 use crate::tool::api::{ToolGrant, ToolServer};
 use crate::tool::{grant, server};
@@ -222,6 +224,17 @@ impl Viewer {
     /// The people whom the person blocks, those who were blocked last first, at most 1000. They are not told.
     async fn blocked_users(&self, context: &Context<'_>) -> Result<Vec<User>> {
         Ok(block::list(&mut *context.app().connection().await?, self.user.id).await?)
+    }
+
+    /// The browsers that are woken for news, newest first.
+    async fn push_subscriptions(&self, context: &Context<'_>) -> Result<Vec<PushSubscription>> {
+        let mut connection = context.app().connection().await?;
+        Ok(subscription::list(&mut connection, self.user.id).await?)
+    }
+
+    /// The person's webhooks, oldest first.
+    async fn webhooks(&self, context: &Context<'_>) -> Result<Vec<Webhook>> {
+        Ok(webhook::list(&mut *context.app().connection().await?, Some(self.user.id)).await?)
     }
 
     /// The devices that the person is signed in on, newest first.

@@ -5,7 +5,7 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 /// Which rooms a room may import. `app` and `context` are handles that go everywhere.
-const MAY_IMPORT: [(&str, &[&str]); 27] = [
+const MAY_IMPORT: [(&str, &[&str]); 28] = [
     (
         "command",
         &[
@@ -28,6 +28,7 @@ const MAY_IMPORT: [(&str, &[&str]); 27] = [
             "event",
             "id",
             "model",
+            "notify",
             "page",
             "tool",
             "usage",
@@ -47,13 +48,17 @@ const MAY_IMPORT: [(&str, &[&str]); 27] = [
             "error",
             "event",
             "id",
+            "notify",
             "page",
             "tool",
             "usage",
             "vault",
         ],
     ),
-    ("admin", &["account", "chat", "error", "id", "page", "tool", "usage"]),
+    (
+        "admin",
+        &["account", "chat", "error", "id", "notify", "page", "tool", "usage"],
+    ),
     (
         "chat",
         &[
@@ -69,6 +74,7 @@ const MAY_IMPORT: [(&str, &[&str]); 27] = [
             "input",
             "job",
             "model",
+            "notify",
             "page",
             "scalar",
             "search",
@@ -78,6 +84,12 @@ const MAY_IMPORT: [(&str, &[&str]); 27] = [
         ],
     ),
     ("search", &["db", "error", "id", "job"]),
+    (
+        "notify",
+        &[
+            "account", "ai", "db", "error", "event", "id", "input", "job", "page", "vault",
+        ],
+    ),
     ("job", &["db", "error"]),
     ("contact", &["account", "db", "error", "event", "id", "input", "page"]),
     ("memory", &["db", "error", "event", "id", "input", "page"]),
@@ -113,8 +125,8 @@ const MAY_IMPORT: [(&str, &[&str]); 27] = [
     (
         "app",
         &[
-            "account", "ai", "chat", "config", "db", "error", "event", "job", "model", "search", "tool", "usage",
-            "vault",
+            "account", "ai", "chat", "config", "db", "error", "event", "job", "model", "notify", "search", "tool",
+            "usage", "vault",
         ],
     ),
     ("context", &["account", "error"]),
@@ -271,10 +283,11 @@ fn only_ai_makes_connections_over_http() {
         &["src/ai", "src/db/embedded/fetch.rs"],
         &["reqwest", "hyper::client", "hyper_util::client", "TcpStream::connect"],
     );
+    only_in("only tool/ speaks MCP", &["src/tool"], &["rmcp::"]);
     only_in(
-        "only tool/ speaks MCP",
-        &["src/tool"],
-        &["rmcp::", "ai().connections(", ".connections(url"],
+        "only tool/ and notify/ speak through the connections of ai/",
+        &["src/tool", "src/notify"],
+        &["ai().connections("],
     );
 }
 

@@ -6,11 +6,11 @@ use chrono::{DateTime, Utc};
 
 use super::own::{
     ApiKeyHealthChanged, AssistantRemoved, AssistantUpserted, ContactChanged, MemoryRemoved, MemoryUpserted,
-    PreferencesChanged, ScheduledMessageChanged, SummaryUpserted,
+    PreferencesChanged, ScheduledMessageChanged, SummaryUpserted, WebhookChanged,
 };
 use crate::chat::chat::Chat;
 use crate::chat::message::Message;
-use crate::id::{ApiKeyId, AssistantId, ChatId, MemoryId, MessageId, ScheduledMessageId, SummaryId, UserId};
+use crate::id::{ApiKeyId, AssistantId, ChatId, MemoryId, MessageId, ScheduledMessageId, SummaryId, UserId, WebhookId};
 use crate::scalar::Long;
 
 /// Something that happened.
@@ -56,6 +56,8 @@ pub enum Event {
     SummaryUpserted(SummaryUpserted),
     /// A scheduled message appeared or changed.
     ScheduledMessageChanged(ScheduledMessageChanged),
+    /// A webhook appeared, changed, or is gone.
+    WebhookChanged(WebhookChanged),
     /// Somebody became a contact or blocked, or is so no more.
     ContactChanged(ContactChanged),
 }
@@ -206,6 +208,7 @@ pub(super) struct Payload {
     pub(super) memory_id: Option<MemoryId>,
     pub(super) summary_id: Option<SummaryId>,
     pub(super) scheduled_message_id: Option<ScheduledMessageId>,
+    pub(super) webhook_id: Option<WebhookId>,
     pub(super) message_id: Option<MessageId>,
     pub(super) user_id: Option<UserId>,
     #[serde(default)]

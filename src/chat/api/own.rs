@@ -1,4 +1,4 @@
-//! The events of what is no chat or message: assistants, keys, memories, preferences, summaries, scheduled messages, contacts.
+//! The events of what is no chat or message: assistants, keys, memories, preferences, summaries, scheduled messages, webhooks, contacts.
 
 use std::collections::HashMap;
 
@@ -17,9 +17,10 @@ use crate::contact::{Contact, Standing, standing};
 use crate::db::Connection;
 use crate::error::Result;
 use crate::event::LoggedEvent;
-use crate::id::{AssistantId, MemoryId, ScheduledMessageId, SummaryId, UserId};
+use crate::id::{AssistantId, MemoryId, ScheduledMessageId, SummaryId, UserId, WebhookId};
 use crate::memory::event::{MEMORY_REMOVED, MEMORY_UPSERTED, PREFERENCES_CHANGED};
 use crate::memory::{Memory, Preferences, memory, preferences};
+use crate::notify::webhook::row::{self as webhook, WEBHOOK_CHANGED, Webhook};
 use crate::vault::api::ApiKey;
 use crate::vault::health;
 use crate::vault::key::{self, StoredKey};
@@ -115,6 +116,20 @@ pub struct ScheduledMessageChanged {
     pub scheduled_message: ScheduledMessage,
 }
 
+/// A webhook of the viewer's appeared, changed, or is gone: put it in the place of what the client has, if its version is
+/// higher.
+#[derive(Debug, SimpleObject)]
+pub struct WebhookChanged {
+    /// Where the client stands then.
+    pub cursor: Option<String>,
+    /// When it happened.
+    pub occurred_at: DateTime<Utc>,
+    /// Which webhook.
+    pub webhook_id: WebhookId,
+    /// The webhook as it is now; null when it is gone.
+    pub webhook: Option<Webhook>,
+}
+
 /// Somebody became a contact of the viewer's or blocked by them, or is so no more: put this in the place of what the client
 /// has of this person, if its version is higher.
 #[derive(Debug, SimpleObject)]
@@ -140,6 +155,7 @@ pub(super) struct Own {
     memories: HashMap<MemoryId, Memory>,
     summaries: HashMap<SummaryId, Summary>,
     scheduled: HashMap<ScheduledMessageId, ScheduledMessage>,
+    webhooks: HashMap<WebhookId, Webhook>,
     preferences: Option<Preferences>,
     keys: Vec<StoredKey>,
     standings: HashMap<UserId, Standing>,
@@ -153,7 +169,7 @@ impl Own {
         events: impl Iterator<Item = (&'a LoggedEvent, &'a Payload)>,
     ) -> Result<Self> {
         let (mut assistants, mut memories, mut summaries) = (Vec::new(), Vec::new(), Vec::new());
-        let mut scheduled = Vec::new();
+        let (mut scheduled, mut hooks) = (Vec::new(), Vec::new());
         let (mut keyed, mut preferred) = (false, false);
         let mut people = Vec::new();
         for (event, payload) in events {
@@ -161,6 +177,7 @@ impl Own {
             memories.extend(payload.memory_id);
             summaries.extend(payload.summary_id);
             scheduled.extend(payload.scheduled_message_id);
+            hooks.extend(payload.webhook_id);
             if event.kind == CONTACT_CHANGED {
                 people.extend(payload.user_id);
             }
@@ -179,6 +196,9 @@ impl Own {
         }
         if !scheduled.is_empty() {
             own.scheduled = row::find_many(connection, user_id, &scheduled).await?;
+        }
+        if !hooks.is_empty() {
+            own.webhooks = webhook::find_many(connection, user_id, &hooks).await?;
         }
         if keyed {
             own.keys = key::list(connection, user_id).await?;
@@ -249,6 +269,15 @@ impl Own {
                     cursor,
                     occurred_at,
                     summary,
+                }))
+            }
+            WEBHOOK_CHANGED => {
+                let webhook_id = payload.webhook_id?;
+                Some(Event::WebhookChanged(WebhookChanged {
+                    cursor,
+                    occurred_at,
+                    webhook_id,
+                    webhook: self.webhooks.get(&webhook_id).cloned(),
                 }))
             }
             SCHEDULED_MESSAGE_CHANGED => {

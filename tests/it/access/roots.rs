@@ -98,6 +98,16 @@ async fn everybody_gets_what_the_table_says() {
         } else {
             String::new()
         };
+        let push = if row.call.contains("<push>") {
+            crate::notify::register(&owner, "https://push.example.com/owner").await
+        } else {
+            String::new()
+        };
+        let (hook, delivery) = if row.call.contains("<hook>") || row.call.contains("<delivery>") {
+            crate::webhooks::furnished(&app, &owner).await
+        } else {
+            (String::new(), String::new())
+        };
         let group = if row.call.contains("<group>") {
             group(&owner, &[&bystander]).await
         } else {
@@ -135,6 +145,9 @@ async fn everybody_gets_what_the_table_says() {
                 ("<summary>", &summary),
                 ("<group>", &group),
                 ("<scheduled>", &scheduled),
+                ("<push>", &push),
+                ("<hook>", &hook),
+                ("<delivery>", &delivery),
                 ("<session>", &session),
                 ("<owner>", &owner.id),
                 ("<bystander>", &bystander.id),

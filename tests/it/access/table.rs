@@ -99,6 +99,13 @@ pub(super) const TABLE: &[Row] = &[
     row(Mutation, "blockUser", "blockUser(input: { userId: \"<bystander>\" }) { errors { code } }", SIGNED_IN),
     row(Mutation, "unblockUser", "unblockUser(input: { userId: \"<bystander>\" }) { errors { code } }", SIGNED_IN),
 
+    row(Mutation, "createWebhook", "createWebhook(input: { url: \"https://hooks.example.com/<who>\", events: [NOTIFICATION] }) { errors { code } }", SIGNED_IN),
+    row(Mutation, "updateWebhook", "updateWebhook(input: { webhookId: \"<hook>\", enabled: false }) { errors { code } }", TOUCHED_BY_OWNER),
+    row(Mutation, "redeliverWebhook", "redeliverWebhook(input: { webhookDeliveryId: \"<delivery>\" }) { errors { code } }", TOUCHED_BY_OWNER),
+    row(Mutation, "deleteWebhook", "deleteWebhook(input: { webhookId: \"<hook>\" }) { errors { code } }", TOUCHED_BY_OWNER),
+    row(Mutation, "registerPushSubscription", "registerPushSubscription(input: { endpoint: \"https://push.example.com/<who>\", p256dh: \"BCVxsr7N_eNgVRqvHtD0zTZsEc6-VV-JvLexhqUzORcxaOzi6-AYWXvTBHm4bjyPjs7Vd8pZGH6SRpkNtoIAiw4\", auth: \"BTBZMqHH6r4Tts7J_aSIgg\" }) { errors { code } }", SIGNED_IN),
+    row(Mutation, "removePushSubscription", "removePushSubscription(input: { pushSubscriptionId: \"<push>\" }) { errors { code } }", TOUCHED_BY_OWNER),
+
     row(Mutation, "setApiKey", "setApiKey(input: { provider: OPENAI, secret: \"sk-<who>\", verify: false }) { errors { code } }", SIGNED_IN),
     row(Mutation, "verifyApiKey", "verifyApiKey(input: { apiKeyId: \"<key>\" }) { errors { code } }", TOUCHED_BY_OWNER),
     row(Mutation, "revealApiKey", "revealApiKey(input: { apiKeyId: \"<key>\", password: \"<password>\" }) { errors { code } }", TOUCHED_BY_OWNER),

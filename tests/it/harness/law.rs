@@ -18,7 +18,7 @@ use super::stream::Subscription;
 /// What a client keeps of a chat.
 const CHAT: &str = "id kind title titleSource description iconUrl history memberCount permissions { post addMembers pin changeDetails askAi } \
     members(first: 8) { nodes { role joinedAt user { id } } }  model provider isDefault version createdAt lastActivityAt lastMessage { id } \
-    activeGenerations { id } assistants { id } assistantReplies payer viewerState { unreadCount mentionCount lastReadSequence pinned archived role permissions }";
+    activeGenerations { id } assistants { id } assistantReplies payer viewerState { unreadCount mentionCount lastReadSequence pinned archived notifications mutedUntil role permissions }";
 /// What a client keeps of a message.
 const MESSAGE: &str = "id mentions { ... on User { id } ... on Assistant { id } } kind importance metadata replyTo { id deletedAt } system { kind role details subject { id } assistant { id } } sequence active siblings { id } role content version createdAt idempotencyKey chat { id } parent { id } author { ... on User { id } ... on Assistant { id } } \
     deletedAt generation { id provider model status text sequence finishReason finishedAt usage { totalTokens } error { code } }";

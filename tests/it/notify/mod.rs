@@ -20,7 +20,7 @@ async fn with_service() -> (TestApp, Upstream) {
 }
 
 /// Until all that has happened so far is called for.
-async fn called_for(app: &TestApp) {
+pub(crate) async fn called_for(app: &TestApp) {
     let sql = app.sql().await;
     // Whoever reads now may have begun before it happened; whoever reads after that has not.
     for _ in 0..2 {

@@ -6,7 +6,7 @@ use serde_json::{Value, json};
 use super::{ECHO, SCHEDULED, moment, schedule, time};
 use crate::harness::app::{TestApp, new_key};
 use crate::harness::law::{Device, Dice};
-use crate::rooms::done;
+use crate::rooms::{done, group};
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn they_are_listed_and_found() {
@@ -109,8 +109,9 @@ async fn a_repeat_schedules_nothing_twice() {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn every_device_holds_what_is_true() {
     let app = TestApp::with(&["--requests-per-minute=0", "--messages-per-minute=0"]).await;
-    let ada = app.user("ada").await;
-    let chat = ada.chat(ECHO).await;
+    let (ada, bob) = (app.user("ada").await, app.user("bob").await);
+    // Where nobody answers: an answer would end when it does.
+    let chat = group(&ada, &[&bob]).await;
     let mut device = Device::open(ada.client.clone(), 5).await;
     let acting = async {
         let mut dice = Dice::new(5);
