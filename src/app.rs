@@ -12,10 +12,11 @@ use crate::account::throttle::Throttle;
 use crate::account::token::Signer;
 use crate::account::{admin, session};
 use crate::ai;
+use crate::ai::guard::Allowed;
 use crate::chat::api::Sharing;
 use crate::chat::receipt::Receipts;
 use crate::chat::reply::{Engine, cache};
-use crate::chat::{bill, lifetime, summary, title};
+use crate::chat::{bill, lifetime, schedule, summary, title};
 use crate::config::Config;
 use crate::db::{self, Pool, PooledConnection};
 use crate::error::Result;
@@ -23,6 +24,8 @@ use crate::event::{self, Log};
 use crate::export;
 use crate::job::{self, Jobs};
 use crate::model::catalogue::Catalogue;
+use crate::notify::vapid::Vapid;
+use crate::notify::{push, reader, webhook};
 use crate::presence::Presences;
 use crate::privacy::{clear, gather};
 use crate::search::fill;
@@ -42,9 +45,15 @@ const JOBS: &[job::Kind] = &[
     summary::KIND,
     bill::KIND,
     fill::KIND,
+    schedule::run::KIND,
     clear::KIND,
     gather::KIND,
 ];
+
+/// The kinds that wait for other services, some of them for long: they have a worker of their own.
+const DELIVERIES: &[job::Kind] = &[push::KIND, webhook::delivery::KIND];
+/// How many of those are done at once.
+const DELIVERIES_AT_ONCE: usize = 16;
 
 /// Everything that requests share. A cheap handle.
 #[derive(Clone)]
@@ -68,6 +77,9 @@ struct Inner {
     receipts: Receipts,
     tools: tool::Pool,
     jobs: Jobs,
+    deliveries: Jobs,
+    vapid: Vapid,
+    reachable: Arc<Allowed>,
     tasks: TaskTracker,
     shutdown: CancellationToken,
     stopped: CancellationToken,
@@ -96,6 +108,9 @@ pub enum StartError {
     /// The master key does not fit the database.
     #[error(transparent)]
     Vault(#[from] crate::vault::VaultError),
+    /// PARLOR_NOTIFY_URLS cannot be read.
+    #[error("PARLOR_NOTIFY_URLS: {0}")]
+    NotifyUrls(String),
     /// Something else.
     #[error("{0}")]
     Other(#[from] crate::error::Error),
@@ -130,6 +145,16 @@ impl App {
             tracing::warn!("the database was moved here from another Postgres: clients will read everything anew");
         }
         let vault = Vault::open(&mut connection, &config).await?;
+        let settings = &config.settings;
+        let vapid = Vapid::open(
+            &mut connection,
+            &vault,
+            settings.notify.vapid_key.as_ref(),
+            settings.notify.contact.clone(),
+        )
+        .await?;
+        let reachable =
+            Allowed::parse(&settings.notify.notify_urls).map_err(|error| StartError::NotifyUrls(error.to_string()))?;
         let log = Log::open(&mut connection).await?;
         let models = Catalogue::open(&mut connection).await?;
         drop(connection);
@@ -154,6 +179,9 @@ impl App {
             receipts: Receipts::default(),
             tools: tool::Pool::closing_after(Duration::from_secs(config.settings.tool_idle_seconds)),
             jobs: Jobs::default(),
+            deliveries: Jobs::at_once(DELIVERIES_AT_ONCE),
+            vapid,
+            reachable: Arc::new(reachable),
             tasks: TaskTracker::new(),
             shutdown: CancellationToken::new(),
             stopped: CancellationToken::new(),
@@ -184,6 +212,8 @@ impl App {
         tasks.spawn(self.receipts().clone().run(self.clone()));
         tasks.spawn(self.tools().clone().run(self.clone()));
         tasks.spawn(self.jobs().clone().run(self.clone(), JOBS));
+        tasks.spawn(self.deliveries().clone().run(self.clone(), DELIVERIES));
+        tasks.spawn(reader::run(self.clone()));
         tasks.spawn(self.models().clone().run(self.clone()));
         tasks.spawn(lifetime::sweep::run(self.clone()));
         tasks.spawn(self.clone().tidy());
@@ -208,6 +238,7 @@ impl App {
         let mut connection = self.connection().await?;
         session::sweep(&mut connection).await?;
         event::trim(&mut connection, self.config().settings.event_days).await?;
+        webhook::log::sweep(&mut connection).await?;
         usage::recover::sweep(&mut connection, self.models()).await?;
         cache::sweep(&mut connection, self.config().settings.answer_cache_seconds).await?;
         drop(connection);
@@ -353,6 +384,21 @@ impl App {
     /// Does what was called for in the background.
     pub fn jobs(&self) -> &Jobs {
         &self.0.jobs
+    }
+
+    /// Does what waits for other services.
+    pub fn deliveries(&self) -> &Jobs {
+        &self.0.deliveries
+    }
+
+    /// By what push services know this server.
+    pub fn vapid(&self) -> &Vapid {
+        &self.0.vapid
+    }
+
+    /// Which addresses that people give may be told of things.
+    pub fn reachable(&self) -> Arc<Allowed> {
+        Arc::clone(&self.0.reachable)
     }
 
     /// What runs in the background.

@@ -1,6 +1,7 @@
 //! Every setting, as a flag and as an environment variable of the same meaning. This is the only file that
 //! reads the environment.
 
+pub mod notify;
 pub mod providers;
 
 mod proxies;
@@ -281,6 +282,13 @@ pub struct Settings {
         help_heading = "AI"
     )]
     pub base_urls: String,
+
+    #[command(flatten)]
+    #[expect(
+        missing_docs,
+        reason = "a doc comment here would stand before all of them in the help"
+    )]
+    pub notify: notify::Notify,
 
     /// Tokens of a conversation that are sent along with a question.
     #[arg(

@@ -128,6 +128,22 @@ typed_id!(
     SummaryId, "sum"
 );
 typed_id!(
+    /// A message that is sent later.
+    ScheduledMessageId, "sched"
+);
+typed_id!(
+    /// A browser that is woken by web push.
+    PushSubscriptionId, "push"
+);
+typed_id!(
+    /// An address that is told of what happens.
+    WebhookId, "hook"
+);
+typed_id!(
+    /// What a webhook is told.
+    WebhookDeliveryId, "hookmsg"
+);
+typed_id!(
     /// A provider key.
     ApiKeyId, "key"
 );

@@ -20,6 +20,7 @@
 //! | [`assistant`] | AIs with instructions and a model of their own, private or shared |
 //! | [`usage`] | what every attempt at a provider cost, reports of it, and budgets |
 //! | [`model`] | models: what they take, can and cost |
+//! | [`notify`] | telling those who do not look: web push, and webhooks to other services |
 //! | [`search`] | finding what was said: which messages, and where in them; below the chats, so that their tools can search, too |
 //! | [`memory`] | what the AI knows of a person across chats: memories and preferences |
 //! | [`vault`] | provider keys, sealed |
@@ -33,8 +34,8 @@
 //! Imports run one way:
 //!
 //! ```text
-//! command -> server -> graphql -> viewer | admin -> privacy -> chat -> presence -> assistant | memory | contact | export | usage | tool | search -> model -> vault -> account -> event | job | db | page | input -> id | error | scalar
-//!                                                    chat | tool | vault -> ai           (app and context go everywhere)
+//! command -> server -> graphql -> viewer | admin -> privacy -> chat -> notify -> presence -> assistant | memory | contact | export | usage | tool | search -> model -> vault -> account -> event | job | db | page | input -> id | error | scalar
+//!                                                    chat | tool | notify | vault -> ai  (app and context go everywhere)
 //! ```
 //!
 //! # Invariants
@@ -48,8 +49,8 @@
 //! 6. Access is a value: functions that change a chat hold a [`chat::member::Membership`], which has two constructors. What
 //!    one may not see does not exist: the same null, the same NOT_FOUND.
 //! 7. Only `config.rs` reads the environment, only `error.rs` makes GraphQL errors, only `ai` (and the fetching of
-//!    Postgres) makes connections outwards over HTTP, `tool` speaks through those of `ai`, whose guard it cannot leave
-//!    out, only the doors, the app and the engine spawn tasks.
+//!    Postgres) makes connections outwards over HTTP, `tool` and `notify` speak through those of `ai`, whose guard they
+//!    cannot leave out, only the doors, the app and the engine spawn tasks.
 //! 8. Secrets live in types that print as redacted and are no GraphQL types.
 //! 9. Every queue is bounded, and beside it stands what happens when it is full: a slow watcher of tokens gets longer
 //!    pieces, a slow reader of events reads the log.
@@ -94,6 +95,7 @@ pub mod input;
 pub mod job;
 pub mod memory;
 pub mod model;
+pub mod notify;
 pub mod page;
 pub mod presence;
 pub mod privacy;

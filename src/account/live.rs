@@ -61,6 +61,12 @@ impl LiveSessions {
         }
     }
 
+    /// Whether a person has a stream here.
+    pub fn has(&self, user_id: UserId) -> bool {
+        let sessions = self.sessions.lock().unwrap_or_else(PoisonError::into_inner);
+        sessions.values().any(|entry| entry.user_id == user_id)
+    }
+
     /// Ends the streams of one session.
     pub fn end(&self, id: SessionId) {
         if let Some(entry) = self.sessions.lock().unwrap_or_else(PoisonError::into_inner).remove(&id) {

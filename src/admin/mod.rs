@@ -12,6 +12,7 @@ use crate::chat::api::{self as chats, ChatConnection, ChatFilterInput, MessageCo
 use crate::context::RequestContext;
 use crate::error::{Result, UserError, payload};
 use crate::id::{AuditId, ChatId, UserId};
+use crate::notify::webhook::row::{self as webhook, Webhook};
 use crate::page::{Page, PageArguments, Window};
 use crate::tool::api::ToolServer;
 use crate::tool::server;
@@ -227,6 +228,11 @@ impl Admin {
         context.viewer().admin()?;
         let servers = server::shared(&mut *context.app().connection().await?).await?;
         Ok(servers.into_iter().map(ToolServer).collect())
+    }
+
+    /// The server's own webhooks, oldest first.
+    async fn webhooks(&self, context: &Context<'_>) -> Result<Vec<Webhook>> {
+        Ok(webhook::list(&mut *context.app().connection().await?, None).await?)
     }
 
     /// Who did or read what, newest first.

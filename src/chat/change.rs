@@ -22,6 +22,7 @@ use crate::db::schema::{chat_members, chats, messages};
 use crate::error::{Error, ErrorCode, Result};
 use crate::event::{append, append_all};
 use crate::id::{AssistantId, ChatId, GenerationId, MessageId, ToolServerId, UserId};
+use crate::notify::rules::NotificationLevel;
 use crate::tool::builtin::BuiltinTool;
 use crate::tool::server;
 
@@ -49,6 +50,10 @@ pub struct ChatChange {
     pub archived: Option<bool>,
     /// How old messages may get, or none for as old as they like.
     pub lifetime: Option<Option<i32>>,
+    /// Be notified of these of its messages.
+    pub notifications: Option<NotificationLevel>,
+    /// Be notified of none until then; the inner none for no longer.
+    pub muted_until: Option<Option<DateTime<Utc>>>,
     /// What only groups have.
     pub details: DetailsChange,
 }
@@ -96,6 +101,8 @@ struct ChatColumns {
 struct MemberColumns {
     pinned_at: Option<Option<DateTime<Utc>>>,
     archived_at: Option<Option<DateTime<Utc>>>,
+    notifications: Option<NotificationLevel>,
+    muted_until: Option<Option<DateTime<Utc>>>,
 }
 
 /// Changes a chat, or how it looks to the person who asks.
@@ -121,8 +128,13 @@ pub async fn update(app: &App, user_id: UserId, chat_id: ChatId, change: ChatCha
     let member = MemberColumns {
         pinned_at: change.pinned.map(|pinned| pinned.then(Utc::now)),
         archived_at: change.archived.map(|archived| archived.then(Utc::now)),
+        notifications: change.notifications,
+        muted_until: change.muted_until,
     };
-    let for_one = member.pinned_at.is_some() || member.archived_at.is_some();
+    let for_one = member.pinned_at.is_some()
+        || member.archived_at.is_some()
+        || member.notifications.is_some()
+        || member.muted_until.is_some();
     let mut connection = app.connection().await?;
     let mut ended = Vec::new();
     let chat = connection

@@ -14,6 +14,7 @@ use crate::db::schema::{chat_members, chats};
 use crate::db::{Connection, prepared};
 use crate::error::{Error, Result};
 use crate::id::{ChatId, UserId};
+use crate::notify::rules::NotificationLevel;
 
 /// Somebody's access to a chat. Functions that touch a chat take one, and only [`Membership::of`] and
 /// [`Membership::lock`] make it.
@@ -96,6 +97,10 @@ pub struct MemberState {
     pub pinned_at: Option<DateTime<Utc>>,
     /// Since when they have put it away.
     pub archived_at: Option<DateTime<Utc>>,
+    /// Of which messages they are notified.
+    pub notifications: NotificationLevel,
+    /// Until when of none.
+    pub muted_until: Option<DateTime<Utc>>,
     /// What they may do in it.
     pub role: MemberRole,
     /// Messages up to this number are not theirs to see.

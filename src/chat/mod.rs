@@ -34,6 +34,7 @@ pub mod reply;
 pub mod resume;
 pub mod revise;
 pub mod room;
+pub mod schedule;
 pub mod select;
 pub mod send;
 pub mod summary;

@@ -282,6 +282,10 @@ diesel::table! {
         own_activity_at -> Nullable<Timestamptz>,
         /// Messages up to this number were kept from this person when they joined; unlike history_after it does not grow when they clear the chat for themselves. Assistants are shown what nobody is kept from.
         joined_after -> Int8,
+        /// Of which messages this person is notified: ALL, MENTIONS or NONE.
+        notifications -> Text,
+        /// Until when this person is notified of nothing; null when not muted.
+        muted_until -> Nullable<Timestamptz>,
     }
 }
 
@@ -598,6 +602,16 @@ diesel::table! {
 }
 
 diesel::table! {
+    /// How far those have come who read the event log on the server's behalf. The row's lock has the servers take turns.
+    log_readers (name) {
+        /// Who reads.
+        name -> Text,
+        /// A position in the log, as clients have them; null while there is nobody to read for.
+        cursor -> Nullable<Text>,
+    }
+}
+
+diesel::table! {
     /// The master keys that provider keys were ever sealed with, by id; the keys themselves are never here.
     master_keys (id) {
         /// Derived from the key; says nothing about it.
@@ -869,6 +883,26 @@ diesel::table! {
 }
 
 diesel::table! {
+    /// The browsers that are to be woken by web push (RFC 8030).
+    push_subscriptions (id) {
+        id -> Uuid,
+        /// Whose browser.
+        user_id -> Uuid,
+        /// The sign-in that it was registered with: when that is over, nothing is pushed any more.
+        session_id -> Uuid,
+        /// Where its push service takes messages for it.
+        endpoint -> Text,
+        /// Its public key: what is pushed is encrypted for it (RFC 8291).
+        p256dh -> Bytea,
+        /// The secret that it shares with us for that.
+        auth -> Bytea,
+        /// When its push service last took something.
+        last_pushed_at -> Nullable<Timestamptz>,
+        created_at -> Timestamptz,
+    }
+}
+
+diesel::table! {
     /// Every refresh token of a living session, used ones too, so that a stolen one is recognised.
     refresh_tokens (token_hash) {
         /// SHA-256 of the 256-bit token.
@@ -894,6 +928,57 @@ diesel::table! {
         model -> Text,
         /// JSON, byte for byte.
         content -> Text,
+    }
+}
+
+diesel::table! {
+    /// Messages that are to be sent later, once or again and again. The time of the next one is also that of a job.
+    scheduled_messages (id) {
+        id -> Uuid,
+        /// Who sends them.
+        user_id -> Uuid,
+        /// Where to. Not a reference: the row outlives the chat, to say that it is gone.
+        chat_id -> Uuid,
+        /// The text.
+        content -> Text,
+        /// When again: a recurrence rule (RFC 5545) or a cron pattern; null for once.
+        rule -> Nullable<Text>,
+        /// The time zone of the rule, as IANA names it.
+        time_zone -> Text,
+        /// When it is to be sent, or the beginning of the rule.
+        starts_at -> Timestamptz,
+        /// When the next message is due; null when there is none any more. Part of the idempotency key of that message.
+        next_at -> Nullable<Timestamptz>,
+        /// What becomes of a time that passed while no server ran: SEND_LATE or SKIP.
+        missed -> Text,
+        /// What becomes of it: ACTIVE, DONE, FAILED or CANCELLED.
+        state -> Text,
+        /// How many messages were sent.
+        sent_count -> Int4,
+        /// When the last one was.
+        last_sent_at -> Nullable<Timestamptz>,
+        /// The last one. Not a reference: the message may be gone.
+        last_message_id -> Nullable<Uuid>,
+        /// How many times passed without a message.
+        missed_count -> Int4,
+        /// The newest time that was not kept: its message was late, or there was none.
+        missed_at -> Nullable<Timestamptz>,
+        /// How often the next message was tried in vain for what may pass.
+        attempts -> Int4,
+        /// How many times in a row were refused.
+        failures -> Int4,
+        /// Why the last one was not sent; null when it was.
+        error_code -> Nullable<Text>,
+        /// The same in words for its owner.
+        error_message -> Nullable<Text>,
+        /// The owner's key for the scheduling, so that a retry schedules nothing twice.
+        idempotency_key -> Text,
+        /// SHA-256 of what was asked under the key, to tell a retry from something else.
+        request_hash -> Bytea,
+        /// Grows with each change.
+        version -> Int4,
+        created_at -> Timestamptz,
+        updated_at -> Timestamptz,
     }
 }
 
@@ -1080,6 +1165,72 @@ diesel::table! {
     }
 }
 
+diesel::table! {
+    /// The one key by which push services know this server (RFC 8292), where the settings give none.
+    vapid_keys (singleton) {
+        /// Always true: there is one row.
+        singleton -> Bool,
+        /// The key under a data key of its own, and that data key under the master key.
+        sealed -> Bytea,
+        /// Which master key wraps the data key.
+        master_key_id -> Text,
+        created_at -> Timestamptz,
+    }
+}
+
+diesel::table! {
+    /// What webhooks were told, or are to be. Kept for a while.
+    webhook_deliveries (id) {
+        id -> Uuid,
+        /// Which webhook.
+        webhook_id -> Uuid,
+        /// What happened.
+        kind -> Text,
+        /// The ids that it speaks of: what they name is read when it is delivered.
+        payload -> Jsonb,
+        /// What became of it: PENDING, DELIVERED, FAILED, or SKIPPED because there was nothing to tell any more.
+        state -> Text,
+        /// How often it was tried.
+        attempts -> Int4,
+        /// The HTTP status of the last answer.
+        response_status -> Nullable<Int4>,
+        /// What was wrong the last time.
+        error -> Nullable<Text>,
+        /// When it was delivered, given up or skipped.
+        finished_at -> Nullable<Timestamptz>,
+        created_at -> Timestamptz,
+    }
+}
+
+diesel::table! {
+    /// Addresses of other services that are told of what happens.
+    webhooks (id) {
+        id -> Uuid,
+        /// Whose chats they are told of; null for the server's own, which are told of all.
+        owner_id -> Nullable<Uuid>,
+        /// Where.
+        url -> Text,
+        /// What its keeper calls it.
+        description -> Nullable<Text>,
+        /// Of what.
+        kinds -> Array<Nullable<Text>>,
+        /// What deliveries are signed with, under a data key of its own, and that data key under the master key.
+        sealed -> Bytea,
+        /// Which master key wraps the data key.
+        master_key_id -> Text,
+        /// Whether it is told of anything.
+        enabled -> Bool,
+        /// Why not: BY_HAND, FAILING for too long, or GONE by its own word.
+        disabled_reason -> Nullable<Text>,
+        /// When the first delivery failed since the last that did not.
+        failing_since -> Nullable<Timestamptz>,
+        /// Grows with each change.
+        version -> Int4,
+        created_at -> Timestamptz,
+        updated_at -> Timestamptz,
+    }
+}
+
 diesel::joinable!(api_keys -> users (user_id));
 diesel::joinable!(assistants -> users (owner_id));
 diesel::joinable!(attempts -> generations (generation_id));
@@ -1118,8 +1269,11 @@ diesel::joinable!(preferences -> users (user_id));
 diesel::joinable!(presences -> users (user_id));
 diesel::joinable!(receipts -> chats (chat_id));
 diesel::joinable!(receipts -> users (user_id));
+diesel::joinable!(push_subscriptions -> sessions (session_id));
+diesel::joinable!(push_subscriptions -> users (user_id));
 diesel::joinable!(refresh_tokens -> sessions (session_id));
 diesel::joinable!(replays -> generations (generation_id));
+diesel::joinable!(scheduled_messages -> users (user_id));
 diesel::joinable!(sends -> users (user_id));
 diesel::joinable!(sessions -> users (user_id));
 diesel::joinable!(system_notes -> assistants (assistant_id));
@@ -1132,6 +1286,8 @@ diesel::joinable!(tool_grants -> chats (chat_id));
 diesel::joinable!(tool_grants -> tool_servers (tool_server_id));
 diesel::joinable!(tool_grants -> users (user_id));
 diesel::joinable!(tool_servers -> users (owner_id));
+diesel::joinable!(webhook_deliveries -> webhooks (webhook_id));
+diesel::joinable!(webhooks -> users (owner_id));
 
 diesel::allow_tables_to_appear_in_same_query!(
     api_keys,
@@ -1155,6 +1311,7 @@ diesel::allow_tables_to_appear_in_same_query!(
     generation_steps,
     generations,
     jobs,
+    log_readers,
     master_keys,
     memories,
     message_edits,
@@ -1169,8 +1326,10 @@ diesel::allow_tables_to_appear_in_same_query!(
     preferences,
     presences,
     receipts,
+    push_subscriptions,
     refresh_tokens,
     replays,
+    scheduled_messages,
     sends,
     sessions,
     system_notes,
@@ -1178,4 +1337,7 @@ diesel::allow_tables_to_appear_in_same_query!(
     tool_grants,
     tool_servers,
     users,
+    vapid_keys,
+    webhook_deliveries,
+    webhooks,
 );

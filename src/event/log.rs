@@ -262,6 +262,28 @@ pub async fn read(
     Ok(rows.load(connection).await?)
 }
 
+/// The same for whoever reads on the server's behalf: everything, for whomever it is.
+///
+/// # Errors
+/// When Postgres fails.
+pub async fn read_everything(
+    connection: &mut Connection,
+    (seen, upto, after_id): (&Snapshot, &Snapshot, i64),
+    limit: i32,
+) -> Result<Vec<LoggedEvent>> {
+    let query = format!(
+        "SELECT {COLUMNS} FROM events WHERE xid >= $1::text::xid8 AND NOT pg_visible_in_snapshot(xid, $2::pg_snapshot) \
+           AND pg_visible_in_snapshot(xid, $3::pg_snapshot) AND id > $4 ORDER BY id + 0 LIMIT $5"
+    );
+    let rows = diesel::sql_query(query)
+        .bind::<Text, _>(seen.xmin.to_string())
+        .bind::<Text, _>(seen.to_string())
+        .bind::<Text, _>(upto.to_string())
+        .bind::<BigInt, _>(after_id)
+        .bind::<Integer, _>(limit);
+    Ok(rows.load(connection).await?)
+}
+
 /// The snapshot of now and every event that it shows and `seen` does not, at most `limit`, in order.
 ///
 /// # Errors

@@ -21,7 +21,8 @@ mod tail;
 pub use cursor::{Cursor, CursorError, Position, Snapshot};
 pub use feed::{Delivery, Feed, Handed};
 pub use log::{
-    Audience, CHAT_REMOVED, LoggedEvent, NewEvent, Resumable, adopt, append, append_all, current, read, resumable, trim,
+    Audience, CHAT_REMOVED, LoggedEvent, NewEvent, Resumable, adopt, append, append_all, current, read,
+    read_everything, resumable, trim,
 };
 pub use signal::{Circle, Ear, Signal, Subject};
 pub use tail::Log;

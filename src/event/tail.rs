@@ -42,6 +42,7 @@ pub struct Log {
 struct Inner {
     epoch: Uuid,
     wake: Notify,
+    written: Notify,
     state: Mutex<State>,
     reached: watch::Sender<Snapshot>,
     waiting: AtomicUsize,
@@ -77,6 +78,7 @@ impl Log {
         let inner = Inner {
             epoch: now.epoch,
             wake: Notify::new(),
+            written: Notify::new(),
             state: Mutex::new(State::new(reached.clone())),
             reached: watch::Sender::new(reached),
             waiting: AtomicUsize::new(0),
@@ -95,6 +97,12 @@ impl Log {
     /// Says that events were committed.
     pub fn wake(&self) {
         self.inner.wake.notify_one();
+        self.inner.written.notify_one();
+    }
+
+    /// Waits until this process has written events, if it has not since the last time; for one reader besides the log's own.
+    pub async fn written(&self) {
+        self.inner.written.notified().await;
     }
 
     /// Registers a stream of `user_id`, once the reader has reached at least `snapshot`.

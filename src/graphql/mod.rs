@@ -19,7 +19,7 @@ use crate::app::App;
 use crate::assistant::api::AssistantMutation;
 use crate::chat::api::{
     BranchMutation, ChatLoader, ChatMutation, ChatQuery, ChatSubscription, DeedMutation, DraftMutation, LiveMutation,
-    PlanQuery, RoomMutation, SearchQuery, SummaryMutation, ToolCallMutation,
+    PlanQuery, RoomMutation, ScheduleMutation, SearchQuery, SummaryMutation, ToolCallMutation,
 };
 use crate::contact::api::{ContactMutation, ContactQuery};
 use crate::error::{Error, Result};
@@ -27,6 +27,8 @@ use crate::event::{self, SyncCursor};
 use crate::export::api::ExportMutation;
 use crate::memory::api::MemoryMutation;
 use crate::model::api::ModelMutation;
+use crate::notify::api::PushMutation;
+use crate::notify::webhook::api::WebhookMutation;
 use crate::presence::api::{PresenceMutation, PresenceSubscription};
 use crate::privacy::api::PrivacyMutation;
 use crate::tool::api::ToolMutation;
@@ -58,6 +60,7 @@ pub struct Mutation(
     ChatMutation,
     RoomMutation,
     LiveMutation,
+    ScheduleMutation,
     SummaryMutation,
     BranchMutation,
     DeedMutation,
@@ -66,6 +69,8 @@ pub struct Mutation(
     MemoryMutation,
     PrivacyMutation,
     ExportMutation,
+    PushMutation,
+    WebhookMutation,
     VaultMutation,
     ToolMutation,
     ToolCallMutation,

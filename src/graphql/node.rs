@@ -8,15 +8,17 @@ use crate::assistant::{Assistant, assistant};
 use crate::chat::api::{Answer, ChatQuery, ToolCall, find_tool_call};
 use crate::chat::chat::Chat;
 use crate::chat::message::Message;
+use crate::chat::schedule::{ScheduledMessage, row as schedule};
 use crate::chat::summary::{self, Summary};
 use crate::context::RequestContext;
 use crate::error::Result;
 use crate::export::{DataExport, row};
 use crate::id::{
-    ApiKeyId, AssistantId, ChatId, DataExportId, GenerationId, MemoryId, MessageId, SummaryId, ToolCallId,
-    ToolServerId, UserId,
+    ApiKeyId, AssistantId, ChatId, DataExportId, GenerationId, MemoryId, MessageId, ScheduledMessageId, SummaryId,
+    ToolCallId, ToolServerId, UserId, WebhookId,
 };
 use crate::memory::{Memory, memory};
+use crate::notify::webhook::row::{self as webhook, Webhook};
 use crate::tool::api::ToolServer;
 use crate::tool::server;
 use crate::vault::api::ApiKey;
@@ -40,6 +42,10 @@ pub enum Node {
     Memory(Memory),
     /// A summary of a chat.
     Summary(Summary),
+    /// An address that is told of what happens.
+    Webhook(Webhook),
+    /// A message that is sent later.
+    ScheduledMessage(ScheduledMessage),
     /// A provider key.
     ApiKey(ApiKey),
     /// A call of a tool.
@@ -99,6 +105,17 @@ impl NodeQuery {
                 let (app, id) = (context.app(), SummaryId::from(text));
                 let mut found = summary::find_many_visible(&mut *app.connection().await?, who.user_id, &[id]).await?;
                 found.remove(&id).map(Node::Summary)
+            }
+            WebhookId::PREFIX => {
+                let mut connection = context.app().connection().await?;
+                webhook::find(&mut connection, who, text.into())
+                    .await?
+                    .map(Node::Webhook)
+            }
+            ScheduledMessageId::PREFIX => {
+                let (app, id) = (context.app(), ScheduledMessageId::from(text));
+                let mut found = schedule::find_many(&mut *app.connection().await?, who.user_id, &[id]).await?;
+                found.remove(&id).map(Node::ScheduledMessage)
             }
             _ => None,
         })

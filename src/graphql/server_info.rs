@@ -94,6 +94,8 @@ pub struct ServerInfo {
     registration: RegistrationMode,
     /// What may be asked of which provider.
     providers: Vec<ProviderInfo>,
+    /// By what push services know this server: the `applicationServerKey` for `pushManager.subscribe`, in base64url.
+    push_public_key: String,
     /// What is too much.
     limits: ServerLimits,
 }
@@ -128,6 +130,7 @@ impl ServerInfoQuery {
             version: env!("CARGO_PKG_VERSION").into(),
             registration: settings.registration.into(),
             providers,
+            push_public_key: context.app().vapid().public_key().to_owned(),
             limits: ServerLimits {
                 message_characters: i32::try_from(settings.message_characters).unwrap_or(i32::MAX),
                 edit_minutes: i32::try_from(settings.edit_minutes).unwrap_or(i32::MAX),

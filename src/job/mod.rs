@@ -21,7 +21,7 @@ use std::time::Duration;
 
 use serde_json::Value;
 
-pub use queue::enqueue;
+pub use queue::{enqueue, enqueue_all};
 pub use worker::Jobs;
 
 use crate::app::App;

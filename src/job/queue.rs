@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use chrono::{DateTime, Utc};
 use diesel::prelude::*;
-use diesel::sql_types::{Array, BigInt, Double, Integer, Jsonb, Text, Uuid as SqlUuid};
+use diesel::sql_types::{Array, BigInt, Double, Integer, Jsonb, Text, Timestamptz, Uuid as SqlUuid};
 use diesel_async::RunQueryDsl;
 use serde_json::Value;
 use uuid::Uuid;
@@ -61,6 +61,29 @@ pub async fn enqueue(
         .on_conflict((jobs::kind, jobs::key))
         .do_update()
         .set(again)
+        .execute(connection)
+        .await
+        .map(drop)
+}
+
+/// Calls for many jobs of one kind at once, each with its key; one that waits already stays as it is.
+///
+/// # Errors
+/// When Postgres fails.
+pub async fn enqueue_all(
+    connection: &mut Connection,
+    kind: &'static str,
+    wanted: Vec<(String, Value)>,
+    run_at: DateTime<Utc>,
+) -> QueryResult<()> {
+    let (keys, payloads): (Vec<String>, Vec<Value>) = wanted.into_iter().unzip();
+    let query = "INSERT INTO jobs (id, kind, key, payload, run_at) \
+        SELECT gen_random_uuid(), $1, key, payload, $4 FROM unnest($2, $3) AS wanted (key, payload) ON CONFLICT DO NOTHING";
+    diesel::sql_query(query)
+        .bind::<Text, _>(kind)
+        .bind::<Array<Text>, _>(keys)
+        .bind::<Array<Jsonb>, _>(payloads)
+        .bind::<Timestamptz, _>(run_at)
         .execute(connection)
         .await
         .map(drop)

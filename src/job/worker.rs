@@ -14,7 +14,7 @@ use super::{Kind, Trouble};
 use crate::app::App;
 use crate::error::Result;
 
-/// How many jobs one process does at once; the others wait in the table.
+/// How many jobs one worker does at once unless it is told; the others wait in the table.
 const AT_ONCE: usize = 4;
 /// How often the table is looked at for what other processes have called for, and for what is to be tried again. What
 /// this process calls for wakes the worker at once.
@@ -35,20 +35,27 @@ pub struct Jobs {
 #[derive(Debug)]
 struct Inner {
     node: Uuid,
+    at_once: usize,
     wake: Notify,
 }
 
 impl Default for Jobs {
     fn default() -> Self {
-        let inner = Inner {
-            node: Uuid::now_v7(),
-            wake: Notify::new(),
-        };
-        Jobs { inner: Arc::new(inner) }
+        Jobs::at_once(AT_ONCE)
     }
 }
 
 impl Jobs {
+    /// A worker that does so many jobs at once.
+    pub fn at_once(at_once: usize) -> Self {
+        let inner = Inner {
+            node: Uuid::now_v7(),
+            at_once,
+            wake: Notify::new(),
+        };
+        Jobs { inner: Arc::new(inner) }
+    }
+
     /// Says that jobs were called for, after the commit.
     pub fn wake(&self) {
         self.inner.wake.notify_one();
@@ -58,7 +65,7 @@ impl Jobs {
     pub async fn run(self, app: App, kinds: &'static [Kind]) {
         let mut running = FuturesUnordered::new();
         loop {
-            let room = AT_ONCE - running.len();
+            let room = self.inner.at_once - running.len();
             if room > 0 && !app.shutdown().is_cancelled() {
                 match self.claim(&app, kinds, room).await {
                     Ok(taken) => running.extend(taken.into_iter().map(|(kind, job)| self.work(&app, kind, job))),
@@ -83,7 +90,8 @@ impl Jobs {
 
     async fn claim(&self, app: &App, kinds: &'static [Kind], room: usize) -> Result<Vec<(&'static Kind, Taken)>> {
         let names: Vec<&str> = kinds.iter().map(|kind| kind.name).collect();
-        let mut connection = app.connection().await?;
+        // Not from the pool of the jobs that run here: while this one waits they stand still, with what they hold.
+        let mut connection = app.upkeep_connection().await?;
         let taken = queue::claim(&mut connection, self.inner.node, &names, room).await?;
         let known = taken.into_iter().filter_map(|job| {
             let kind = kinds.iter().find(|kind| kind.name == job.kind)?;

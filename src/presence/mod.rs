@@ -82,6 +82,11 @@ impl Default for Presences {
 }
 
 impl Presences {
+    /// The name of this server among those on the database.
+    pub fn node(&self) -> Uuid {
+        self.inner.node
+    }
+
     /// Says that a stream of this session is live, until what is returned is dropped.
     pub fn attend(&self, who: &SignedIn) -> Attending {
         lock(&self.inner.here).arrive(who.user_id, who.session_id);

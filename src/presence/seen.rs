@@ -7,10 +7,11 @@ use chrono::{DateTime, Utc};
 use diesel::prelude::*;
 use diesel::sql_types::{Array, Bool, Nullable, Timestamptz, Uuid as SqlUuid};
 use diesel_async::RunQueryDsl;
+use uuid::Uuid;
 
 use crate::account::api::UserLoader;
 use crate::account::presence::{Presence, PresenceOf, PresenceStatus};
-use crate::db::schema::presences;
+use crate::db::schema::{nodes, people_here, presences};
 use crate::db::{Connection, prepared};
 use crate::error::{Error, Result};
 use crate::id::UserId;
@@ -109,6 +110,19 @@ pub async fn by(connection: &mut Connection, viewer: UserId, people: &[UserId]) 
 pub async fn is_invisible(connection: &mut Connection, user_id: UserId) -> QueryResult<bool> {
     let invisible = presences::table.find(user_id).select(presences::invisible);
     Ok(invisible.first(connection).await.optional()?.unwrap_or_default())
+}
+
+/// Whether somebody has a stream open on another server than `node`, seen or not.
+///
+/// # Errors
+/// When Postgres fails.
+pub async fn is_elsewhere(connection: &mut Connection, node: Uuid, user_id: UserId) -> QueryResult<bool> {
+    let there = people_here::table
+        .inner_join(nodes::table)
+        .filter(people_here::user_id.eq(user_id))
+        .filter(people_here::node_id.ne(node))
+        .filter(nodes::expires_at.gt(diesel::dsl::now));
+    diesel::select(diesel::dsl::exists(there)).get_result(connection).await
 }
 
 /// Makes somebody invisible, or visible again. Gives whether that changed anything.

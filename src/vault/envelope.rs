@@ -23,7 +23,7 @@ use secrecy::{ExposeSecret, SecretString};
 use uuid::Uuid;
 use zeroize::Zeroizing;
 
-use crate::id::{ToolServerId, UserId};
+use crate::id::{ToolServerId, UserId, WebhookId};
 
 const VERSION: u8 = 1;
 const KEY: usize = 32;
@@ -54,6 +54,26 @@ impl Binding {
             row: id.0,
             user: owner.map_or(Uuid::nil(), |owner| owner.0),
             provider: "mcp".to_owned(),
+        }
+    }
+
+    /// What the secret of a webhook belongs to; nobody's, if it is the server's.
+    pub fn of_webhook(id: WebhookId, owner: Option<UserId>) -> Self {
+        Binding {
+            table: "webhooks",
+            row: id.0,
+            user: owner.map_or(Uuid::nil(), |owner| owner.0),
+            provider: "webhook".to_owned(),
+        }
+    }
+
+    /// What the server's key for web push belongs to.
+    pub fn of_vapid_key() -> Self {
+        Binding {
+            table: "vapid_keys",
+            row: Uuid::nil(),
+            user: Uuid::nil(),
+            provider: "vapid".to_owned(),
         }
     }
 

@@ -24,7 +24,7 @@ use crate::ai::guard::Allowed;
 use crate::ai::{Endpoint, Reach};
 use crate::config::Config;
 use crate::db::Connection;
-use crate::db::schema::{api_keys, master_keys, tool_servers};
+use crate::db::schema::{api_keys, master_keys, tool_servers, vapid_keys, webhooks};
 use crate::error::{Error, Result};
 
 /// What the canary says; whoever can read it has the right key.
@@ -92,6 +92,10 @@ impl Vault {
         let of_tools = tool_servers::table.select(tool_servers::master_key_id.assume_not_null());
         let of_tools = of_tools.filter(tool_servers::master_key_id.is_not_null()).distinct();
         sealed_with.extend(of_tools.load::<String>(connection).await?);
+        let of_push = vapid_keys::table.select(vapid_keys::master_key_id);
+        sealed_with.extend(of_push.load::<String>(connection).await?);
+        let of_hooks = webhooks::table.select(webhooks::master_key_id).distinct();
+        sealed_with.extend(of_hooks.load::<String>(connection).await?);
         if let Some(unknown) = sealed_with.into_iter().find(|id| !masters.knows(id)) {
             return Err(VaultError::WrongMaster(unknown));
         }

@@ -12,9 +12,9 @@ use super::envelope::Binding;
 use super::key::StoredKey;
 use crate::account::audit::{self, Actor};
 use crate::db::Connection;
-use crate::db::schema::{api_keys, master_keys, tool_servers};
+use crate::db::schema::{api_keys, master_keys, tool_servers, vapid_keys, webhooks};
 use crate::error::{Error, Result};
-use crate::id::{ApiKeyId, ToolServerId, UserId};
+use crate::id::{ApiKeyId, ToolServerId, UserId, WebhookId};
 
 /// How many rows one look fetches.
 const BATCH: i64 = 500;
@@ -44,6 +44,8 @@ pub async fn rotate(connection: &mut Connection, vault: &Vault) -> Result<usize>
         }
     }
     moved += rotate_tool_servers(connection, vault, &current).await?;
+    moved += rotate_webhooks(connection, vault, &current).await?;
+    rotate_vapid_key(connection, vault, &current).await?;
     let detail = json!({ "to": current, "keys": moved });
     connection
         .transaction(async |connection| {
@@ -79,6 +81,68 @@ async fn rewrap(connection: &mut Connection, vault: &Vault, id: ApiKeyId, curren
         }
         None => row.set(master).execute(connection).await?,
     };
+    Ok(())
+}
+
+async fn rotate_webhooks(connection: &mut Connection, vault: &Vault, current: &str) -> Result<usize> {
+    let mut moved = 0;
+    loop {
+        let left: Vec<WebhookId> = webhooks::table
+            .filter(webhooks::master_key_id.ne(current))
+            .select(webhooks::id)
+            .limit(BATCH)
+            .load(connection)
+            .await?;
+        if left.is_empty() {
+            return Ok(moved);
+        }
+        for id in left {
+            connection
+                .transaction(async |connection| rewrap_webhook(connection, vault, id, current).await)
+                .await?;
+            moved += 1;
+        }
+    }
+}
+
+async fn rewrap_webhook(connection: &mut Connection, vault: &Vault, id: WebhookId, current: &str) -> Result<()> {
+    let row: Option<(Option<UserId>, Vec<u8>)> = webhooks::table
+        .find(id)
+        .select((webhooks::owner_id, webhooks::sealed))
+        .for_update()
+        .first(connection)
+        .await
+        .optional()?;
+    let Some((owner, sealed)) = row else { return Ok(()) };
+    let rewrapped = vault
+        .masters()
+        .rewrap(&Binding::of_webhook(id, owner), &sealed)
+        .map_err(|error| Error::internal(format!("{id} cannot be opened: {error}")))?;
+    let change = (
+        webhooks::master_key_id.eq(current),
+        webhooks::sealed.eq(rewrapped.unwrap_or(sealed)),
+    );
+    diesel::update(webhooks::table.find(id))
+        .set(change)
+        .execute(connection)
+        .await?;
+    Ok(())
+}
+
+/// Wraps the key for web push anew. It changes only here: what was read is what is replaced.
+async fn rotate_vapid_key(connection: &mut Connection, vault: &Vault, current: &str) -> Result<()> {
+    let old = vapid_keys::table.filter(vapid_keys::master_key_id.ne(current));
+    let sealed: Option<Vec<u8>> = old.select(vapid_keys::sealed).first(connection).await.optional()?;
+    let Some(sealed) = sealed else { return Ok(()) };
+    let rewrapped = vault
+        .masters()
+        .rewrap(&Binding::of_vapid_key(), &sealed)
+        .map_err(|error| Error::internal(format!("the VAPID key cannot be opened: {error}")))?;
+    let change = (
+        vapid_keys::master_key_id.eq(current),
+        vapid_keys::sealed.eq(rewrapped.unwrap_or(sealed)),
+    );
+    diesel::update(old).set(change).execute(connection).await?;
     Ok(())
 }
 

@@ -13,9 +13,10 @@ use crate::account::user::{Role, User};
 use crate::account::viewer;
 use crate::app::App;
 use crate::assistant::api::{self as assistants, AssistantConnection};
-use crate::chat::api::{self as chats, ChatConnection, ChatFilterInput};
+use crate::chat::api::{self as chats, ChatConnection, ChatFilterInput, ScheduledMessageConnection};
 use crate::chat::chat::Chat;
 use crate::chat::create;
+use crate::chat::schedule::row::{self as schedule, ScheduleState};
 use crate::config::Registration;
 use crate::contact::api::{self as contacts, ContactConnection};
 use crate::contact::block;
@@ -23,8 +24,11 @@ use crate::context::RequestContext;
 use crate::error::{Error, ErrorCode, Result, UserError, payload};
 use crate::event::{self, SyncCursor};
 use crate::export::{DataExport, row};
+use crate::id::ChatId;
 use crate::memory::api::{self as memories, MemoryConnection};
 use crate::memory::preferences::{self, Preferences};
+use crate::notify::subscription::{self, PushSubscription};
+use crate::notify::webhook::row::{self as webhook, Webhook};
 use crate::page::PageArguments;
 use crate::presence::seen;
 use crate::tool::api::{ToolGrant, ToolServer};
@@ -180,6 +184,27 @@ impl Viewer {
         Ok(preferences::of(&mut *context.app().connection().await?, self.user.id).await?)
     }
 
+    /// What the person has scheduled, newest first.
+    #[expect(clippy::too_many_arguments, reason = "they are those of the field")]
+    async fn scheduled_messages(
+        &self,
+        context: &Context<'_>,
+        #[graphql(desc = "Only those to this chat.")] chat_id: Option<ChatId>,
+        #[graphql(desc = "Only those in one of these states.")] states: Option<Vec<ScheduleState>>,
+        #[graphql(desc = "How many from the start, at most 100.")] first: Option<i32>,
+        #[graphql(desc = "Only scheduled messages after this cursor.")] after: Option<String>,
+        #[graphql(desc = "How many from the end, at most 100.")] last: Option<i32>,
+        #[graphql(desc = "Only scheduled messages before this cursor.")] before: Option<String>,
+    ) -> Result<ScheduledMessageConnection> {
+        let arguments = PageArguments {
+            first,
+            after,
+            last,
+            before,
+        };
+        chats::list_scheduled(context, self.user.id, schedule::Wanted { chat_id, states }, arguments).await
+    }
+
     /// The people in the person's address book, those who were added last first.
     async fn contacts(
         &self,
@@ -211,6 +236,17 @@ impl Viewer {
     /// Whether the person is invisible: seen by nobody, as `setPresence` says.
     async fn invisible(&self, context: &Context<'_>) -> Result<bool> {
         Ok(seen::is_invisible(&mut *context.app().connection().await?, self.user.id).await?)
+    }
+
+    /// The browsers that are woken for news, newest first.
+    async fn push_subscriptions(&self, context: &Context<'_>) -> Result<Vec<PushSubscription>> {
+        let mut connection = context.app().connection().await?;
+        Ok(subscription::list(&mut connection, self.user.id).await?)
+    }
+
+    /// The person's webhooks, oldest first.
+    async fn webhooks(&self, context: &Context<'_>) -> Result<Vec<Webhook>> {
+        Ok(webhook::list(&mut *context.app().connection().await?, Some(self.user.id)).await?)
     }
 
     /// The devices that the person is signed in on, newest first.

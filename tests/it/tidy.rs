@@ -5,7 +5,7 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 /// Which rooms a room may import. `app` and `context` are handles that go everywhere.
-const MAY_IMPORT: [(&str, &[&str]); 30] = [
+const MAY_IMPORT: [(&str, &[&str]); 31] = [
     (
         "command",
         &[
@@ -29,6 +29,7 @@ const MAY_IMPORT: [(&str, &[&str]); 30] = [
             "export",
             "id",
             "model",
+            "notify",
             "page",
             "presence",
             "privacy",
@@ -51,6 +52,7 @@ const MAY_IMPORT: [(&str, &[&str]); 30] = [
             "event",
             "export",
             "id",
+            "notify",
             "page",
             "presence",
             "tool",
@@ -72,7 +74,10 @@ const MAY_IMPORT: [(&str, &[&str]); 30] = [
             "job",
         ],
     ),
-    ("admin", &["account", "chat", "error", "id", "page", "tool", "usage"]),
+    (
+        "admin",
+        &["account", "chat", "error", "id", "notify", "page", "tool", "usage"],
+    ),
     (
         "chat",
         &[
@@ -89,6 +94,7 @@ const MAY_IMPORT: [(&str, &[&str]); 30] = [
             "input",
             "job",
             "model",
+            "notify",
             "page",
             "presence",
             "scalar",
@@ -99,6 +105,12 @@ const MAY_IMPORT: [(&str, &[&str]); 30] = [
         ],
     ),
     ("search", &["db", "error", "id", "job"]),
+    (
+        "notify",
+        &[
+            "account", "ai", "db", "error", "event", "id", "input", "job", "page", "presence", "vault",
+        ],
+    ),
     ("job", &["db", "error"]),
     ("presence", &["account", "db", "error", "event", "id"]),
     ("contact", &["account", "db", "error", "event", "id", "input", "page"]),
@@ -135,8 +147,8 @@ const MAY_IMPORT: [(&str, &[&str]); 30] = [
     (
         "app",
         &[
-            "account", "ai", "chat", "config", "db", "error", "event", "export", "job", "model", "presence", "privacy",
-            "search", "tool", "usage", "vault",
+            "account", "ai", "chat", "config", "db", "error", "event", "export", "job", "model", "notify", "presence",
+            "privacy", "search", "tool", "usage", "vault",
         ],
     ),
     ("context", &["account", "error"]),
@@ -293,10 +305,11 @@ fn only_ai_makes_connections_over_http() {
         &["src/ai", "src/db/embedded/fetch.rs"],
         &["reqwest", "hyper::client", "hyper_util::client", "TcpStream::connect"],
     );
+    only_in("only tool/ speaks MCP", &["src/tool"], &["rmcp::"]);
     only_in(
-        "only tool/ speaks MCP",
-        &["src/tool"],
-        &["rmcp::", "ai().connections(", ".connections(url"],
+        "only tool/ and notify/ speak through the connections of ai/",
+        &["src/tool", "src/notify"],
+        &["ai().connections("],
     );
 }
 

@@ -22,6 +22,7 @@ use crate::contact::blocks_among;
 use crate::context::RequestContext;
 use crate::error::Result;
 use crate::id::{ChatId, MessageId, ToolServerId, UserId};
+use crate::notify::rules::NotificationLevel;
 use crate::page::{Page, PageArguments, Window};
 use crate::scalar::Long;
 use crate::tool::api::ToolServer;
@@ -144,6 +145,10 @@ pub struct ChatViewerState {
     pinned: bool,
     /// Whether the chat is put away.
     archived: bool,
+    /// Of which messages the viewer is notified.
+    notifications: NotificationLevel,
+    /// Until when they are notified of none; null when not muted. One that has passed is none.
+    muted_until: Option<DateTime<Utc>>,
     /// What the viewer is in the chat: the OWNER of one's own with an AI, and a MEMBER like the other in a direct chat.
     role: MemberRole,
     /// What the viewer may do in the chat.
@@ -314,6 +319,8 @@ impl Chat {
             last_read_sequence: Long(state.last_read_sequence),
             pinned: state.pinned_at.is_some(),
             archived: state.archived_at.is_some(),
+            notifications: state.notifications,
+            muted_until: state.muted_until,
             role: state.role,
             draft: Draft::of(&state.draft),
             draft_version: state.draft.version,

@@ -7,12 +7,14 @@ use chrono::{DateTime, Utc};
 use super::live::{AssistantActivity, PresenceChanged, TypingChanged};
 use super::own::{
     ApiKeyHealthChanged, AssistantRemoved, AssistantUpserted, ContactChanged, DataExportChanged, MemoryRemoved,
-    MemoryUpserted, PreferencesChanged, SummaryRemoved, SummaryUpserted,
+    MemoryUpserted, PreferencesChanged, ScheduledMessageChanged, SummaryRemoved, SummaryUpserted, WebhookChanged,
 };
 use super::receipt::ReceiptsUpdated;
 use crate::chat::chat::Chat;
 use crate::chat::message::Message;
-use crate::id::{ApiKeyId, AssistantId, ChatId, DataExportId, MemoryId, MessageId, SummaryId, UserId};
+use crate::id::{
+    ApiKeyId, AssistantId, ChatId, DataExportId, MemoryId, MessageId, ScheduledMessageId, SummaryId, UserId, WebhookId,
+};
 use crate::scalar::Long;
 
 /// Something that happened.
@@ -60,6 +62,10 @@ pub enum Event {
     SummaryUpserted(SummaryUpserted),
     /// A summary is gone.
     SummaryRemoved(SummaryRemoved),
+    /// A scheduled message appeared or changed.
+    ScheduledMessageChanged(ScheduledMessageChanged),
+    /// A webhook appeared, changed, or is gone.
+    WebhookChanged(WebhookChanged),
     /// Somebody became a contact or blocked, or is so no more.
     ContactChanged(ContactChanged),
     /// An archive of the viewer's data appeared or got further.
@@ -237,6 +243,8 @@ pub(super) struct Payload {
     pub(super) api_key_id: Option<ApiKeyId>,
     pub(super) memory_id: Option<MemoryId>,
     pub(super) summary_id: Option<SummaryId>,
+    pub(super) scheduled_message_id: Option<ScheduledMessageId>,
+    pub(super) webhook_id: Option<WebhookId>,
     pub(super) message_id: Option<MessageId>,
     pub(super) data_export_id: Option<DataExportId>,
     pub(super) user_id: Option<UserId>,

@@ -1,6 +1,7 @@
 //! What people do with chats.
 
 use async_graphql::{ComplexObject, Context, ID, InputObject, MaybeUndefined, Object, SimpleObject};
+use chrono::{DateTime, Utc};
 
 use super::chat::MarkReadInput;
 use super::generation::Answer;
@@ -21,6 +22,7 @@ use crate::context::RequestContext;
 use crate::error::{Result, UserError, payload};
 use crate::event;
 use crate::id::{AssistantId, ChatId, GenerationId, MessageId, ToolServerId};
+use crate::notify::rules::NotificationLevel;
 use crate::tool::builtin::BuiltinTool;
 use crate::vault::api::ProviderName;
 
@@ -50,6 +52,11 @@ pub struct UpdateChatInput {
     pinned: Option<bool>,
     /// Whether to put it away from one's own list.
     archived: Option<bool>,
+    /// Of which messages to be notified oneself.
+    notifications: Option<NotificationLevel>,
+    /// Until when to be notified of none, such as the year 9999 for good; null for no longer.
+    #[graphql(default)]
+    muted_until: MaybeUndefined<DateTime<Utc>>,
     /// What a group is for, at most 1000 characters; empty or null for nothing.
     #[graphql(default)]
     description: MaybeUndefined<String>,
@@ -239,6 +246,8 @@ impl ChatMutation {
             builtin_tools: input.builtin_tools,
             pinned: input.pinned,
             archived: input.archived,
+            notifications: input.notifications,
+            muted_until: given(input.muted_until),
             details: DetailsChange {
                 description: given(input.description).map(Option::unwrap_or_default),
                 icon_url: given(input.icon_url).map(Option::unwrap_or_default),

@@ -1,4 +1,4 @@
-//! The events of what is no chat or message: assistants, keys, memories, preferences, summaries, contacts.
+//! The events of what is no chat or message: assistants, keys, memories, preferences, summaries, scheduled messages, webhooks, contacts.
 
 use std::collections::HashMap;
 
@@ -11,6 +11,8 @@ use crate::account::user::User;
 use crate::assistant::{self, Assistant};
 use crate::chat::event::{RECEIPTS_UPDATED, SUMMARY_REMOVED, SUMMARY_UPSERTED};
 use crate::chat::receipt::{self, Mark};
+use crate::chat::schedule::ScheduledMessage;
+use crate::chat::schedule::row::{self as schedule, SCHEDULED_MESSAGE_CHANGED};
 use crate::chat::summary::{self, Summary};
 use crate::contact::event::CONTACT_CHANGED;
 use crate::contact::{Contact, Standing, standing};
@@ -19,9 +21,10 @@ use crate::error::Result;
 use crate::event::LoggedEvent;
 use crate::export::event::DATA_EXPORT_CHANGED;
 use crate::export::{DataExport, row};
-use crate::id::{AssistantId, ChatId, DataExportId, MemoryId, SummaryId, UserId};
+use crate::id::{AssistantId, ChatId, DataExportId, MemoryId, ScheduledMessageId, SummaryId, UserId, WebhookId};
 use crate::memory::event::{MEMORY_REMOVED, MEMORY_UPSERTED, PREFERENCES_CHANGED};
 use crate::memory::{Memory, Preferences, memory, preferences};
+use crate::notify::webhook::row::{self as webhook, WEBHOOK_CHANGED, Webhook};
 use crate::vault::api::ApiKey;
 use crate::vault::health;
 use crate::vault::key::{self, StoredKey};
@@ -117,6 +120,31 @@ pub struct SummaryRemoved {
     pub summary_id: SummaryId,
 }
 
+/// A scheduled message appeared or changed: put it in the place of what the client has, if its version is higher.
+#[derive(Debug, SimpleObject)]
+pub struct ScheduledMessageChanged {
+    /// Where the client stands then.
+    pub cursor: Option<String>,
+    /// When it happened.
+    pub occurred_at: DateTime<Utc>,
+    /// The scheduled message as it is now.
+    pub scheduled_message: ScheduledMessage,
+}
+
+/// A webhook of the viewer's appeared, changed, or is gone: put it in the place of what the client has, if its version is
+/// higher.
+#[derive(Debug, SimpleObject)]
+pub struct WebhookChanged {
+    /// Where the client stands then.
+    pub cursor: Option<String>,
+    /// When it happened.
+    pub occurred_at: DateTime<Utc>,
+    /// Which webhook.
+    pub webhook_id: WebhookId,
+    /// The webhook as it is now; null when it is gone.
+    pub webhook: Option<Webhook>,
+}
+
 /// Somebody became a contact of the viewer's or blocked by them, or is so no more: put this in the place of what the client
 /// has of this person, if its version is higher.
 #[derive(Debug, SimpleObject)]
@@ -153,6 +181,8 @@ pub(super) struct Own {
     assistants: HashMap<AssistantId, Assistant>,
     memories: HashMap<MemoryId, Memory>,
     summaries: HashMap<SummaryId, Summary>,
+    scheduled: HashMap<ScheduledMessageId, ScheduledMessage>,
+    webhooks: HashMap<WebhookId, Webhook>,
     preferences: Option<Preferences>,
     keys: Vec<StoredKey>,
     standings: HashMap<UserId, Standing>,
@@ -168,12 +198,15 @@ impl Own {
         events: impl Iterator<Item = (&'a LoggedEvent, &'a Payload)>,
     ) -> Result<Self> {
         let (mut assistants, mut memories, mut summaries) = (Vec::new(), Vec::new(), Vec::new());
+        let (mut scheduled, mut hooks) = (Vec::new(), Vec::new());
         let (mut keyed, mut preferred) = (false, false);
         let (mut people, mut marked, mut exports) = (Vec::new(), Vec::new(), Vec::new());
         for (event, payload) in events {
             assistants.extend(payload.assistant_id);
             memories.extend(payload.memory_id);
             exports.extend(payload.data_export_id);
+            scheduled.extend(payload.scheduled_message_id);
+            hooks.extend(payload.webhook_id);
             if event.kind == SUMMARY_UPSERTED {
                 summaries.extend(payload.summary_id);
             }
@@ -197,6 +230,12 @@ impl Own {
         }
         if !summaries.is_empty() {
             own.summaries = summary::find_many_visible(connection, user_id, &summaries).await?;
+        }
+        if !scheduled.is_empty() {
+            own.scheduled = schedule::find_many(connection, user_id, &scheduled).await?;
+        }
+        if !hooks.is_empty() {
+            own.webhooks = webhook::find_many(connection, user_id, &hooks).await?;
         }
         if keyed {
             own.keys = key::list(connection, user_id).await?;
@@ -299,6 +338,23 @@ impl Own {
                 occurred_at,
                 summary_id: payload.summary_id?,
             })),
+            WEBHOOK_CHANGED => {
+                let webhook_id = payload.webhook_id?;
+                Some(Event::WebhookChanged(WebhookChanged {
+                    cursor,
+                    occurred_at,
+                    webhook_id,
+                    webhook: self.webhooks.get(&webhook_id).cloned(),
+                }))
+            }
+            SCHEDULED_MESSAGE_CHANGED => {
+                let scheduled_message = self.scheduled.get(&payload.scheduled_message_id?)?.clone();
+                Some(Event::ScheduledMessageChanged(ScheduledMessageChanged {
+                    cursor,
+                    occurred_at,
+                    scheduled_message,
+                }))
+            }
             CONTACT_CHANGED => {
                 let Standing {
                     user,

@@ -145,6 +145,21 @@ async fn they_get_the_answer_of_absent_ones() {
             "asst",
             "createChat(input: { assistantIds: [\"<id>\"] }) { chat { id } errors { code message field } }",
         ),
+        (
+            Mutation,
+            "sched",
+            "updateScheduledMessage(input: { scheduledMessageId: \"<id>\", content: \"x\" }) { scheduledMessage { id } errors { code message field } }",
+        ),
+        (
+            Mutation,
+            "sched",
+            "cancelScheduledMessage(input: { scheduledMessageId: \"<id>\" }) { scheduledMessage { id } errors { code message field } }",
+        ),
+        (
+            Mutation,
+            "chat",
+            "scheduleMessage(input: { chatId: \"<id>\", content: \"x\", rule: \"0 9 * * *\", idempotencyKey: \"x\" }) { scheduledMessage { id } errors { code message field } }",
+        ),
         (Mutation, "asst", &choose_in_mine),
         (
             Mutation,

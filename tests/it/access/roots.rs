@@ -9,7 +9,7 @@ use serde_json::{Value, json};
 
 use super::table::TABLE;
 use super::{Kind, Outcome, ask, furnish, people, summarised};
-use crate::harness::app::{Client, PASSWORD, TestApp, User, uuid};
+use crate::harness::app::{Client, PASSWORD, TestApp, User, new_key, uuid};
 use crate::harness::mcp::McpServer;
 use crate::harness::upstream::{Reply, Upstream};
 use crate::rooms::group;
@@ -92,6 +92,24 @@ async fn everybody_gets_what_the_table_says() {
         } else {
             String::new()
         };
+        let scheduled = if row.call.contains("<scheduled>") {
+            let input =
+                json!({ "chatId": room.chat, "content": "Later", "rule": "0 9 * * *", "idempotencyKey": new_key() });
+            let made = owner.mutate("scheduleMessage", input, "scheduledMessage { id }").await;
+            made["scheduledMessage"]["id"].as_str().expect("an id").to_owned()
+        } else {
+            String::new()
+        };
+        let push = if row.call.contains("<push>") {
+            crate::notify::register(&owner, "https://push.example.com/owner").await
+        } else {
+            String::new()
+        };
+        let (hook, delivery) = if row.call.contains("<hook>") || row.call.contains("<delivery>") {
+            crate::webhooks::furnished(&app, &owner).await
+        } else {
+            (String::new(), String::new())
+        };
         let group = if row.call.contains("<group>") {
             group(&owner, &[&bystander]).await
         } else {
@@ -128,6 +146,10 @@ async fn everybody_gets_what_the_table_says() {
                 ("<memory>", memory.as_str().expect("an id")),
                 ("<summary>", &summary),
                 ("<group>", &group),
+                ("<scheduled>", &scheduled),
+                ("<push>", &push),
+                ("<hook>", &hook),
+                ("<delivery>", &delivery),
                 ("<session>", &session),
                 ("<owner>", &owner.id),
                 ("<bystander>", &bystander.id),

@@ -63,6 +63,9 @@ pub(super) const TABLE: &[Row] = &[
     row(Mutation, "createChat", "createChat(input: {}) { errors { code } }", SIGNED_IN),
     row(Mutation, "updateChat", "updateChat(input: { chatId: \"<chat>\", pinned: true }) { errors { code } }", TOUCHED_BY_OWNER),
     row(Mutation, "sendMessage", "sendMessage(input: { chatId: \"<chat>\", content: \"Hello?\", idempotencyKey: \"<who>\" }) { errors { code } }", TOUCHED_BY_OWNER),
+    row(Mutation, "scheduleMessage", "scheduleMessage(input: { chatId: \"<chat>\", content: \"Hello?\", rule: \"0 9 * * *\", idempotencyKey: \"<who>\" }) { errors { code } }", TOUCHED_BY_OWNER),
+    row(Mutation, "updateScheduledMessage", "updateScheduledMessage(input: { scheduledMessageId: \"<scheduled>\", content: \"Hello!\" }) { errors { code } }", TOUCHED_BY_OWNER),
+    row(Mutation, "cancelScheduledMessage", "cancelScheduledMessage(input: { scheduledMessageId: \"<scheduled>\" }) { errors { code } }", TOUCHED_BY_OWNER),
     row(Mutation, "regenerateMessage", "regenerateMessage(input: { messageId: \"<answer>\", idempotencyKey: \"regenerate-<who>\" }) { errors { code } }", TOUCHED_BY_OWNER),
     row(Mutation, "editMessage", "editMessage(input: { messageId: \"<question>\", content: \"Who?\", idempotencyKey: \"edit-<who>\" }) { errors { code } }", TOUCHED_BY_OWNER),
     row(Mutation, "saveDraft", "saveDraft(input: { chatId: \"<chat>\", text: \"Well\" }) { errors { code } }", TOUCHED_BY_OWNER),
@@ -105,6 +108,13 @@ pub(super) const TABLE: &[Row] = &[
     row(Mutation, "removeContact", "removeContact(input: { userId: \"<bystander>\" }) { errors { code } }", SIGNED_IN),
     row(Mutation, "blockUser", "blockUser(input: { userId: \"<bystander>\" }) { errors { code } }", SIGNED_IN),
     row(Mutation, "unblockUser", "unblockUser(input: { userId: \"<bystander>\" }) { errors { code } }", SIGNED_IN),
+
+    row(Mutation, "createWebhook", "createWebhook(input: { url: \"https://hooks.example.com/<who>\", events: [NOTIFICATION] }) { errors { code } }", SIGNED_IN),
+    row(Mutation, "updateWebhook", "updateWebhook(input: { webhookId: \"<hook>\", enabled: false }) { errors { code } }", TOUCHED_BY_OWNER),
+    row(Mutation, "redeliverWebhook", "redeliverWebhook(input: { webhookDeliveryId: \"<delivery>\" }) { errors { code } }", TOUCHED_BY_OWNER),
+    row(Mutation, "deleteWebhook", "deleteWebhook(input: { webhookId: \"<hook>\" }) { errors { code } }", TOUCHED_BY_OWNER),
+    row(Mutation, "registerPushSubscription", "registerPushSubscription(input: { endpoint: \"https://push.example.com/<who>\", p256dh: \"BCVxsr7N_eNgVRqvHtD0zTZsEc6-VV-JvLexhqUzORcxaOzi6-AYWXvTBHm4bjyPjs7Vd8pZGH6SRpkNtoIAiw4\", auth: \"BTBZMqHH6r4Tts7J_aSIgg\" }) { errors { code } }", SIGNED_IN),
+    row(Mutation, "removePushSubscription", "removePushSubscription(input: { pushSubscriptionId: \"<push>\" }) { errors { code } }", TOUCHED_BY_OWNER),
 
     row(Mutation, "setApiKey", "setApiKey(input: { provider: OPENAI, secret: \"sk-<who>\", verify: false }) { errors { code } }", SIGNED_IN),
     row(Mutation, "verifyApiKey", "verifyApiKey(input: { apiKeyId: \"<key>\" }) { errors { code } }", TOUCHED_BY_OWNER),

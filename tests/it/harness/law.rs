@@ -18,7 +18,7 @@ use super::stream::Subscription;
 /// What a client keeps of a chat.
 const CHAT: &str = "id pinnedMessages(first: 5) { nodes { id pinnedAt } } kind title titleSource description iconUrl history messageLifetimeSeconds memberCount permissions { post addMembers pin changeDetails askAi } \
     members(first: 8) { nodes { role joinedAt deliveredSequence readSequence user { id } } }  model provider isDefault version createdAt lastActivityAt lastMessage { id } \
-    activeGenerations { id } assistants { id } assistantReplies payer viewerState { mentionCount draftVersion draft { text replyTo { id } updatedAt } unreadCount lastReadSequence pinned archived role permissions }";
+    activeGenerations { id } assistants { id } assistantReplies payer viewerState { mentionCount draftVersion draft { text replyTo { id } updatedAt } unreadCount lastReadSequence pinned archived notifications mutedUntil role permissions }";
 /// What a client keeps of a message.
 const MESSAGE: &str = "id mentions { ... on User { id } ... on Assistant { id } } pinnedAt pinnedBy { id } reactions { emoji count viewerReacted users { id } } editedAt deletedBy { id } edits { nodes { content } } kind importance metadata replyTo { id deletedAt } system { kind role details subject { id } assistant { id } } sequence active siblings { id } role content version createdAt idempotencyKey chat { id } parent { id } author { ... on User { id } ... on Assistant { id } } \
     deletedAt generation { id provider model status text sequence finishReason finishedAt usage { totalTokens } error { code } }";
@@ -38,6 +38,8 @@ const PREFERENCES: &str =
 const SUMMARY: &str = "id chatId throughSequence content tokens model revertedAt version";
 /// What a client keeps of an archive.
 const EXPORT: &str = "id state progress bytes createdAt finishedAt expiresAt version";
+/// What a client keeps of a scheduled message.
+const SCHEDULED: &str = "id content sendAt rule timeZone missed state nextAt sentCount lastSentAt missedAt missedCount lastError { code message } version";
 /// What a client keeps of a contact.
 const CONTACT: &str = "addedAt version user { id }";
 
@@ -59,6 +61,8 @@ pub struct Held {
     pub memories: BTreeMap<String, Value>,
     /// The summaries of all chats.
     pub summaries: BTreeMap<String, Value>,
+    /// What will be sent later, and was.
+    pub scheduled: BTreeMap<String, Value>,
     /// The preferences, under an id of their own.
     pub preferences: BTreeMap<String, Value>,
     /// The archives of one's data.
@@ -131,6 +135,7 @@ impl Held {
                 self.summaries.remove(event["summaryId"].as_str().expect("an id"));
             }
             "DataExportChanged" => upsert(&mut self.exports, &event["dataExport"]),
+            "ScheduledMessageChanged" => upsert(&mut self.scheduled, &event["scheduledMessage"]),
             "StreamReady" => {}
             other => panic!("an event that the law does not know: {other}"),
         }
@@ -254,6 +259,7 @@ impl Device {
              ... on SummaryRemoved {{ summaryId }} \
              ... on ReceiptsUpdated {{ chatId receipts {{ deliveredSequence readSequence user {{ id }} }} }} \
              ... on DataExportChanged {{ dataExport {{ {EXPORT} }} }} \
+             ... on ScheduledMessageChanged {{ scheduledMessage {{ {SCHEDULED} }} }} \
              ... on ContactChanged {{ user {{ id }} contact {{ {CONTACT} }} isBlocked version }} \
              ... on ResyncRequired {{ reason }} }} }}"
         );
@@ -281,6 +287,7 @@ impl Device {
             .chain(differing(&self.held.keys, &fresh.keys))
             .chain(differing(&self.held.memories, &fresh.memories))
             .chain(differing(&self.held.summaries, &fresh.summaries))
+            .chain(differing(&self.held.scheduled, &fresh.scheduled))
             .chain(differing(&self.held.preferences, &fresh.preferences))
             .chain(differing(&self.held.exports, &fresh.exports))
             .chain(differing(&people, &known));
@@ -327,7 +334,7 @@ async fn read(client: &Client) -> (Held, String) {
     let query = format!(
         "{{ viewer {{ syncCursor apiKeys {{ {KEY} }} assistants(first: 100) {{ nodes {{ {ASSISTANT} }} }} \
          memories(first: 100) {{ nodes {{ {MEMORY} }} }} preferences {{ {PREFERENCES} }} dataExports {{ {EXPORT} }} \
-         contacts(first: 100) {{ nodes {{ {CONTACT} }} }} blockedUsers {{ id }} chats(filter: {{ archived: null }}, first: 20) {{ pageInfo {{ hasNextPage }} \
+         scheduledMessages(first: 100) {{ nodes {{ {SCHEDULED} }} }} contacts(first: 100) {{ nodes {{ {CONTACT} }} }} blockedUsers {{ id }} chats(filter: {{ archived: null }}, first: 20) {{ pageInfo {{ hasNextPage }} \
          nodes {{ {CHAT} summaries {{ {SUMMARY} }} }} }} }} }}"
     );
     let mut answer = client.ok(&query, json!({})).await;
@@ -345,6 +352,12 @@ async fn read(client: &Client) -> (Held, String) {
     }
     for memory in answer["viewer"]["memories"]["nodes"].as_array().expect("memories") {
         upsert(&mut held.memories, memory);
+    }
+    for scheduled in answer["viewer"]["scheduledMessages"]["nodes"]
+        .as_array()
+        .expect("messages")
+    {
+        upsert(&mut held.scheduled, scheduled);
     }
     held.prefer(&answer["viewer"]["preferences"]);
     for contact in answer["viewer"]["contacts"]["nodes"].as_array().expect("contacts") {

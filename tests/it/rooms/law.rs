@@ -70,7 +70,14 @@ impl Rooms {
                 "updateChat",
                 json!({ "chatId": chat, "permissions": { "post": role, "addMembers": "MEMBER" } }),
             ),
-            17 => ("updateChat", json!({ "chatId": chat, "pinned": on })),
+            17 if on => ("updateChat", json!({ "chatId": chat, "pinned": dice.below(2) == 0 })),
+            17 => {
+                let level = *dice.pick(&["ALL", "MENTIONS", "NONE"]).expect("a level");
+                (
+                    "updateChat",
+                    json!({ "chatId": chat, "notifications": level, "mutedUntil": "2999-01-01T00:00:00Z" }),
+                )
+            }
             18 => ("updateChat", json!({ "chatId": chat, "archived": on })),
             19 => ("clearHistory", json!({ "chatId": chat })),
             20 | 21 => {

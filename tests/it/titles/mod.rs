@@ -52,7 +52,7 @@ pub(super) async fn told(stream: &mut Subscription) -> Value {
 pub(crate) async fn until_jobs(app: &TestApp, condition: &str) {
     let sql = app.sql().await;
     let query = format!(
-        "SELECT {condition} FROM (SELECT count(*) AS count, max(attempts) AS attempts, max(last_error) AS error FROM jobs) AS all_jobs"
+        "SELECT {condition} FROM (SELECT count(*) AS count, max(attempts) AS attempts, max(last_error) AS error, min(run_at) AS due FROM jobs) AS all_jobs"
     );
     let wait = async {
         while !sql

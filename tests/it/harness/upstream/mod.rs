@@ -58,6 +58,8 @@ pub struct Seen {
     pub headers: HashMap<String, String>,
     /// Null when the body is no JSON.
     pub body: Value,
+    /// The body as it is.
+    pub bytes: Vec<u8>,
 }
 
 impl Upstream {
@@ -220,5 +222,6 @@ async fn read_request(from: &mut OwnedReadHalf) -> Option<Seen> {
         path,
         headers,
         body: serde_json::from_slice(&body).unwrap_or_default(),
+        bytes: body,
     })
 }

@@ -1,0 +1,2 @@
+DELETE FROM jobs WHERE kind = 'chat.schedule';
+DROP TABLE scheduled_messages;

@@ -1,0 +1,2 @@
+DELETE FROM jobs WHERE kind = 'notify.webhook';
+DROP TABLE webhook_deliveries, webhooks;
