@@ -42,7 +42,7 @@ const EXPORT: &str = "id state progress bytes createdAt finishedAt expiresAt ver
 const CONTACT: &str = "addedAt version user { id }";
 
 /// Of how many chats one request reads what is said: it has a limit of fields.
-const CHATS_AT_ONCE: usize = 8;
+const CHATS_AT_ONCE: usize = 4;
 
 /// What a client holds: everything, by id.
 #[derive(Debug, Default, Clone, PartialEq)]
