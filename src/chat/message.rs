@@ -70,6 +70,8 @@ pub struct Message {
     pub active: bool,
     /// The assistant that wrote it.
     pub assistant_id: Option<AssistantId>,
+    /// Who of a direct chat never sees it.
+    pub withheld_from: Option<UserId>,
     /// What it carries besides its text.
     #[diesel(embed)]
     pub extras: Extras,

@@ -5,7 +5,7 @@ use std::collections::HashMap;
 use chrono::{DateTime, Utc};
 use diesel::dsl::now;
 use diesel::prelude::*;
-use diesel::sql_types::{Array, BigInt, Nullable, Timestamptz, Uuid as SqlUuid};
+use diesel::sql_types::{Array, BigInt, Nullable, Uuid as SqlUuid};
 use diesel_async::{AsyncConnection, RunQueryDsl};
 
 use super::chat::ChatKind;
@@ -16,8 +16,8 @@ use super::revise::{hidden, visible};
 use super::room::note::{Note, tell};
 use super::room::permission::ChatPermission;
 use crate::app::App;
-use crate::db::Connection;
 use crate::db::schema::{chats, messages};
+use crate::db::{Connection, lives};
 use crate::error::{Error, ErrorCode, Result};
 use crate::event::append_all;
 use crate::id::{ChatId, MessageId, UserId};
@@ -96,9 +96,6 @@ async fn check_room(connection: &mut Connection, chat_id: ChatId) -> Result<()> 
     Err(Error::rejected(ErrorCode::LimitReached, &["messageId"], words))
 }
 
-/// What a list of pinned messages is ordered by: the one that was pinned last first.
-pub type PinKey = (DateTime<Utc>, MessageId);
-
 /// A page of the pinned messages of one chat.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub struct Wanted {
@@ -106,19 +103,22 @@ pub struct Wanted {
     pub chat_id: ChatId,
     /// Messages up to this number are not shown.
     pub history_after: i64,
-    /// Only messages that were pinned before this one.
-    pub after: Option<PinKey>,
+    /// Only messages with lower numbers.
+    pub after: Option<i64>,
     /// How many.
     pub most: i64,
 }
 
-const PAGES: &str = "SELECT wanted.place, pinned.* \
-    FROM unnest($1, $2, $3, $4, $5) WITH ORDINALITY AS wanted (of_chat, history_after, after_at, after_id, most, place) \
+const PAGES: &str = concat!(
+    "SELECT wanted.place, pinned.* \
+    FROM unnest($1, $2, $3, $4) WITH ORDINALITY AS wanted (of_chat, history_after, after, most, place) \
     CROSS JOIN LATERAL (SELECT * FROM messages \
-      WHERE chat_id = wanted.of_chat AND pinned_at IS NOT NULL AND sequence > wanted.history_after AND withheld_from IS DISTINCT FROM $6 \
-        AND (wanted.after_at IS NULL OR (pinned_at, id) < (wanted.after_at, wanted.after_id)) \
-      ORDER BY pinned_at DESC, id DESC LIMIT wanted.most) AS pinned \
-    ORDER BY wanted.place, pinned.pinned_at DESC, pinned.id DESC";
+      WHERE chat_id = wanted.of_chat AND pinned_at IS NOT NULL AND sequence > wanted.history_after AND withheld_from IS DISTINCT FROM $5 \
+        AND (wanted.after IS NULL OR sequence < wanted.after) AND ",
+    lives!("messages"),
+    " ORDER BY sequence DESC LIMIT wanted.most) AS pinned \
+    ORDER BY wanted.place, pinned.sequence DESC"
+);
 
 #[derive(QueryableByName)]
 struct Row {
@@ -139,13 +139,12 @@ pub async fn pages(
 ) -> QueryResult<HashMap<Wanted, Vec<Message>>> {
     let chats: Vec<ChatId> = wanted.iter().map(|page| page.chat_id).collect();
     let histories: Vec<i64> = wanted.iter().map(|page| page.history_after).collect();
-    let (at, ids): (Vec<_>, Vec<_>) = wanted.iter().map(|page| page.after.unzip()).unzip();
+    let after: Vec<Option<i64>> = wanted.iter().map(|page| page.after).collect();
     let most: Vec<i64> = wanted.iter().map(|page| page.most).collect();
     let query = diesel::sql_query(PAGES)
         .bind::<Array<SqlUuid>, _>(chats)
         .bind::<Array<BigInt>, _>(histories)
-        .bind::<Array<Nullable<Timestamptz>>, _>(at)
-        .bind::<Array<Nullable<SqlUuid>>, _>(ids)
+        .bind::<Array<Nullable<BigInt>>, _>(after)
         .bind::<Array<BigInt>, _>(most)
         .bind::<SqlUuid, _>(viewer);
     let rows: Vec<Row> = query.load(connection).await?;

@@ -7,7 +7,7 @@ use super::draft::Draft;
 use super::generation::Answer;
 use super::loader::{ChosenFor, LastOf, LifetimeOf, RunningIn, StateOf, SummariesOf, UnreadOf, load_one, loader};
 use super::member::{CountOf, MemberConnection, member_page};
-use super::pin::{PinConnection, pin_page};
+use super::pin::pin_page;
 use crate::account::api::load_user;
 use crate::account::audit::{self, Actor};
 use crate::account::user::{Role, User};
@@ -262,13 +262,13 @@ impl Chat {
         }
     }
 
-    /// The messages that are kept in sight for all, the one that was pinned last first; on whichever branch they are.
+    /// The messages that are kept in sight for all, the newest first; on whichever branch they are.
     async fn pinned_messages(
         &self,
         context: &Context<'_>,
         #[graphql(desc = "How many, at most 100.", default = 20)] first: i32,
         #[graphql(desc = "Only messages after this cursor.")] after: Option<String>,
-    ) -> Result<PinConnection> {
+    ) -> Result<MessageConnection> {
         let history_after = readable_after(context, self).await?;
         pin_page(context, self.id, history_after, first, after).await
     }

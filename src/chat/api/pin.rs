@@ -5,15 +5,13 @@ use std::collections::HashMap;
 use async_graphql::Context;
 use async_graphql::dataloader::Loader;
 
+use super::chat::MessageConnection;
 use super::loader::{ChatLoader, load_one};
 use crate::chat::message::Message;
-use crate::chat::pin::{self, PinKey, Wanted};
+use crate::chat::pin::{self, Wanted};
 use crate::error::{Error, Result};
 use crate::id::ChatId;
-use crate::page::{Page, PageArguments, Window};
-
-/// A page of pinned messages.
-pub type PinConnection = Page<PinKey, Message>;
+use crate::page::{PageArguments, Window};
 
 impl Loader<Wanted> for ChatLoader {
     type Value = Vec<Message>;
@@ -34,13 +32,13 @@ pub async fn pin_page(
     history_after: Option<i64>,
     first: i32,
     after: Option<String>,
-) -> Result<PinConnection> {
+) -> Result<MessageConnection> {
     let arguments = PageArguments {
         first: Some(first),
         after,
         ..PageArguments::default()
     };
-    let window: Window<PinKey> = Window::forward(arguments, 0)?;
+    let window: Window<i64> = Window::forward(arguments, 0)?;
     let rows = match history_after {
         Some(history_after) => {
             let wanted = Wanted {
@@ -53,9 +51,5 @@ pub async fn pin_page(
         }
         None => Vec::new(),
     };
-    // One that was taken down in this moment is in no list.
-    let rows = rows.into_iter().filter(|message| message.pinned_at.is_some()).collect();
-    Ok(window.connection(rows, |message: &Message| {
-        (message.pinned_at.unwrap_or(message.created_at), message.id)
-    }))
+    Ok(window.connection(rows, |message| message.sequence))
 }

@@ -140,7 +140,7 @@ fn note(gathered: &mut Gathered, key: (ChatId, UserId), sequence: i64) -> bool {
 const STORE: &str = "WITH handed AS (SELECT * FROM unnest($1, $2, $3) AS handed (chat_id, user_id, sequence)), \
     open AS MATERIALIZED (SELECT id, last_sequence, direct_low_id, direct_high_id FROM chats \
       WHERE id IN (SELECT chat_id FROM handed) AND kind <> 'ASSISTANT' \
-        AND (SELECT count(*) FROM (SELECT FROM chat_members WHERE chat_id = chats.id LIMIT $4 + 1) AS some) <= $4 \
+        AND (SELECT count(*) FROM (SELECT FROM chat_members WHERE chat_id = chats.id LIMIT $4 + 1) AS few) <= $4 \
       FOR KEY SHARE SKIP LOCKED) \
     INSERT INTO receipts (chat_id, user_id, delivered_sequence, untold) \
     SELECT handed.chat_id, handed.user_id, least(handed.sequence, open.last_sequence), true \

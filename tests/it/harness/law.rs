@@ -44,7 +44,7 @@ const SCHEDULED: &str = "id content sendAt rule timeZone missed state nextAt sen
 const CONTACT: &str = "addedAt version user { id }";
 
 /// Of how many chats one request reads what is said: it has a limit of fields.
-const CHATS_AT_ONCE: usize = 8;
+const CHATS_AT_ONCE: usize = 4;
 
 /// What a client holds: everything, by id.
 #[derive(Debug, Default, Clone, PartialEq)]

@@ -195,9 +195,18 @@ async fn what_the_other_does_with_a_direct_chat_is_not_seen() {
         (json!("SENT"), vec![]),
         "like somebody who does not look"
     );
+    let withheld = say(&ada, &chat, "Did you see this?").await;
     done(&bob, "unblockUser", json!({ "userId": ada.id })).await;
     read(&bob, &chat, &third).await;
     assert_eq!(status(&ada, &third).await.0, "READ");
+    let fourth = say(&ada, &chat, "And this?").await;
+    read(&bob, &chat, &fourth).await;
+    assert_eq!(status(&ada, &fourth).await.0, "READ");
+    assert_eq!(
+        status(&ada, &withheld).await,
+        (json!("SENT"), vec![]),
+        "he has never seen it"
+    );
     // With an assistant there is nobody whom it could reach.
     let own = ada.chat("scripted:words=1,first=0,delay=0").await;
     let sent = json!({ "chatId": own, "content": "Hi.", "idempotencyKey": "own" });

@@ -199,11 +199,6 @@ async fn what_only_other_kinds_of_chats_have() {
             is("INVALID_STATE", "input.messageId"),
         ),
         (
-            "editMessage",
-            json!({ "messageId": in_room, "content": "x", "idempotencyKey": "e" }),
-            is("INVALID_STATE", "input.messageId"),
-        ),
-        (
             "sendMessage",
             json!({ "chatId": room, "content": " ", "idempotencyKey": "s" }),
             is("REQUIRED", "input.content"),

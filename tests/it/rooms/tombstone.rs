@@ -117,7 +117,7 @@ async fn who_may_delete_whose() {
     assert_eq!(refusal(&former, &former_words[0]).await, "NOT_FOUND");
     done(&one, "deleteMessage", input(&former_words[0])).await;
     // Two people are equals.
-    let pair = direct(&owner, &one).await;
+    let pair = direct(&one, &owner).await;
     let message = say(&one, &pair, "Mine.").await;
     assert_eq!(refusal(&owner, &message).await, "FORBIDDEN");
     done(&one, "deleteMessage", input(&message)).await;
