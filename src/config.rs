@@ -222,8 +222,7 @@ pub struct Settings {
     #[arg(long, env = "PARLOR_MESSAGE_CHARACTERS", default_value_t = 4000, value_parser = clap::value_parser!(u32).range(1..=100_000), global = true, help_heading = "Chats")]
     pub message_characters: u32,
 
-    /// Minutes for which a message among people can be edited by its author, at most ten years; 0 never. What it said before
-    /// stays to be read, so this may be long.
+    /// Minutes for which its author can edit a message among people, at most ten years; 0 never. What it said is kept.
     #[arg(long, env = "PARLOR_EDIT_MINUTES", default_value_t = 1_440, value_parser = clap::value_parser!(u32).range(0..=5_256_000), global = true, help_heading = "Chats")]
     pub edit_minutes: u32,
 
@@ -407,8 +406,7 @@ pub enum ConfigError {
 }
 
 impl Settings {
-    /// Completes the settings: development generates the secrets that are missing and keeps them in the data
-    /// dir; production refuses to start without them.
+    /// Completes the settings: development makes and keeps secrets that are missing, production does not start without.
     ///
     /// # Errors
     /// A [`ConfigError`] that says which variable to set and how.

@@ -855,22 +855,6 @@ diesel::table! {
 }
 
 diesel::table! {
-    /// How far people have come in rooms of several, as the others are told. Who has left a group is not among them any more.
-    receipts (chat_id, user_id) {
-        /// In which room.
-        chat_id -> Uuid,
-        /// Who.
-        user_id -> Uuid,
-        /// The number of the newest message that a device of theirs was handed; never goes back.
-        delivered_sequence -> Int8,
-        /// The number of the newest message that they have read; never goes back.
-        read_sequence -> Int8,
-        /// Whether the others have yet to be told: whichever process comes by does, also when the one that set it has died.
-        untold -> Bool,
-    }
-}
-
-diesel::table! {
     /// What is kept of whether people are here; a row for whoever ever was, or hid.
     presences (user_id) {
         /// Whose.
@@ -899,6 +883,22 @@ diesel::table! {
         /// When its push service last took something.
         last_pushed_at -> Nullable<Timestamptz>,
         created_at -> Timestamptz,
+    }
+}
+
+diesel::table! {
+    /// How far people have come in rooms of several, as the others are told. Who has left a group is not among them any more.
+    receipts (chat_id, user_id) {
+        /// In which room.
+        chat_id -> Uuid,
+        /// Who.
+        user_id -> Uuid,
+        /// The number of the newest message that a device of theirs was handed; never goes back.
+        delivered_sequence -> Int8,
+        /// The number of the newest message that they have read; never goes back.
+        read_sequence -> Int8,
+        /// Whether the others have yet to be told: whichever process comes by does, also when the one that set it has died.
+        untold -> Bool,
     }
 }
 

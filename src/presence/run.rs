@@ -111,11 +111,13 @@ impl Presences {
     async fn renew(&self, app: &App) -> Result<()> {
         let mut connection = app.upkeep_connection().await?;
         let hellos = AtomicU64::load(&self.inner.hellos, Ordering::SeqCst);
-        if lease::renew(&mut connection, self.inner.node).await? {
+        let is_new = lease::renew(&mut connection, self.inner.node).await?;
+        if is_new {
             lock(&self.inner.here).forget_stored();
             wire::send(&mut connection, self.inner.node, &[Item::Server(self.inner.node)]).await?;
         }
-        let alone = lease::is_alone(&mut connection, self.inner.node).await?;
+        // Where all leases were lost at once, the others are alive and have not said so yet.
+        let alone = !is_new && lease::is_alone(&mut connection, self.inner.node).await?;
         self.inner.alone.store(alone, Ordering::SeqCst);
         if AtomicU64::load(&self.inner.hellos, Ordering::SeqCst) != hellos {
             // One came meanwhile, and may not have been there when it was looked.

@@ -57,18 +57,20 @@ test('group: two tabs, urql and Apollo Client through cut cables and a killed se
   const urql = await followRoom('urql', cable.base, cyd.token, room);
   const apollo = await followRoom('apollo', cable.base, dan.token, room);
 
-  /** Waits until the room has so many messages of people, and all four show what the database has for each. */
-  const settled = async (messages) => {
+  /** Waits until the room has so many messages of people and whole answers, and all four show what the database has. */
+  const settled = async (messages, answers = 0) => {
     for (const end = Date.now() + 30_000; ; await pause(100)) {
       const kept = await Promise.all([await token(ada.page), await token(bob.page), cyd.token, dan.token].map((who) => fresh(server.base, who, room)));
       const wanted = [plain(kept[0]), plain(kept[1]), kept[2], kept[3]];
       const seen = [await shown(ada.page, 'Ada Lovelace'), await shown(bob.page, 'Bob Frost'), urql.shown(), apollo.shown()];
       const said = kept[0].filter(([role]) => role === 'USER').length;
+      const running = (await ada.page.$$('.message.running')).length;
+      const answered = running ? 0 : kept[0].filter(([role, , text]) => role === 'ASSISTANT' && text).length;
       if (Date.now() > end) {
-        assert.equal(said, messages);
+        assert.deepEqual([said, answered], [messages, answers]);
         assert.deepEqual(seen, wanted, 'everybody shows what the database has');
       }
-      if (said === messages && isDeepStrictEqual(seen, wanted)) return kept[0];
+      if (said === messages && answered === answers && isDeepStrictEqual(seen, wanted)) return kept[0];
     }
   };
   await Promise.all([
@@ -79,6 +81,16 @@ test('group: two tabs, urql and Apollo Client through cut cables and a killed se
   ]);
   await settled(5);
   await shot(bob.page, 'group-dark');
+  // An assistant joins, is asked by one of them, and all watch it answer.
+  const run = async (query, variables, who) => request(server.base, query, variables, who);
+  const { viewer: { assistants } } = await run('{ viewer { assistants(first: 10) { nodes { id isDefault } } } }', {}, await token(ada.page));
+  const join = 'mutation ($input: AddAssistantsInput!) { addAssistants(input: $input) { errors { code message } } }';
+  const { id } = assistants.nodes.find(({ isDefault }) => isDefault);
+  await run(join, { input: { chatId: room, assistantIds: [id] } }, await token(ada.page));
+  await say(bob.page, '@Assistant, when do tulips bloom?');
+  await ada.page.waitForSelector('.message.assistant');
+  await settled(6, 1);
+  await shot(ada.page, 'group-answer');
   // The cable is cut while everybody talks.
   const talk = ['One.', 'Two.', 'Three.'].map(async (words, turn) => {
     await sendSurely(cable.base, cyd.token, room, `${words} (Cyd)`, pause);
@@ -86,13 +98,13 @@ test('group: two tabs, urql and Apollo Client through cut cables and a killed se
     await sendSurely(cable.base, dan.token, room, `${words} (Dan)`, pause);
   });
   await Promise.all(talk);
-  await settled(11);
+  await settled(12, 1);
   if (ours) {
     await server.kill();
     await ada.page.waitForSelector('#connection:not([hidden])');
     await server.start();
     await sendSurely(server.base, dan.token, room, 'Was the power out?', pause);
-    await settled(12);
+    await settled(13, 1);
   }
   // Somebody is shown the door: their stream ends, the others go on.
   const remove = 'mutation ($input: RemoveMemberInput!) { removeMember(input: $input) { errors { code message } } }';

@@ -19,6 +19,7 @@ mod fallback;
 mod keeper;
 mod race;
 mod run;
+mod running;
 
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, PoisonError};

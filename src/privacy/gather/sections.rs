@@ -313,7 +313,7 @@ pub const SECTIONS: &[Section] = &[
             ("id", "hook:id"),
             ("url", "url"),
             ("description", "description"),
-            ("events", "kinds"),
+            ("kinds", "kinds"),
             ("enabled", "enabled"),
             ("createdAt", "created_at"),
         ],

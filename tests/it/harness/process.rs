@@ -114,6 +114,19 @@ impl Outages {
         self.process = Some(process);
     }
 
+    /// Ends it as an operator would, and starts it again.
+    pub async fn restart(&mut self) {
+        self.address.send_replace(None);
+        if let Some(mut process) = self.process.take() {
+            process.terminate();
+            process.ended().await;
+        }
+        let arguments: Vec<&str> = self.arguments.iter().map(String::as_str).collect();
+        let process = Process::start(&arguments).await;
+        self.address.send_replace(Some(process.address.clone()));
+        self.process = Some(process);
+    }
+
     /// A client that nobody is signed in on. A request that was cut off is made again, as a browser's would be; a stream
     /// that was cut off ends.
     pub fn client(&self) -> Client {

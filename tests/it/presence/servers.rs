@@ -93,6 +93,11 @@ async fn a_server_that_was_taken_for_dead_says_again_who_is_here() {
     sql.batch_execute("TRUNCATE nodes, people_here")
         .await
         .expect("empty tables");
-    assert_eq!(next(&mut stream).await, "ONLINE");
+    // Whether anybody looked before they said it again is chance.
+    let mut told = next(&mut stream).await;
+    if told == "GONE" {
+        told = next(&mut stream).await;
+    }
+    assert_eq!(told, "ONLINE");
     assert_eq!(seen(&bob, &ada).await, "ONLINE");
 }

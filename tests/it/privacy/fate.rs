@@ -39,7 +39,7 @@ async fn nothing_personal_is_left() {
     let app = TestApp::with(&[&mcp.allowed(), "--answer-cache-seconds=600", "--messages-per-minute=0"]).await;
     // Everything of hers has her name in it, and nothing of the others'.
     let ada = app.user("zanzibar").await;
-    let (bob, root) = (app.user("bob").await, app.admin("root").await);
+    let (bob, eve, root) = (app.user("bob").await, app.user("eve").await, app.admin("root").await);
     for (mutation, input) in [
         (
             "updateProfile",
@@ -57,7 +57,7 @@ async fn nothing_personal_is_left() {
         ("addToolServer", json!({ "name": "zanzibar", "url": mcp.url() })),
         ("setBudget", json!({ "limitUsd": "100", "period": "TOTAL" })),
         ("addContact", json!({ "userId": bob.id })),
-        ("blockUser", json!({ "userId": root.id })),
+        ("blockUser", json!({ "userId": eve.id })),
         (
             "createAssistant",
             json!({ "displayName": "Zanzibar's own", "instructions": "Zanzibar!", "avatarUrl": "/zanzibar.png" }),

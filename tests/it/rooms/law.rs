@@ -16,10 +16,21 @@ pub(super) struct Rooms {
     /// An assistant that everybody may add.
     assistant: String,
     /// The answers that were asked for.
-    answers: Vec<String>,
+    pub(super) answers: Vec<String>,
 }
 
 impl Rooms {
+    /// None yet, and an assistant of `owner` that everybody may add.
+    pub(super) async fn with_assistant(owner: &User) -> Self {
+        let clio =
+            json!({ "displayName": "Clio", "visibility": "SHARED", "model": "scripted:words=3,first=0,delay=1" });
+        let clio = owner.mutate("createAssistant", clio, "assistant { id }").await["assistant"]["id"].take();
+        Rooms {
+            assistant: clio.as_str().expect("an id").to_owned(),
+            ..Rooms::default()
+        }
+    }
+
     /// Does something, which may well be refused: that is an action, too.
     pub(super) async fn act(&mut self, people: &[User], dice: &mut Dice) {
         let first = dice.below(people.len());
@@ -191,7 +202,7 @@ impl Rooms {
 }
 
 /// Waits for the end of an answer, as far as anybody sees it.
-async fn ended(people: &[User], generation: &str) {
+pub(super) async fn ended(people: &[User], generation: &str) {
     for person in people {
         let mut events = person.generation_events(generation, None).await;
         while let Some(result) = events.result().await {
@@ -224,25 +235,20 @@ async fn newest(client: &Client, chat: &str) -> Option<Value> {
 }
 
 /// Has something happen to everybody that nothing comes after.
-async fn end(people: &[User], title: &str) {
+pub(super) async fn end(people: &[User], title: &str) {
     for person in people {
         person.mutate("createChat", json!({ "title": title }), "").await;
     }
 }
 
-fn is(title: &str) -> impl Fn(&Value) -> bool {
+pub(super) fn is(title: &str) -> impl Fn(&Value) -> bool {
     move |event| event["chat"]["title"] == title
 }
 
 async fn obeyed(seed: u64) {
     let app = TestApp::with(&["--requests-per-minute=0", "--messages-per-minute=0"]).await;
     let people: [User; 3] = people(&app, ["ada", "bob", "cyd"]).await;
-    let clio = json!({ "displayName": "Clio", "visibility": "SHARED", "model": "scripted:words=3,first=0,delay=1" });
-    let clio = people[0].mutate("createAssistant", clio, "assistant { id }").await["assistant"]["id"].take();
-    let mut rooms = Rooms {
-        assistant: clio.as_str().expect("an id").to_owned(),
-        ..Rooms::default()
-    };
+    let mut rooms = Rooms::with_assistant(&people[0]).await;
     let mut dice = Dice::new(seed);
     for _ in 0..10 {
         rooms.act(&people, &mut dice).await;

@@ -2,7 +2,7 @@
 
 use serde_json::json;
 
-use super::law::Rooms;
+use super::law::{Rooms, end, ended, is};
 use super::people;
 use crate::harness::app::{TestApp, User};
 use crate::harness::law::{Device, Dice};
@@ -24,7 +24,7 @@ async fn obeyed(seed: u64) {
     for person in &mut people {
         person.client = server.client().with_token(person.token.as_deref().expect("a token"));
     }
-    let mut rooms = Rooms::default();
+    let mut rooms = Rooms::with_assistant(&people[0]).await;
     let mut dice = Dice::new(seed);
     for _ in 0..10 {
         rooms.act(&people, &mut dice).await;
@@ -42,13 +42,18 @@ async fn obeyed(seed: u64) {
             }
             rooms.act(&people, &mut dice).await;
         }
-        for person in &people {
-            person.mutate("createChat", json!({ "title": "the end" }), "").await;
+        for answer in &rooms.answers {
+            ended(&people, answer).await;
         }
+        end(&people, "the end").await;
     };
-    let the_end = |event: &serde_json::Value| event["chat"]["title"] == "the end";
-    let following = futures_util::future::join_all(devices.iter_mut().map(|device| device.follow(the_end)));
-    tokio::join!(acting, following);
+    let following = devices.iter_mut().map(|device| device.follow(is("the end")));
+    tokio::join!(acting, futures_util::future::join_all(following));
+    // What they were handed until here is stored and told before the server ends.
+    server.restart().await;
+    end(&people, "the very end").await;
+    let following = devices.iter_mut().map(|device| device.follow(is("the very end")));
+    futures_util::future::join_all(following).await;
     for device in &devices {
         device.obeys().await;
     }
