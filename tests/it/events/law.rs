@@ -261,7 +261,7 @@ async fn obeyed(seed: u64) {
     let the_end = |event: &Value| event["chat"]["title"] == "the end";
     let [one, other] = &mut devices;
     tokio::join!(acting, one.follow(the_end), other.follow(the_end));
-    for device in &devices {
+    for device in &mut devices {
         assert!(device.seen.len() > 30);
         device.obeys().await;
     }

@@ -143,6 +143,25 @@ impl Held {
 }
 
 impl Held {
+    /// Whether somebody whose marks it holds has come further.
+    fn is_behind(&self, fresh: &Held) -> bool {
+        let pairs = self
+            .chats
+            .iter()
+            .filter_map(|(id, held)| Some((held, fresh.chats.get(id)?)));
+        let mut members = pairs.flat_map(|(held, fresh)| {
+            let (held, fresh) = (nodes(&held["members"]), nodes(&fresh["members"]));
+            held.iter().flat_map(move |one| {
+                let same = fresh.iter().filter(|other| other["user"] == one["user"]);
+                same.map(move |other| (one, other))
+            })
+        });
+        members.any(|(held, fresh)| {
+            let less = |name: &str| held[name].as_i64() < fresh[name].as_i64();
+            less("deliveredSequence") || less("readSequence")
+        })
+    }
+
     fn prefer(&mut self, preferences: &Value) {
         let mut preferences = preferences.clone();
         preferences["id"] = json!("preferences");
@@ -165,6 +184,11 @@ impl Held {
         upsert(&mut self.messages, message);
         self.messages.retain(|_, message| message["active"] == true);
     }
+}
+
+/// The nodes of a page.
+fn nodes(page: &Value) -> &[Value] {
+    page["nodes"].as_array().map_or(&[], Vec::as_slice)
 }
 
 /// Moves the marks of a chat's member on, never back.
@@ -277,9 +301,14 @@ impl Device {
         }
     }
 
-    /// Fails when what this device holds is not what a fresh read returns.
-    pub async fn obeys(&self) {
-        let (fresh, _) = read(&self.client).await;
+    /// Fails when what this device holds is not what a fresh read returns. Of how far people have come it is told a moment
+    /// after that is stored: it is followed until it is.
+    pub async fn obeys(&mut self) {
+        let mut fresh = read(&self.client).await.0;
+        while self.held.is_behind(&fresh) {
+            self.follow(|event| event["__typename"] == "ReceiptsUpdated").await;
+            fresh = read(&self.client).await.0;
+        }
         let (people, known) = (self.held.standing(), fresh.standing());
         let differing = differing(&self.held.chats, &fresh.chats)
             .chain(differing(&self.held.messages, &fresh.messages))

@@ -275,7 +275,7 @@ async fn obeyed(seed: u64) {
     futures_util::future::join_all(following).await;
     let seen: usize = devices.iter().map(|device| device.seen.len()).sum();
     assert!(seen > 80, "{seen} events are no run");
-    for device in &devices {
+    for device in &mut devices {
         device.obeys().await;
     }
 }

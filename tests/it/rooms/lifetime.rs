@@ -331,7 +331,7 @@ async fn obeyed(seed: u64) {
     }
     let the_end = |event: &Value| event["chat"]["title"] == "the very end";
     tokio::join!(first.follow(the_end), second.follow(the_end));
-    for device in &devices {
+    for device in &mut devices {
         device.obeys().await;
     }
 }

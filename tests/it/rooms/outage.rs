@@ -54,7 +54,7 @@ async fn obeyed(seed: u64) {
     end(&people, "the very end").await;
     let following = devices.iter_mut().map(|device| device.follow(is("the very end")));
     futures_util::future::join_all(following).await;
-    for device in &devices {
+    for device in &mut devices {
         device.obeys().await;
     }
 }
