@@ -1,7 +1,5 @@
 //! The server is killed and started again while people come, go and talk at random: each holds what is true for them.
 
-use serde_json::json;
-
 use super::law::{Rooms, end, ended, is};
 use super::people;
 use crate::harness::app::{TestApp, User};

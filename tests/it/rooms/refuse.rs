@@ -121,7 +121,8 @@ async fn what_only_other_kinds_of_chats_have() {
     let [ada, bob] = people(&app, ["ada", "bob"]).await;
     let (pair, room) = (direct(&ada, &bob).await, group(&ada, &[&bob]).await);
     let alone = ada.chat("scripted:words=1,first=0,delay=0").await;
-    let (in_pair, in_room) = (say(&ada, &pair, "one").await, say(&ada, &room, "two").await);
+    let in_pair = say(&ada, &pair, "one").await;
+    say(&ada, &room, "two").await;
     for (mutation, input, expected) in [
         (
             "updateChat",

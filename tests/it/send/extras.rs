@@ -10,7 +10,7 @@ const QUICK: &str = "scripted:words=2,first=0,delay=0";
 const CARRIED: &str = "message { id kind importance metadata replyTo { id content deletedAt } }";
 
 /// A message for a chat, with what it carries besides.
-fn message(chat: &str, extras: Value) -> Value {
+fn message(chat: &str, extras: &Value) -> Value {
     let mut input = json!({ "chatId": chat, "content": "Look.", "idempotencyKey": new_key() });
     let fields = input.as_object_mut().expect("an object");
     fields.extend(extras.as_object().expect("an object").clone());
@@ -36,7 +36,7 @@ async fn a_message_carries_what_it_was_sent_with() {
     let room = group(&ada, &[&bob]).await;
     let assistant = ada.chat(QUICK).await;
     for chat in [&room, &assistant] {
-        let plain = sent(&ada, message(chat, json!({ "metadata": null }))).await;
+        let plain = sent(&ada, message(chat, &json!({ "metadata": null }))).await;
         assert_eq!(
             (
                 &plain["kind"],
@@ -48,7 +48,7 @@ async fn a_message_carries_what_it_was_sent_with() {
         );
         let metadata = json!({ "width": 640, "thumb": { "tones": [0.5, null, true, "sépia"] } });
         let extras = json!({ "kind": "IMAGE", "importance": "URGENT", "metadata": metadata, "replyToId": plain["id"] });
-        let rich = sent(&ada, message(chat, extras)).await;
+        let rich = sent(&ada, message(chat, &extras)).await;
         assert_eq!(
             (
                 &rich["kind"],
@@ -100,7 +100,7 @@ async fn what_nobody_may_send_is_refused_whole() {
         (json!({ "replyToId": hidden }), "NOT_FOUND", "replyToId"),
     ] {
         for chat in [&room, &assistant] {
-            let refusals = refused(&eve, "sendMessage", message(chat, extras.clone())).await;
+            let refusals = refused(&eve, "sendMessage", message(chat, &extras)).await;
             let found: Vec<_> = refusals
                 .iter()
                 .map(|(code, path, _)| (code.as_str(), path.clone()))
@@ -112,7 +112,7 @@ async fn what_nobody_may_send_is_refused_whole() {
     let rows = app.sql().await.query_one(rows, &[]).await.expect("a count");
     assert_eq!(rows.get::<_, i64>(0), 0, "nothing half-done");
     let seven = deep["down"].take();
-    sent(&eve, message(&room, json!({ "metadata": seven }))).await;
+    sent(&eve, message(&room, &json!({ "metadata": seven }))).await;
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
@@ -122,7 +122,7 @@ async fn a_repeat_has_to_carry_the_same() {
     let room = group(&ada, &[&bob]).await;
     let first = say(&ada, &room, "First.").await;
     let extras = json!({ "replyToId": first, "importance": "HIGH", "metadata": { "a": 1, "b": 2 } });
-    let input = message(&room, extras);
+    let input = message(&room, &extras);
     let once = sent(&ada, input.clone()).await;
     assert_eq!(sent(&ada, input.clone()).await, once, "the first result again");
     for (field, value) in [
@@ -145,15 +145,15 @@ async fn what_a_reply_leads_to_is_shown_to_those_who_see_it() {
     let room = group(&ada, &[&bob]).await;
     let question = say(&bob, &room, "Where is the ladder?").await;
     done(&ada, "addMembers", json!({ "chatId": room, "userIds": [cyd.id] })).await;
-    let answer = sent(&ada, message(&room, json!({ "replyToId": question }))).await["id"].take();
+    let answer = sent(&ada, message(&room, &json!({ "replyToId": question }))).await["id"].take();
     assert_eq!(reply_to(&bob, &answer).await, json!(question));
     assert_eq!(reply_to(&cyd, &answer).await, Value::Null, "said before she came");
     // Other words for a question carry what it carried.
     let chat = ada.chat(QUICK).await;
-    let one = sent(&ada, message(&chat, json!({}))).await;
+    let one = sent(&ada, message(&chat, &json!({}))).await;
     let two = sent(
         &ada,
-        message(&chat, json!({ "replyToId": one["id"], "importance": "LOW" })),
+        message(&chat, &json!({ "replyToId": one["id"], "importance": "LOW" })),
     )
     .await;
     let input = json!({ "messageId": two["id"], "content": "In other words.", "idempotencyKey": new_key() });
