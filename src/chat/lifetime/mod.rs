@@ -1,6 +1,6 @@
 //! Messages that disappear: a chat may say how old a message of it gets, and the server how old any does.
 //!
-//! What is too old is gone for everybody at that moment: whatever reads messages has the condition of [`crate::db::lives`],
+//! What is too old is gone for everybody at that moment: whatever reads messages has the condition of `db::lives`,
 //! so that nobody is shown more because a sweep is late. Behind it come two steps, each of which may be repeated:
 //!
 //! ```text
