@@ -140,9 +140,7 @@ impl Held {
             other => panic!("an event that the law does not know: {other}"),
         }
     }
-}
 
-impl Held {
     /// Whether somebody whose marks it holds has come further.
     fn is_behind(&self, fresh: &Held) -> bool {
         let pairs = self
