@@ -2,7 +2,7 @@
 
 use serde_json::{Value, json};
 
-use super::{cleared, delete, deleted, until};
+use super::{cleared, count, delete, deleted, until};
 use crate::harness::app::{PASSWORD, TestApp, User, new_key, uuid};
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
@@ -111,15 +111,7 @@ async fn running_answers_stop_and_are_accounted_for() {
     until(&app, kept).await;
     let left =
         "SELECT (SELECT count(*) FROM chats) + (SELECT count(*) FROM messages) + (SELECT count(*) FROM generations)";
-    assert_eq!(
-        app.sql()
-            .await
-            .query_one(left, &[])
-            .await
-            .expect("a row")
-            .get::<_, i64>(0),
-        0
-    );
+    assert_eq!(count(&app, left).await, 0);
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
@@ -142,15 +134,7 @@ async fn the_job_alone_clears_everything_away() {
     cleared(&app, &ada).await;
     let left = "SELECT (SELECT count(*) FROM chats) + (SELECT count(*) FROM memories) + (SELECT count(*) FROM contacts) \
         + (SELECT count(*) FROM sends) + (SELECT count(*) FROM sessions WHERE user_id <> (SELECT id FROM users WHERE username = 'bob'))";
-    assert_eq!(
-        app.sql()
-            .await
-            .query_one(left, &[])
-            .await
-            .expect("a row")
-            .get::<_, i64>(0),
-        0
-    );
+    assert_eq!(count(&app, left).await, 0);
     // What a request that was under way has written is found a minute later; here it is made to be later.
     let late = format!(
         "INSERT INTO memories (id, user_id, content) VALUES (gen_random_uuid(), '{id}', 'late'); \

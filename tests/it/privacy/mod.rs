@@ -34,6 +34,12 @@ async fn cleared(app: &TestApp, user: &User) {
     until(app, &query).await;
 }
 
+/// What a query counts.
+async fn count(app: &TestApp, query: &str) -> i64 {
+    let row = app.sql().await.query_one(query, &[]).await;
+    row.expect("a row").get(0)
+}
+
 /// Waits until a query says true.
 async fn until(app: &TestApp, query: &str) {
     let sql = app.sql().await;

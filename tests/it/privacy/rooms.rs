@@ -2,7 +2,7 @@
 
 use serde_json::{Value, json};
 
-use super::deleted;
+use super::{count, deleted};
 use crate::harness::app::{Client, TestApp, uuid};
 use crate::harness::law::Device;
 use crate::rooms::{done, group, say};
@@ -104,15 +104,7 @@ async fn the_other_of_two_keeps_what_was_said() {
     // The last one takes the room along.
     deleted(&app, &bob).await;
     let left = "SELECT (SELECT count(*) FROM chats) + (SELECT count(*) FROM messages)";
-    assert_eq!(
-        app.sql()
-            .await
-            .query_one(left, &[])
-            .await
-            .expect("a row")
-            .get::<_, i64>(0),
-        0
-    );
+    assert_eq!(count(&app, left).await, 0);
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
