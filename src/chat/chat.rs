@@ -112,6 +112,12 @@ impl Chat {
         self.kind != ChatKind::Assistant
     }
 
+    /// The other person of a direct chat whom `user_id` is one of; none in other rooms, and when their account is gone.
+    pub fn other_of_pair(&self, user_id: UserId) -> Option<UserId> {
+        let pair = [self.direct_low_id, self.direct_high_id];
+        pair.into_iter().flatten().find(|id| *id != user_id)
+    }
+
     /// Refuses what only one's own chats with assistants have.
     ///
     /// # Errors

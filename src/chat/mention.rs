@@ -9,7 +9,7 @@ use diesel_async::RunQueryDsl;
 use super::chat::Chat;
 use super::message::Message;
 use crate::db::schema::message_mentions;
-use crate::db::{Connection, prepared};
+use crate::db::{Connection, lives, prepared};
 use crate::error::{Error, ErrorCode, Result};
 use crate::id::{AssistantId, ChatId, MessageId, UserId};
 
@@ -275,13 +275,16 @@ pub async fn unread_counts(
         #[diesel(sql_type = BigInt)]
         unread: i64,
     }
-    let query = "SELECT member.chat_id, unread.count AS unread FROM chat_members AS member CROSS JOIN LATERAL (\
+    let query = concat!(
+        "SELECT member.chat_id, unread.count AS unread FROM chat_members AS member CROSS JOIN LATERAL (\
           SELECT count(*) FROM (SELECT 1 FROM message_mentions AS mention JOIN messages ON messages.id = mention.message_id \
             WHERE mention.user_id = member.user_id AND mention.chat_id = member.chat_id \
             AND mention.sequence > greatest(member.last_read_sequence, member.history_after) \
             AND active AND deleted_at IS NULL AND author_id IS DISTINCT FROM member.user_id \
-            AND withheld_from IS DISTINCT FROM member.user_id LIMIT 1000) AS counted) AS unread \
-        WHERE member.user_id = $1 AND member.chat_id = ANY ($2)";
+            AND withheld_from IS DISTINCT FROM member.user_id AND ",
+        lives!("messages"),
+        " LIMIT 1000) AS counted) AS unread WHERE member.user_id = $1 AND member.chat_id = ANY ($2)"
+    );
     let query = diesel::sql_query(query)
         .bind::<SqlUuid, _>(user_id)
         .bind::<Array<SqlUuid>, _>(chats);

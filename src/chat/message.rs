@@ -70,11 +70,31 @@ pub struct Message {
     pub active: bool,
     /// The assistant that wrote it.
     pub assistant_id: Option<AssistantId>,
+    /// What its author alone sees it say.
+    pub own_content: Option<String>,
+    /// When they changed it so.
+    pub own_edited_at: Option<DateTime<Utc>>,
     /// Who of a direct chat never sees it.
     pub withheld_from: Option<UserId>,
     /// What it carries besides its text.
     #[diesel(embed)]
     pub extras: Extras,
+}
+
+impl Message {
+    /// What `viewer` sees it say.
+    pub fn content_for(&self, viewer: Option<UserId>) -> &str {
+        match &self.own_content {
+            Some(own) if viewer.is_some() && viewer == self.author_id => own,
+            _ => &self.content,
+        }
+    }
+
+    /// When it was last changed, as far as `viewer` sees that.
+    pub fn edited_at_for(&self, viewer: Option<UserId>) -> Option<DateTime<Utc>> {
+        let is_author = viewer.is_some() && viewer == self.author_id;
+        self.own_edited_at.filter(|_| is_author).or(self.edited_at)
+    }
 }
 
 define_sql_function! {

@@ -11,6 +11,7 @@ use super::event;
 use super::member::Membership;
 use super::message::Message;
 use super::revise::{hidden, visible};
+use super::room::direct;
 use crate::app::App;
 use crate::db::schema::{message_reactions, messages};
 use crate::db::{Connection, prepared};
@@ -55,10 +56,10 @@ pub async fn react(app: &App, user_id: UserId, id: MessageId, emoji: &str, is_on
     let message = connection
         .transaction(async |connection| {
             // The chat's lock has those who react at once take turns.
-            Membership::lock(connection, user_id, chat_id).await.map_err(hidden)?;
+            let membership = Membership::lock(connection, user_id, chat_id).await.map_err(hidden)?;
             let message = visible(connection, user_id, id).await?;
             let changed = match is_on {
-                true => add(connection, user_id, id, &emoji).await?,
+                true => add(connection, &membership, id, &emoji).await?,
                 false => {
                     let mine = message_reactions::table.find((id, &emoji, user_id));
                     diesel::delete(mine).execute(connection).await? > 0
@@ -79,11 +80,14 @@ pub async fn react(app: &App, user_id: UserId, id: MessageId, emoji: &str, is_on
     Ok(message)
 }
 
-async fn add(connection: &mut Connection, user_id: UserId, id: MessageId, emoji: &str) -> Result<bool> {
+async fn add(connection: &mut Connection, membership: &Membership, id: MessageId, emoji: &str) -> Result<bool> {
+    let user_id = membership.user_id;
+    let withheld_from = direct::blocking(connection, &membership.chat, user_id).await?;
     let row = (
         message_reactions::message_id.eq(id),
         message_reactions::emoji.eq(emoji),
         message_reactions::user_id.eq(user_id),
+        message_reactions::withheld_from.eq(withheld_from),
     );
     let added = diesel::insert_into(message_reactions::table)
         .values(row)
@@ -114,7 +118,7 @@ pub async fn of_messages(
 ) -> QueryResult<HashMap<MessageId, Vec<Reactions>>> {
     let query = "SELECT message_id, emoji, count(*) AS people, bool_or(user_id = $2) AS mine, \
           (array_agg(user_id ORDER BY created_at, user_id))[1:5] AS first \
-        FROM message_reactions WHERE message_id = ANY ($1) GROUP BY message_id, emoji ORDER BY min(created_at), emoji";
+        FROM message_reactions WHERE message_id = ANY ($1) AND withheld_from IS DISTINCT FROM $2 GROUP BY message_id, emoji ORDER BY min(created_at), emoji";
     let query = diesel::sql_query(query)
         .bind::<Array<SqlUuid>, _>(ids)
         .bind::<SqlUuid, _>(viewer);

@@ -133,6 +133,8 @@ async fn bury(connection: &mut Connection, chat_id: ChatId, user_id: UserId, ids
         messages::content.eq(""),
         messages::metadata.eq(None::<serde_json::Value>),
         messages::tokens.eq(None::<i32>),
+        messages::own_content.eq(None::<String>),
+        messages::own_edited_at.eq(None::<DateTime<Utc>>),
         messages::deleted_at.eq(now),
         messages::deleted_by.eq(user_id),
         messages::pinned_at.eq(None::<DateTime<Utc>>),

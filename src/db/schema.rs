@@ -650,6 +650,8 @@ diesel::table! {
         written_at -> Timestamptz,
         /// Until when.
         replaced_at -> Timestamptz,
+        /// Who never saw that the message said this no more, or that it ever did. Not a reference.
+        withheld_from -> Nullable<Uuid>,
     }
 }
 
@@ -681,6 +683,8 @@ diesel::table! {
         /// Who did.
         user_id -> Uuid,
         created_at -> Timestamptz,
+        /// Who never sees it, because they blocked this person then. Not a reference.
+        withheld_from -> Nullable<Uuid>,
     }
 }
 
@@ -744,6 +748,10 @@ diesel::table! {
         pinned_at -> Nullable<Timestamptz>,
         /// Who has pinned it; null when it is not pinned, and when the account is gone.
         pinned_by -> Nullable<Uuid>,
+        /// What its author alone sees it say: they changed it while the other of a direct chat blocked them. Null when all see the same.
+        own_content -> Nullable<Text>,
+        /// When they changed it.
+        own_edited_at -> Nullable<Timestamptz>,
         /// Who blocked the author when this was sent to a direct chat: they never see it, also when they unblock the author. Not a reference.
         withheld_from -> Nullable<Uuid>,
     }

@@ -1,11 +1,13 @@
 //! What a notification says: little, and nothing of what the server cannot read.
 
+use diesel::dsl::sql;
 use diesel::prelude::*;
+use diesel::sql_types::Bool;
 use diesel_async::RunQueryDsl;
 use serde_json::{Value, json};
 
-use crate::db::Connection;
 use crate::db::schema::{assistants, chats, messages, users};
+use crate::db::{Connection, lives};
 use crate::id::{AssistantId, ChatId, MessageId, UserId};
 
 /// How much of a text is shown, in characters.
@@ -45,6 +47,7 @@ impl Shown {
             .inner_join(chats::table)
             .filter(messages::id.eq(id))
             .filter(messages::deleted_at.is_null())
+            .filter(sql::<Bool>(lives!("messages")))
             .select((
                 messages::chat_id,
                 messages::content,

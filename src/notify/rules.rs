@@ -5,7 +5,7 @@ use diesel::prelude::*;
 use diesel::sql_types::{Array, Nullable, Uuid as SqlUuid};
 use diesel_async::RunQueryDsl;
 
-use crate::db::{Connection, text_enum};
+use crate::db::{Connection, lives, text_enum};
 use crate::id::{MessageId, UserId};
 
 text_enum! {
@@ -53,7 +53,8 @@ pub async fn concerned(
     if messages.is_empty() {
         return Ok(Vec::new());
     }
-    let query = "SELECT message.id AS message_id, member.user_id FROM messages AS message \
+    let query = concat!(
+        "SELECT message.id AS message_id, member.user_id FROM messages AS message \
         JOIN chat_members AS member ON member.chat_id = message.chat_id JOIN users AS person ON person.id = member.user_id \
         LEFT JOIN messages AS question ON question.id = coalesce(message.reply_to_id, message.parent_id) AND message.role = 'ASSISTANT' \
         WHERE message.id = ANY ($1) AND ($2 IS NULL OR member.user_id = $2) AND person.deactivated_at IS NULL \
@@ -63,7 +64,9 @@ pub async fn concerned(
           AND (member.muted_until IS NULL OR member.muted_until <= now()) \
           AND (member.notifications = 'ALL' OR (member.notifications = 'MENTIONS' AND (question.author_id = member.user_id \
             OR EXISTS (SELECT FROM message_mentions AS mention WHERE mention.message_id = message.id AND mention.user_id = member.user_id)))) \
-          AND NOT EXISTS (SELECT FROM blocks WHERE blocks.user_id = member.user_id AND blocks.blocked_id = message.author_id)";
+          AND NOT EXISTS (SELECT FROM blocks WHERE blocks.user_id = member.user_id AND blocks.blocked_id = message.author_id) AND ",
+        lives!("message")
+    );
     diesel::sql_query(query)
         .bind::<Array<SqlUuid>, _>(messages)
         .bind::<Nullable<SqlUuid>, _>(only)

@@ -69,6 +69,7 @@ const MAY_IMPORT: [(&str, &[&str]); 31] = [
             "assistant",
             "chat",
             "contact",
+            "db",
             "error",
             "id",
             "job",

@@ -20,7 +20,7 @@ impl Loader<Wanted> for ChatLoader {
     type Error = Error;
 
     async fn load(&self, keys: &[Wanted]) -> Result<HashMap<Wanted, Vec<FormerText>>> {
-        Ok(amend::pages(&mut *self.app.connection().await?, keys).await?)
+        Ok(amend::pages(&mut *self.app.connection().await?, self.viewer, keys).await?)
     }
 }
 

@@ -83,9 +83,12 @@ impl Message {
 
     /// The text, byte for byte as it was written; of system messages, what happened in plain English. While an answer is being written this is what has been stored of it;
     /// `generationEvents` shows it as it comes.
-    async fn content(&self) -> &str {
-        // A lane that has lost its race is a tombstone before the last of it is counted and removed.
-        if self.deleted_at.is_some() { "" } else { &self.content }
+    async fn content(&self, context: &Context<'_>) -> &str {
+        if self.deleted_at.is_some() {
+            // A lane that has lost its race is a tombstone before the last of it is counted and removed.
+            return "";
+        }
+        self.content_for(context.signed_in().ok().map(|who| who.user_id))
     }
 
     /// Whether it is on the branch that is shown: the one that `chat.messages` reads.
@@ -157,8 +160,8 @@ impl Message {
     }
 
     /// When its text was last changed by its author.
-    async fn edited_at(&self) -> Option<DateTime<Utc>> {
-        self.edited_at
+    async fn edited_at(&self, context: &Context<'_>) -> Option<DateTime<Utc>> {
+        self.edited_at_for(context.signed_in().ok().map(|who| who.user_id))
     }
 
     /// What it said before its author changed it, oldest first; for everybody who sees the message. Versions in a chat with an

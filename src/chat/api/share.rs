@@ -186,8 +186,12 @@ impl Told {
         let event = Arc::clone(shared.event.as_ref()?);
         // What an assistant is called is not the same to its owner and to others.
         let of_assistant = event.message().is_some_and(|message| message.assistant_id.is_some());
+        // Nor is what its author alone sees it say.
+        let is_own = event.message().is_some_and(|message| message.own_content.is_some());
         let selection = selections.get(&event.introspection_type_name()).cloned();
-        let shared = selection.filter(|_| !of_assistant).map(|selection| (shared, selection));
+        let shared = selection
+            .filter(|_| !of_assistant && !is_own)
+            .map(|selection| (shared, selection));
         Some(Told { event, shared })
     }
 

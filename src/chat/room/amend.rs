@@ -1,4 +1,5 @@
-//! Editing among people: a message says something else from then on, and what it said before is kept beside it.
+//! Editing among people: a message says something else from then on, and what it said before is kept beside it. To one
+//! who blocks its author in a direct chat it says on what it said, also when they make up.
 
 use std::collections::HashMap;
 
@@ -8,6 +9,7 @@ use diesel::prelude::*;
 use diesel::sql_types::{Array, BigInt, Double, Integer, Nullable, Text, Timestamptz, Uuid as SqlUuid};
 use diesel_async::{AsyncConnection, RunQueryDsl};
 
+use super::direct;
 use super::permission::ChatPermission;
 use crate::app::App;
 use crate::chat::claim::{Claim, Sent};
@@ -20,7 +22,7 @@ use crate::db::schema::{chats, message_edits, messages};
 use crate::db::{Connection, prepared};
 use crate::error::{Error, ErrorCode, Result};
 use crate::event::append;
-use crate::id::MessageId;
+use crate::id::{MessageId, UserId};
 
 /// The most edits of one message.
 const MOST_EDITS: i64 = 100;
@@ -66,22 +68,31 @@ pub async fn amend(
             }
             let minutes = app.config().settings.edit_minutes;
             let old = editable(connection, &membership, message.id, minutes).await?;
-            if old.content == content {
+            if old.content_for(Some(claim.user_id)) == content {
                 return Ok::<_, Error>(Some(old));
             }
-            keep(connection, &old).await?;
+            // What was changed once without the other of the pair goes on so.
+            let withheld_from = match old.own_content {
+                Some(_) => membership.chat.other_of_pair(claim.user_id),
+                None => direct::blocking(connection, &membership.chat, claim.user_id).await?,
+            };
+            keep(connection, &old, withheld_from).await?;
             append(connection, [event::message_updated(old.chat_id, old.id, &["CONTENT"])]).await?;
+            let row = diesel::update(messages::table.find(old.id));
+            let version = messages::version.eq(messages::version + 1);
+            if old.own_content.is_some() || withheld_from.is_some() {
+                let own = (messages::own_content.eq(content), messages::own_edited_at.eq(now));
+                let changed = row.set((own, version)).returning(Message::as_returning());
+                return Ok(Some(changed.get_result(connection).await?));
+            }
             let changes = (
                 messages::content.eq(content),
                 messages::tokens.eq(None::<i32>),
                 messages::edited_at.eq(now),
-                messages::version.eq(messages::version + 1),
+                version,
             );
-            let new: Message = diesel::update(messages::table.find(old.id))
-                .set(changes)
-                .returning(Message::as_returning())
-                .get_result(connection)
-                .await?;
+            let changed = row.set(changes).returning(Message::as_returning());
+            let new: Message = changed.get_result(connection).await?;
             if mention::amend(connection, &membership.chat, &old, &new.content).await? {
                 // How many messages mention somebody is counted in the chat.
                 diesel::update(chats::table.find(old.chat_id))
@@ -142,19 +153,22 @@ async fn editable(
     ))
 }
 
-/// Keeps what a message says before it says something else.
-async fn keep(connection: &mut Connection, old: &Message) -> Result<()> {
+/// Keeps what a message says to its author before it says something else, for all but `withheld_from`: to them it says on
+/// what it said.
+async fn keep(connection: &mut Connection, old: &Message, withheld_from: Option<UserId>) -> Result<()> {
     let edits = message_edits::table.filter(message_edits::message_id.eq(old.id));
     let edits: i64 = edits.select(count_star()).first(connection).await?;
     if edits >= MOST_EDITS {
         let message = format!("A message can be edited {MOST_EDITS} times. Send a new one instead.");
         return Err(Error::rejected(ErrorCode::LimitReached, &["messageId"], message));
     }
+    let author = old.author_id;
     let row = (
         message_edits::message_id.eq(old.id),
         message_edits::number.eq(i32::try_from(edits + 1).unwrap_or(i32::MAX)),
-        message_edits::content.eq(&old.content),
-        message_edits::written_at.eq(old.edited_at.unwrap_or(old.created_at)),
+        message_edits::content.eq(old.content_for(author)),
+        message_edits::written_at.eq(old.edited_at_for(author).unwrap_or(old.created_at)),
+        message_edits::withheld_from.eq(withheld_from),
     );
     diesel::insert_into(message_edits::table)
         .values(row)
@@ -177,22 +191,27 @@ pub struct Wanted {
 const PAGES: &str = "SELECT wanted.place, edit.number, edit.content, edit.written_at, edit.replaced_at \
     FROM unnest($1, $2, $3) WITH ORDINALITY AS wanted (message_id, after, most, place) CROSS JOIN LATERAL (\
       SELECT number, content, written_at, replaced_at FROM message_edits \
-      WHERE message_edits.message_id = wanted.message_id AND number > coalesce(wanted.after, 0) \
+      WHERE message_edits.message_id = wanted.message_id AND number > coalesce(wanted.after, 0) AND withheld_from IS DISTINCT FROM $4 \
       ORDER BY number LIMIT wanted.most) AS edit \
     ORDER BY wanted.place, edit.number";
 
-/// Pages of what messages said once, in one query. For messages that the asker was shown.
+/// Pages of what messages said once, in one query. For messages that `viewer` was shown.
 ///
 /// # Errors
 /// When Postgres fails.
-pub async fn pages(connection: &mut Connection, wanted: &[Wanted]) -> QueryResult<HashMap<Wanted, Vec<FormerText>>> {
+pub async fn pages(
+    connection: &mut Connection,
+    viewer: UserId,
+    wanted: &[Wanted],
+) -> QueryResult<HashMap<Wanted, Vec<FormerText>>> {
     let ids: Vec<MessageId> = wanted.iter().map(|page| page.message_id).collect();
     let after: Vec<Option<i32>> = wanted.iter().map(|page| page.after).collect();
     let most: Vec<i64> = wanted.iter().map(|page| page.most).collect();
     let query = diesel::sql_query(PAGES)
         .bind::<Array<SqlUuid>, _>(ids)
         .bind::<Array<Nullable<Integer>>, _>(after)
-        .bind::<Array<BigInt>, _>(most);
+        .bind::<Array<BigInt>, _>(most)
+        .bind::<SqlUuid, _>(viewer);
     let rows: Vec<FormerText> = prepared(query).load(connection).await?;
     let mut pages: HashMap<Wanted, Vec<FormerText>> = HashMap::new();
     for row in rows {

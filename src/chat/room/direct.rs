@@ -111,6 +111,18 @@ fn unblock_first(field: &str) -> Error {
     Error::rejected(ErrorCode::InvalidState, &[field], message)
 }
 
+/// Who of a direct chat blocks `author`, from whom what they do there is withheld; nobody in other rooms.
+///
+/// # Errors
+/// When Postgres fails.
+pub async fn blocking(connection: &mut Connection, chat: &Chat, author: UserId) -> QueryResult<Option<UserId>> {
+    let Some(other) = chat.other_of_pair(author) else {
+        return Ok(None);
+    };
+    let blocks = block::is_blocked(connection, other, author).await?;
+    Ok(blocks.then_some(other))
+}
+
 /// Lets in whoever of a direct chat's two people is not there, before `author` says something. Other rooms stay as they
 /// are. Gives the one whom it is to be withheld from, who blocks the author: they stay out.
 ///

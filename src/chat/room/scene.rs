@@ -13,7 +13,7 @@ use crate::app::App;
 use crate::assistant::Assistant;
 use crate::chat::message::MessageRole;
 use crate::chat::plan::history::{History, Line, MOST_MESSAGES};
-use crate::db::{Connection, prepared};
+use crate::db::{Connection, lives, prepared};
 use crate::error::Result;
 use crate::id::{AssistantId, ChatId, MessageId, UserId};
 
@@ -42,16 +42,19 @@ struct Spoken {
 }
 
 /// The newest messages up to `$2` until there are enough, and who wrote them.
-const SPOKEN: &str = "SELECT counted.id, sequence, counted.role, content, tokens, assistant_id, username, \
+const SPOKEN: &str = concat!(
+    "SELECT counted.id, sequence, counted.role, content, tokens, assistant_id, username, \
       coalesce(users.display_name, assistants.public_name, assistants.display_name) AS name FROM (\
       SELECT *, sum(tokens) OVER (ORDER BY sequence DESC) - tokens AS newer FROM (\
         SELECT id, sequence, role, author_id, assistant_id, CASE WHEN deleted_at IS NULL THEN content ELSE '' END AS content, \
           coalesce(tokens, octet_length(content) / 3) AS tokens \
         FROM messages WHERE chat_id = $1 AND active AND sequence <= $2 AND role <> 'SYSTEM' \
-          AND sequence > (SELECT coalesce(max(joined_after), 0) FROM chat_members WHERE chat_id = $1) \
-        ORDER BY sequence DESC LIMIT $4) AS newest) AS counted \
+          AND sequence > (SELECT coalesce(max(joined_after), 0) FROM chat_members WHERE chat_id = $1) AND ",
+    lives!("messages"),
+    " ORDER BY sequence DESC LIMIT $4) AS newest) AS counted \
       LEFT JOIN users ON users.id = author_id LEFT JOIN assistants ON assistants.id = assistant_id \
-    WHERE newer <= $3 ORDER BY sequence DESC";
+    WHERE newer <= $3 ORDER BY sequence DESC"
+);
 
 /// What was said in a group lately.
 #[derive(Debug)]

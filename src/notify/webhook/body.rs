@@ -10,7 +10,7 @@ use uuid::Uuid;
 use super::log::WebhookDelivery;
 use super::row::{Webhook, WebhookEvent};
 use crate::app::App;
-use crate::db::Connection;
+use crate::db::{Connection, lives};
 use crate::error::Result;
 use crate::id::{AssistantId, ChatId, MessageId, UserId};
 use crate::notify::content::Shown;
@@ -73,9 +73,14 @@ struct MessageRow {
 
 /// A message, if it is one of the server's webhook or its owner may see it.
 async fn message(connection: &mut Connection, webhook: &Webhook, id: MessageId) -> QueryResult<Option<Value>> {
-    let query = "SELECT chat_id, sequence, role, kind, content, author_id, assistant_id, version, created_at, edited_at, deleted_at \
-        FROM messages WHERE id = $1 AND ($2 IS NULL OR EXISTS (SELECT FROM chat_members AS member \
-          WHERE member.chat_id = messages.chat_id AND member.user_id = $2 AND messages.sequence > member.history_after AND messages.withheld_from IS DISTINCT FROM $2))";
+    let query = concat!(
+        "SELECT chat_id, sequence, role, kind, CASE WHEN author_id = $2 THEN coalesce(own_content, content) ELSE content END AS content, \
+          author_id, assistant_id, version, created_at, CASE WHEN author_id = $2 THEN coalesce(own_edited_at, edited_at) ELSE edited_at END AS edited_at, deleted_at \
+        FROM messages WHERE id = $1 AND ",
+        lives!("messages"),
+        " AND ($2 IS NULL OR EXISTS (SELECT FROM chat_members AS member \
+          WHERE member.chat_id = messages.chat_id AND member.user_id = $2 AND messages.sequence > member.history_after AND messages.withheld_from IS DISTINCT FROM $2))"
+    );
     let row: Option<MessageRow> = diesel::sql_query(query)
         .bind::<SqlUuid, _>(id)
         .bind::<Nullable<SqlUuid>, _>(webhook.owner_id)

@@ -3,6 +3,8 @@
 //! The JSON is made by Postgres: what is read is written, and no shape of it has to be kept in step with a second one. Names
 //! and ids are those of the API. Secrets are not in it: of keys the hint, as the API shows it.
 
+use crate::db::lives;
+
 /// A kind of thing in an archive.
 #[derive(Debug, Clone)]
 pub struct Section {
@@ -59,11 +61,13 @@ pub const MESSAGES: Section = Section {
     name: "messages",
     about: "What was said in each of your chats, as far as you may read it, in order.",
     key: ("messages.sequence", "bigint"),
-    from: "messages JOIN chat_members ON chat_members.chat_id = messages.chat_id AND chat_members.user_id = $1 \
+    from: concat!(
+        "messages JOIN chat_members ON chat_members.chat_id = messages.chat_id AND chat_members.user_id = $1 \
         LEFT JOIN users AS author ON author.id = messages.author_id LEFT JOIN assistants ON assistants.id = messages.assistant_id \
         WHERE messages.chat_id = $2 AND messages.sequence > chat_members.history_after AND messages.withheld_from IS DISTINCT FROM $1 \
-        AND NOT EXISTS (SELECT FROM chat_lifetimes AS life WHERE life.chat_id = messages.chat_id \
-          AND (messages.sequence <= life.gone_through OR messages.created_at <= now() - make_interval(secs => life.seconds)))",
+        AND ",
+        lives!("messages")
+    ),
     fields: &[
         ("id", "msg:messages.id"),
         ("chatId", "chat:messages.chat_id"),
@@ -76,7 +80,7 @@ pub const MESSAGES: Section = Section {
         ),
         (
             "content",
-            "CASE WHEN messages.deleted_at IS NULL THEN messages.content ELSE '' END",
+            "CASE WHEN messages.deleted_at IS NOT NULL THEN '' WHEN messages.author_id = $1 THEN coalesce(messages.own_content, messages.content) ELSE messages.content END",
         ),
         ("kind", "messages.kind"),
         ("importance", "messages.importance"),
@@ -85,7 +89,10 @@ pub const MESSAGES: Section = Section {
         ("parentId", "msg:messages.parent_id"),
         ("active", "messages.active"),
         ("createdAt", "messages.created_at"),
-        ("editedAt", "messages.edited_at"),
+        (
+            "editedAt",
+            "CASE WHEN messages.author_id = $1 THEN coalesce(messages.own_edited_at, messages.edited_at) ELSE messages.edited_at END",
+        ),
         ("deletedAt", "messages.deleted_at"),
     ],
 };

@@ -156,3 +156,44 @@ async fn what_may_not_be_edited() {
     let absent = input(&message, " ");
     assert_eq!(refused(&bob, "editMessage", absent).await[0].1, "input.content");
 }
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn what_the_blocked_change_is_seen_by_them_alone() {
+    let app = TestApp::start().await;
+    let [ada, bob]: [User; 2] = people(&app, ["ada", "bob"]).await;
+    let chat = direct(&ada, &bob).await;
+    let message = say(&ada, &chat, "one").await;
+    let his = say(&bob, &chat, "Leave me alone.").await;
+    done(&bob, "blockUser", json!({ "userId": ada.id })).await;
+    let fields = "message { content editedAt edits { nodes { content } } }";
+    let edit = ada.mutate("editMessage", input(&message, "two"), fields).await;
+    assert_eq!(
+        (&edit["errors"], &edit["message"]["content"]),
+        (&json!([]), &json!("two"))
+    );
+    assert!(edit["message"]["editedAt"].is_string());
+    done(&ada, "editMessage", input(&message, "two and a half")).await;
+    done(&ada, "addReaction", json!({ "messageId": his, "emoji": "🖕" })).await;
+    let query =
+        "query ($id: ID!) { message(id: $id) { content editedAt reactions { count } edits { nodes { content } } } }";
+    let as_ever = json!({ "content": "one", "editedAt": null, "reactions": [], "edits": { "nodes": [] } });
+    assert_eq!(bob.ok(query, json!({ "id": message })).await["message"], as_ever);
+    assert_eq!(said(&ada, &message).await, ["two and a half", "one", "two"]);
+    let reactions = "query ($id: ID!) { message(id: $id) { reactions { count } } search(query: \"half\") { nodes { message { id } } } }";
+    let shown = ada.ok(reactions, json!({ "id": his })).await;
+    assert_eq!(shown["message"]["reactions"], json!([{ "count": 1 }]));
+    // It stays so when they make up.
+    done(&bob, "unblockUser", json!({ "userId": ada.id })).await;
+    done(&ada, "editMessage", input(&message, "three")).await;
+    assert_eq!(bob.ok(query, json!({ "id": message })).await["message"], as_ever);
+    let shown = bob.ok(reactions, json!({ "id": his })).await;
+    assert_eq!(
+        (&shown["message"]["reactions"], &shown["search"]["nodes"]),
+        (&json!([]), &json!([]))
+    );
+    assert_eq!(said(&ada, &message).await, ["three", "one", "two", "two and a half"]);
+    // What is said then is changed for both.
+    let message = say(&ada, &chat, "Sorry").await;
+    done(&ada, "editMessage", input(&message, "Sorry!")).await;
+    assert_eq!(said(&bob, &message).await, ["Sorry!", "Sorry"]);
+}

@@ -35,6 +35,12 @@ async fn count(app: &TestApp, what: &str) -> i64 {
     app.sql().await.query_one(&query, &[]).await.expect("a row").get(0)
 }
 
+/// How many messages mention a member that they have not read.
+async fn mentions(client: &Client, chat: &str) -> Option<i64> {
+    let query = "query ($id: ID!) { chat(id: $id) { viewerState { mentionCount } } }";
+    client.ok(query, json!({ "id": chat })).await["chat"]["viewerState"]["mentionCount"].as_i64()
+}
+
 async fn set(client: &Client, chat: &str, seconds: i32) -> Value {
     let input = json!({ "chatId": chat, "messageLifetimeSeconds": seconds });
     client
@@ -87,9 +93,9 @@ async fn what_is_too_old_is_gone_before_any_sweep() {
     let [ada, bob] = people(&app, ["ada", "bob"]).await;
     let room = group(&ada, &[&bob]).await;
     let old = say(&ada, &room, "An old pomegranate.").await;
-    say(&ada, &room, "Another pomegranate.").await;
+    say(&ada, &room, "Another pomegranate, @bob.").await;
     say(&ada, &room, "A fresh pomegranate.").await;
-    assert_eq!(unread(&bob, &room).await, 3);
+    assert_eq!((unread(&bob, &room).await, mentions(&bob, &room).await), (3, Some(1)));
     assert_eq!(set(&ada, &room, 3600).await["errors"], json!([]));
     // As it is before a sweep: only time has passed.
     age(&app, &room, 3, 7200).await;
@@ -97,7 +103,7 @@ async fn what_is_too_old_is_gone_before_any_sweep() {
         texts(&bob, &room).await.expect("the room"),
         ["A fresh pomegranate.", "ada changed the message lifetime."]
     );
-    assert_eq!(unread(&bob, &room).await, 1);
+    assert_eq!((unread(&bob, &room).await, mentions(&bob, &room).await), (1, Some(0)));
     let query = "query ($chat: ID!, $old: ID!) { message(id: $old) { content } node(id: $old) { id } \
         chat(id: $chat) { first: messages(first: 1) { nodes { content parent { id } } } } \
         search(query: \"pomegranate\") { nodes { message { content } } } }";
@@ -185,6 +191,24 @@ async fn a_model_is_not_shown_what_has_disappeared() {
     done(&ada, "createChat", json!({ "title": "the end" })).await;
     device.follow(|event| event["chat"]["title"] == "the end").await;
     device.obeys().await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn nor_is_an_assistant_of_a_group() {
+    let app = TestApp::start().await;
+    let ada = app.user("ada").await;
+    let room = group(&ada, &[]).await;
+    let clio = json!({ "displayName": "Clio", "model": "scripted:words=1,first=0,delay=0" });
+    let clio = ada.mutate("createAssistant", clio, "assistant { id }").await["assistant"]["id"].take();
+    done(&ada, "addAssistants", json!({ "chatId": room, "assistantIds": [clio] })).await;
+    say(&ada, &room, "The password is swordfish.").await;
+    let fresh = say(&ada, &room, "Good morning.").await;
+    assert_eq!(set(&ada, &room, 3600).await["errors"], json!([]));
+    age(&app, &room, 3, 7200).await;
+    let plan = "query ($input: GenerationPlanInput!) { generationPlan(input: $input) { lanes { messageIds } } }";
+    let input = json!({ "chatId": room, "content": "@Clio, what was it?" });
+    let planned = ada.ok(plan, json!({ "input": input })).await;
+    assert_eq!(planned["generationPlan"]["lanes"], json!([{ "messageIds": [fresh] }]));
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
