@@ -1,9 +1,11 @@
 //! How fast search is, and what it costs whoever sends: `cargo bench --bench search -- 10000000` for ten million messages;
-//! without a number, two hundred thousand.
+//! without a number, two hundred thousand. Filling takes an hour: `-- 10000000 <folder>` keeps what was filled there, and the
+//! next run with this folder only searches.
 //!
 //! A tenth of the messages is one room's, the others stand in chats of a hundred. One person is in a thousand chats and in
 //! the room, another one in ten chats. Words are as frequent as in languages: the second half as frequent as the first, the
-//! third a third. Everything is on an embedded Postgres with durable settings, in a folder that is removed at the end.
+//! third a third. Everything is on an embedded Postgres with durable settings, in a folder that is removed at the end
+//! unless it was named.
 
 mod filling;
 
@@ -25,15 +27,22 @@ const ROUNDS: usize = 20;
 const PAGE: i64 = 21;
 
 fn main() {
-    let messages = std::env::args()
-        .find_map(|argument| argument.parse().ok())
-        .unwrap_or(MESSAGES);
+    let arguments: Vec<String> = std::env::args()
+        .skip(1)
+        .filter(|argument| !argument.starts_with('-'))
+        .collect();
+    let messages = arguments
+        .first()
+        .map_or(MESSAGES, |number| number.parse().expect("a number"));
+    let kept = arguments.get(1).map(std::path::PathBuf::from);
     let runtime = tokio::runtime::Builder::new_multi_thread()
         .enable_all()
         .build()
         .expect("a runtime");
     runtime.block_on(async {
-        let folder = std::env::temp_dir().join(format!("parlor-bench-search-{}", std::process::id()));
+        let passing = std::env::temp_dir().join(format!("parlor-bench-search-{}", std::process::id()));
+        let folder = kept.as_ref().unwrap_or(&passing).clone();
+        let filled = folder.join("filled");
         std::fs::create_dir_all(&folder).expect("a folder");
         let mut options = Options::new(folder.clone());
         options.path = std::env::var_os("PATH");
@@ -41,12 +50,17 @@ fn main() {
         let connect = async || db::connect(&postgres.url()).await.expect("a connection");
         db::migrate(connect().await).await.expect("the migrations");
         let mut connection = connect().await;
-        filling::fill(&mut connection, messages).await;
+        if !filled.exists() {
+            filling::fill(&mut connection, messages).await;
+            std::fs::write(&filled, messages.to_string()).expect("a file");
+        }
         searches(&mut connection).await;
         sending(&mut connection).await;
         drop(connection);
         postgres.stop().await;
-        std::fs::remove_dir_all(&folder).expect("the folder");
+        if kept.is_none() {
+            std::fs::remove_dir_all(&folder).expect("the folder");
+        }
     });
 }
 
