@@ -127,7 +127,8 @@ fn cut(text: &str, found: &HashSet<String>) -> Vec<Fragment> {
         if fragments.len() == MOST_FRAGMENTS {
             break;
         }
-        let start = backward(text, at, BEFORE).max(done);
+        // A piece without spaces may have been cut within this very word.
+        let start = backward(text, at, BEFORE).max(done).min(at);
         let end = forward(text, start, FRAGMENT).max(at + word.len());
         let mut inside = vec![(at, word.len())];
         while let Some((at, word)) = matches.next_if(|(at, word)| at + word.len() <= end) {
@@ -208,6 +209,18 @@ mod tests {
                 matches
             }]
         );
+    }
+
+    #[test]
+    fn texts_without_spaces_are_cut_anywhere() {
+        let text = "fo,".repeat(200);
+        let fragments = cut(&text, &found(&["fo"]));
+        assert_eq!(fragments.len(), super::MOST_FRAGMENTS);
+        for fragment in fragments {
+            for Span { start, length } in fragment.matches {
+                assert_eq!(&fragment.text[start..start + length], "fo");
+            }
+        }
     }
 
     #[test]

@@ -181,7 +181,7 @@ pub(super) async fn correct(connection: &mut Connection, looking: &Looking, want
     // By trigrams first, generously: swapped letters share few. Errors are counted afterwards.
     let query = format!(
         "WITH {MINE}, {RECENT}, \
-          known AS (SELECT word, count(*) AS uses FROM recent, unnest(tsvector_to_array(words)) AS word GROUP BY word) \
+          known AS (SELECT word, count(*) AS uses FROM recent, unnest(tsvector_to_array(words)) AS word WHERE word !~ '^[=~!@]' GROUP BY word) \
         SELECT place, word FROM unnest($6) WITH ORDINALITY AS given (meant, place) CROSS JOIN LATERAL (\
           SELECT word FROM known WHERE meant <> '' AND abs(length(word) - length(meant)) <= 2 AND similarity(word, meant) >= 0.2 \
           ORDER BY similarity(word, meant) DESC, uses DESC, word LIMIT $7) AS alike"

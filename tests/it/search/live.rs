@@ -87,12 +87,17 @@ async fn very_long_and_very_odd_texts_can_be_said() {
     let long: String = (0..14_000).map(|n| format!("w{n} ")).collect();
     let unbroken = "x".repeat(90_000);
     let han: String = ('\u{4E00}'..'\u{9F00}').collect();
+    // Letters that are a quote without their accent.
+    let quoted = "Say ʻokina, hello ʼtis, rock ʹn roll, ŉ, and /ˈwɔːtə/ in Hawaiʻi";
     let odd = "\u{301}\u{200B}\u{FFFD}\u{10FFFF} ' \\ \u{7} =0 ~202601 !USER @x heron";
-    for text in [long.as_str(), &unbroken, &han, odd] {
+    for text in [long.as_str(), &unbroken, &han, quoted, odd] {
         said(&ada, &chat, text).await;
     }
     assert_eq!(found(&ada, "w77").await.len(), 1);
     assert_eq!(found(&ada, "heron").await, [odd]);
+    for query in ["ʻokina", "ŉ ", "ˈwɔːtə", "wɔːtə", "Hawaiʻi", "tis "] {
+        assert_eq!(found(&ada, query).await, [quoted], "{query}");
+    }
     for marks in ["=0", "!USER", "~202601 -heron"] {
         let hits = ada
             .ok(
@@ -114,4 +119,20 @@ async fn very_long_and_very_odd_texts_can_be_said() {
         .expect("a count")
         .get(0);
     assert_eq!(kept, 1);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn no_character_stops_a_message() {
+    let app = TestApp::start().await;
+    let sql = app.sql().await;
+    // Each at the beginning of a word, within it and at its end; those that cannot be a text's are left out.
+    let all = "WITH pages AS (SELECT string_agg(chr(n) || 'a b' || chr(n) || 'c d' || chr(n) || ' ' || chr(n), ' ') AS text \
+          FROM generate_series(1, 131071) AS n WHERE n NOT BETWEEN 55296 AND 57343 GROUP BY n / 512) \
+        SELECT count(search_words(text)) FROM pages";
+    let pages: i64 = sql.query_one(all, &[]).await.expect("words").get(0);
+    assert_eq!(pages, 252);
+    let asked = "SELECT count(search_term(chr(n) || 'a') || search_term(chr(n)) || search_term('a' || chr(n))) FROM generate_series(1, 131071) AS n \
+        WHERE n NOT BETWEEN 55296 AND 57343 AND unaccent(chr(n)) ~ '[^[:alnum:]]' AND unaccent(chr(n)) <> chr(n)";
+    let asked: i64 = sql.query_one(asked, &[]).await.expect("terms").get(0);
+    assert!(asked > 50, "{asked} letters are a sign without their accent");
 }
