@@ -5,8 +5,10 @@
 
 use async_graphql::OutputType;
 use async_graphql::connection::{Connection, CursorType, Edge, OpaqueCursor};
+use chrono::{DateTime, Datelike, Utc};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
+use serde_json::Value;
 
 use crate::error::{Error, Result};
 
@@ -113,7 +115,46 @@ fn size(name: &str, value: i32) -> Result<i64> {
 fn key<K: Serialize + DeserializeOwned + Send + Sync>(name: &str, cursor: Option<String>) -> Result<Option<K>> {
     let Some(cursor) = cursor else { return Ok(None) };
     match OpaqueCursor::decode_cursor(&cursor) {
-        Ok(OpaqueCursor(key)) => Ok(Some(key)),
-        Err(_) => Err(Error::BadInput(format!("`{name}` is not a cursor of this list."))),
+        Ok(OpaqueCursor(key)) if serde_json::to_value(&key).is_ok_and(|key| is_known_to_postgres(&key)) => {
+            Ok(Some(key))
+        }
+        _ => Err(Error::BadInput(format!("`{name}` is not a cursor of this list."))),
+    }
+}
+
+/// Whether a key, which anybody may have made up, is of what Postgres has: texts hold no NUL, moments are of our era.
+fn is_known_to_postgres(key: &Value) -> bool {
+    match key {
+        Value::String(text) => {
+            let is_ours = |moment: DateTime<Utc>| (0..=9999).contains(&moment.year());
+            !text.contains('\0') && text.parse().map_or(true, is_ours)
+        }
+        Value::Array(parts) => parts.iter().all(is_known_to_postgres),
+        _ => true,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use async_graphql::connection::{CursorType, OpaqueCursor};
+    use chrono::{DateTime, Utc};
+
+    use super::key;
+
+    #[test]
+    fn cursors_that_somebody_made_up_are_refused() {
+        let read = |moment: DateTime<Utc>, text: &str| {
+            let cursor = OpaqueCursor((moment, text.to_owned())).encode_cursor();
+            key::<(DateTime<Utc>, String)>("after", Some(cursor))
+        };
+        assert!(read(DateTime::UNIX_EPOCH, "a-1").is_ok_and(|key| key.is_some()));
+        for (moment, text) in [
+            (DateTime::UNIX_EPOCH, "a\0"),
+            (DateTime::<Utc>::MIN_UTC, "a"),
+            (DateTime::<Utc>::MAX_UTC, "a"),
+        ] {
+            let refusal = read(moment, text).expect_err("nothing that Postgres has");
+            assert_eq!(refusal.to_string(), "`after` is not a cursor of this list.");
+        }
     }
 }

@@ -5,6 +5,7 @@ use diesel::prelude::*;
 use diesel_async::RunQueryDsl;
 use serde_json::{Value, json};
 
+use super::lifetime::lives;
 use super::member::Membership;
 use crate::db::schema::messages;
 use crate::db::{Connection, text_enum};
@@ -138,7 +139,8 @@ impl Extras {
             .filter(messages::chat_id.eq(membership.chat.id))
             .filter(messages::sequence.gt(membership.history_after))
             .filter(messages::withheld_from.is_distinct_from(membership.user_id))
-            .filter(messages::deleted_at.is_null());
+            .filter(messages::deleted_at.is_null())
+            .filter(lives());
         let seen = diesel::select(diesel::dsl::exists(seen)).get_result(&mut connection);
         if seen.await? {
             return Ok(());

@@ -17,6 +17,8 @@ use crate::id::{AssistantId, ChatId, MessageId, UserId};
 pub const MOST: usize = 50;
 /// The longest name that is looked for in a text, in characters.
 const LONGEST_NAME: usize = 80;
+/// The longest user name, in characters.
+const LONGEST_USERNAME: usize = 32;
 
 /// Somebody who is mentioned.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -60,7 +62,9 @@ fn calls(text: &str) -> Vec<Call> {
         let mut username = rest[..end].to_ascii_lowercase();
         let mut usernames = Vec::new();
         while !username.is_empty() {
-            usernames.push(username.clone());
+            if username.len() <= LONGEST_USERNAME {
+                usernames.push(username.clone());
+            }
             if !username.ends_with(['.', '_', '-']) {
                 break;
             }
@@ -307,6 +311,8 @@ mod tests {
         assert!(calls("mail ada@example.com or a.@b").is_empty());
         assert_eq!(usernames("@ nobody"), [Vec::<String>::new()]);
         assert_eq!(calls(&"@a ".repeat(60)).len(), 50);
+        let dots = format!("@{}", ".".repeat(100_000));
+        assert_eq!(calls(&dots).remove(0).usernames.len(), 32);
     }
 
     #[test]

@@ -10,6 +10,7 @@ use diesel_async::{AsyncConnection, RunQueryDsl};
 
 use super::chat::ChatKind;
 use super::event;
+use super::lifetime::lives;
 use super::member::Membership;
 use super::message::Message;
 use super::revise::{hidden, visible};
@@ -44,7 +45,7 @@ pub async fn set_pinned(app: &App, user_id: UserId, id: MessageId, is_on: bool) 
             let chat = &membership.chat;
             let mut events = Vec::new();
             if is_on {
-                check_room(connection, chat_id).await?;
+                check_room(connection, user_id, chat_id).await?;
                 if chat.kind == ChatKind::Group {
                     let notes = vec![(MessageId::new(), Note::pinned(id))];
                     events = tell(connection, chat, user_id, notes).await?;
@@ -83,11 +84,13 @@ pub async fn set_pinned(app: &App, user_id: UserId, id: MessageId, is_on: bool) 
     Ok(message)
 }
 
-/// Refuses a pin where there are as many as there may be. The chat is locked.
-async fn check_room(connection: &mut Connection, chat_id: ChatId) -> Result<()> {
+/// Refuses a pin where `user_id` sees as many as there may be. The chat is locked.
+async fn check_room(connection: &mut Connection, user_id: UserId, chat_id: ChatId) -> Result<()> {
     let pins = messages::table
         .filter(messages::chat_id.eq(chat_id))
-        .filter(messages::pinned_at.is_not_null());
+        .filter(messages::pinned_at.is_not_null())
+        .filter(messages::withheld_from.is_distinct_from(user_id))
+        .filter(lives());
     let pins: i64 = pins.count().get_result(connection).await?;
     if pins < MOST_PINS {
         return Ok(());

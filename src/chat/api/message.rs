@@ -210,10 +210,6 @@ impl Message {
         if self.author_id != Some(viewer) || self.role != MessageRole::User {
             return Ok(None);
         }
-        if self.withheld_from.is_some() {
-            // Like one that nobody has looked at, whatever else is read later.
-            return Ok(Some(DeliveryStatus::Sent));
-        }
         let floor = load_one(context, FloorOf(self.chat_id)).await?;
         Ok(floor.map(|floor| floor.status(self.sequence)))
     }

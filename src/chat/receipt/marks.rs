@@ -173,7 +173,7 @@ const PAGES: &str = "SELECT wanted.place, reached.user_id, reached.read_sequence
     JOIN messages AS message ON message.id = wanted.message_id JOIN chats ON chats.id = message.chat_id \
     CROSS JOIN LATERAL (SELECT user_id, read_sequence FROM receipts \
       WHERE receipts.chat_id = message.chat_id AND delivered_sequence >= message.sequence \
-        AND user_id IS DISTINCT FROM message.author_id AND user_id IS DISTINCT FROM message.withheld_from AND (wanted.after IS NULL OR user_id > wanted.after) \
+        AND user_id IS DISTINCT FROM message.author_id AND (wanted.after IS NULL OR user_id > wanted.after) \
         AND (user_id IN (chats.direct_low_id, chats.direct_high_id) OR EXISTS (SELECT FROM chat_members AS own \
           WHERE own.chat_id = message.chat_id AND own.user_id = receipts.user_id AND own.joined_at <= message.created_at)) \
       ORDER BY user_id LIMIT wanted.most) AS reached \

@@ -5,6 +5,7 @@ use diesel_async::RunQueryDsl;
 
 use super::permission::ChatPermission;
 use crate::assistant::{Assistant, assistant};
+use crate::chat::lifetime::lives;
 use crate::chat::member::Membership;
 use crate::chat::mention::Mentioned;
 use crate::chat::message::MessageRole;
@@ -63,7 +64,8 @@ pub(super) async fn by(
             .find(id)
             .filter(messages::chat_id.eq(chat.id))
             .filter(messages::sequence.gt(membership.history_after))
-            .filter(messages::role.eq(MessageRole::Assistant));
+            .filter(messages::role.eq(MessageRole::Assistant))
+            .filter(lives());
         let author: Option<Option<AssistantId>> = answer
             .select(messages::assistant_id)
             .first(connection)

@@ -3,6 +3,7 @@
 use diesel::prelude::*;
 use diesel_async::{AsyncConnection, RunQueryDsl};
 
+use super::direct;
 use super::member::give_role;
 use super::note::{Note, SystemKind, tell};
 use super::permission::MemberRole;
@@ -13,7 +14,7 @@ use crate::chat::chat::ChatKind;
 use crate::chat::event;
 use crate::chat::member::Membership;
 use crate::db::Connection;
-use crate::db::schema::{chat_members, chats};
+use crate::db::schema::{chat_members, chats, messages};
 use crate::error::{Error, ErrorCode, Result};
 use crate::event::append_all;
 use crate::id::{ChatId, GenerationId, MessageId, UserId};
@@ -50,6 +51,15 @@ pub async fn depart(connection: &mut Connection, membership: &Membership) -> Res
         .await?;
     let mut events = vec![event::chat_removed(chat.id, *user_id)];
     let Some((heir, _)) = heir(connection, chat.id).await? else {
+        if chat.last_sequence > 0 && direct::blocking(connection, chat, *user_id).await?.is_some() {
+            // Somebody who is not kept out would be in it by now, and keep it: it has to be the same when it is opened again.
+            append_all(connection, events).await?;
+            diesel::sql_query(LONG_WORK).execute(connection).await?;
+            diesel::delete(messages::table.filter(messages::chat_id.eq(chat.id)))
+                .execute(connection)
+                .await?;
+            return Ok(Vec::new());
+        }
         append_all(connection, events).await?;
         return erase(connection, chat.id).await;
     };

@@ -6,17 +6,18 @@ use std::collections::HashMap;
 use diesel::prelude::*;
 use diesel_async::RunQueryDsl;
 
+use super::direct;
 use super::permission::MemberRole;
-use super::post::{Said, say};
+use super::post::{Said, say, withhold};
 use crate::account::user::User;
 use crate::assistant::{Assistant, assistant};
 use crate::chat::chat::Chat;
 use crate::chat::event;
 use crate::chat::extras::{Extras, MessageKind};
-use crate::chat::message::{Message, MessageRole, NewRow};
+use crate::chat::message::{MessageRole, NewRow};
 use crate::db::schema::system_notes;
 use crate::db::{Connection, text_enum};
-use crate::error::Result;
+use crate::error::{Error, Result};
 use crate::event::NewEvent;
 use crate::id::{AssistantId, MessageId, UserId};
 
@@ -244,8 +245,24 @@ pub async fn tell(
             ..Extras::of(MessageKind::System)
         },
     };
-    let rows: Vec<NewRow> = notes.iter().zip(chat.last_sequence + 1..).map(row).collect();
-    let Said { messages } = say(connection, chat, author, rows).await?;
+    let mut rows: Vec<NewRow> = notes.iter().zip(chat.last_sequence + 1..).map(row).collect();
+    let mut events = Vec::new();
+    match direct::blocking(connection, chat, author).await? {
+        // What is told of oneself goes the way of what one says.
+        Some(other) => {
+            let row = rows.pop().filter(|_| rows.is_empty());
+            let row = row.ok_or_else(|| Error::internal("several notes of a direct chat at once"))?;
+            withhold(connection, chat, author, row, other).await?;
+        }
+        None => {
+            let Said { messages } = say(connection, chat, author, rows).await?;
+            events.extend(
+                messages
+                    .iter()
+                    .map(|message| event::message_created(chat.id, message.id)),
+            );
+        }
+    }
     let rows = notes.iter().map(|(id, note)| {
         (
             system_notes::message_id.eq(*id),
@@ -260,6 +277,5 @@ pub async fn tell(
         .values(rows.collect::<Vec<_>>())
         .execute(connection)
         .await?;
-    let created = |message: &Message| event::message_created(chat.id, message.id);
-    Ok(messages.iter().map(created).collect())
+    Ok(events)
 }

@@ -187,15 +187,18 @@ async fn store(
     }))
 }
 
-/// Puts a message at the end of a direct chat that only its author sees. Nothing changes for the other.
-async fn withhold(
+/// Puts a message at the end of a direct chat, which is locked, that only its author sees. Nothing changes for the other.
+///
+/// # Errors
+/// When Postgres fails.
+pub(super) async fn withhold(
     connection: &mut Connection,
     chat: &Chat,
     author: UserId,
     row: NewRow,
     other: UserId,
 ) -> Result<Message> {
-    let (id, sequence) = (row.id, row.sequence);
+    let (id, sequence, is_sent) = (row.id, row.sequence, row.role == MessageRole::User);
     let before: Option<MessageId> = messages::table
         .filter(messages::chat_id.eq(chat.id))
         .filter(messages::active)
@@ -217,8 +220,8 @@ async fn withhold(
     let mine = chat_members::table.find((chat.id, author));
     let changed = (
         chat_members::own_activity_at.eq(now),
-        chat_members::draft_version.eq(chat_members::draft_version + 1),
-        draft::Ended::when(true),
+        chat_members::draft_version.eq(chat_members::draft_version + i32::from(is_sent)),
+        draft::Ended::when(is_sent),
         chat_members::version.eq(chat_members::version + 1),
     );
     diesel::update(mine).set(changed).execute(connection).await?;

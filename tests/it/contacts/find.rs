@@ -138,10 +138,7 @@ async fn what_cannot_be_looked_for_is_refused() {
         (json!({ "query": "ada", "first": -1 }), size),
         (json!({ "query": "ada", "after": "garbage" }), foreign),
         // A cursor of ours that holds what Postgres cannot store.
-        (
-            json!({ "query": "ada", "after": "WzEsIlx1MDAwMCJd" }),
-            "A text holds a NUL character, which cannot be stored.",
-        ),
+        (json!({ "query": "ada", "after": "WzEsIlx1MDAwMCJd" }), foreign),
     ] {
         let answer = ada.run(search, variables.clone()).await;
         assert_eq!(

@@ -173,3 +173,91 @@ async fn nobody_learns_from_a_group_that_they_are_blocked() {
     done(&ada, "addMembers", json!({ "chatId": room, "userIds": [bob.id] })).await;
     assert_eq!(roster(&ada, &room).await, ["ada OWNER", "bob MEMBER"]);
 }
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_chat_that_the_blocked_delete_is_the_same_when_it_comes_back() {
+    let app = TestApp::start().await;
+    let [ada, bob, cyd] = people(&app, ["ada", "bob", "cyd"]).await;
+    block(&bob, &ada).await;
+    // Whoever is not blocked, and whoever is.
+    for other in [&cyd, &bob] {
+        let chat = direct(&ada, other).await;
+        say(&ada, &chat, "hello?").await;
+        for _ in 0..2 {
+            done(&ada, "leaveChat", json!({ "chatId": chat })).await;
+            assert_eq!(texts(&ada, &chat).await, None);
+            assert_eq!(direct(&ada, other).await, chat);
+            assert_eq!(texts(&ada, &chat).await.expect("a chat"), [""; 0]);
+        }
+    }
+    let stored: i64 = app
+        .sql()
+        .await
+        .query_one("SELECT count(*) FROM messages", &[])
+        .await
+        .expect("a count")
+        .get(0);
+    assert_eq!(stored, 1, "what nobody reads any more is not kept");
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn what_the_blocked_do_to_a_chat_is_not_told_in_it() {
+    let app = TestApp::start().await;
+    let [ada, bob] = people(&app, ["ada", "bob"]).await;
+    let chat = direct(&ada, &bob).await;
+    say(&ada, &chat, "hello").await;
+    block(&bob, &ada).await;
+    done(&ada, "updateProfile", json!({ "displayName": "Read this, Bob!" })).await;
+    let (before, from) = (texts(&bob, &chat).await, cursor(&bob).await);
+    let change = json!({ "chatId": chat, "messageLifetimeSeconds": 3600 });
+    done(&ada, "updateChat", change).await;
+    assert_eq!(texts(&bob, &chat).await, before);
+    assert_eq!(heard(&bob.client, &from).await, ["StreamReady", "ChatUpserted"]);
+    let told = texts(&ada, &chat).await.expect("a chat");
+    assert_eq!(
+        told.last().map(String::as_str),
+        Some("Read this, Bob! changed the message lifetime.")
+    );
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn what_the_blocked_pin_takes_no_room() {
+    let app = TestApp::start().await;
+    let [ada, bob] = people(&app, ["ada", "bob"]).await;
+    let chat = direct(&ada, &bob).await;
+    let hello = say(&ada, &chat, "hello").await;
+    block(&bob, &ada).await;
+    for number in 0..50 {
+        let message = say(&ada, &chat, &number.to_string()).await;
+        done(&ada, "pinMessage", json!({ "messageId": message })).await;
+    }
+    let refused = ada.mutate("pinMessage", json!({ "messageId": hello }), "").await;
+    assert_eq!(refused["errors"][0]["code"], "LIMIT_REACHED");
+    done(&bob, "pinMessage", json!({ "messageId": hello })).await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn receipts_are_those_of_somebody_who_did_not_look() {
+    let app = TestApp::start().await;
+    let [ada, bob, cyd] = people(&app, ["ada", "bob", "cyd"]).await;
+    let mut seen = Vec::new();
+    for other in [&cyd, &bob] {
+        let chat = direct(&ada, other).await;
+        let first = say(&ada, &chat, "hello").await;
+        done(other, "markRead", json!({ "chatId": chat, "messageId": first })).await;
+        if other.id == bob.id {
+            block(&bob, &ada).await;
+        }
+        let meanwhile = say(&ada, &chat, "hello?").await;
+        let query = "query ($id: ID!) { message(id: $id) { status receipts { nodes { status } } } }";
+        let before = ada.ok(query, json!({ "id": meanwhile })).await;
+        if other.id == bob.id {
+            unblock(&bob, &ada).await;
+        }
+        let last = say(&ada, &chat, "hello again").await;
+        done(other, "markRead", json!({ "chatId": chat, "messageId": last })).await;
+        seen.push((before, ada.ok(query, json!({ "id": meanwhile })).await));
+    }
+    assert_eq!(seen[0].1["message"]["status"], "READ");
+    assert_eq!(seen[0], seen[1]);
+}

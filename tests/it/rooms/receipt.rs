@@ -204,8 +204,8 @@ async fn what_the_other_does_with_a_direct_chat_is_not_seen() {
     assert_eq!(status(&ada, &fourth).await.0, "READ");
     assert_eq!(
         status(&ada, &withheld).await,
-        (json!("SENT"), vec![]),
-        "he has never seen it"
+        (json!("READ"), lines(&["bob READ"])),
+        "like what was said to somebody who did not look for a while, though he has never seen it"
     );
     // With an assistant there is nobody whom it could reach.
     let own = ada.chat("scripted:words=1,first=0,delay=0").await;
