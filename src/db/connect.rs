@@ -23,6 +23,9 @@ const WAIT: Duration = Duration::from_secs(3);
 /// How long a remote Postgres may leave what was sent unacknowledged.
 const UNANSWERED: Duration = Duration::from_secs(15);
 
+/// How long a connection is silent before it is tried whether the other end is still there; then twice as often.
+const KEPT_ALIVE: Duration = Duration::from_secs(10);
+
 /// What every session of ours runs with. A query future that is dropped is not cancelled in Postgres, so the
 /// timeouts are what ends it.
 const SESSION: &str = "SET statement_timeout = '15s'; SET lock_timeout = '5s'; \
@@ -58,6 +61,10 @@ pub async fn connect(url: &str) -> ConnectionResult<Connection> {
     config.connect_timeout(WAIT);
     // A server that is gone without a word is noticed while there is something to send.
     config.tcp_user_timeout(UNANSWERED);
+    // And while there is nothing to send, by whoever only listens.
+    config.keepalives_idle(KEPT_ALIVE);
+    config.keepalives_interval(KEPT_ALIVE / 2);
+    config.keepalives_retries(3);
     let near = config.get_hosts().iter().all(is_near);
     if config.get_ssl_mode() == SslMode::Prefer && near {
         config.ssl_mode(SslMode::Disable);

@@ -99,10 +99,10 @@ impl State {
         self.streams.is_empty() && self.ears.is_empty()
     }
 
-    /// Has every stream read the log by itself, and takes back all signals: who left which room was not looked at.
+    /// Has every stream read the log by itself, and takes back what signals say of rooms: who left which was not looked at.
     pub(super) fn cut_off(&mut self) {
         self.streams.clear();
-        self.ears.values().flatten().for_each(|slot| slot.clear());
+        self.ears.values().flatten().for_each(|slot| slot.withdraw_all());
     }
 
     /// Hands out the events on the way from `seen` to `now`.
@@ -170,11 +170,18 @@ impl State {
     }
 
     /// Tells those of a circle who are here. What is not known of its rooms is left out.
-    pub(super) fn tell(&self, circle: &Circle, signal: &Arc<Signal>, rosters: &mut Rosters) {
+    pub(super) fn tell(
+        &self,
+        circle: &Circle,
+        signal: &Arc<Signal>,
+        rosters: &mut Rosters,
+        read: &HashMap<ChatId, Arc<Roster>>,
+    ) {
         let mut told: HashSet<UserId> = HashSet::new();
         let people = circle.people.iter().copied().filter(|id| self.ears.contains_key(id));
         told.extend(people);
-        for roster in circle.chats.iter().filter_map(|id| rosters.get(*id)) {
+        let known = |id: &ChatId| read.get(id).cloned().or_else(|| rosters.get(*id));
+        for roster in circle.chats.iter().filter_map(known) {
             told.extend(here(&roster, &self.ears));
         }
         for user_id in told.difference(&circle.except) {

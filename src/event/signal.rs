@@ -94,9 +94,9 @@ impl Slot {
         self.lock().retain(|subject, _| subject.chat_id != Some(chat_id));
     }
 
-    /// Takes back everything.
-    pub(super) fn clear(&self) {
-        self.lock().clear();
+    /// Takes back what waits of any room.
+    pub(super) fn withdraw_all(&self) {
+        self.lock().retain(|subject, _| subject.chat_id.is_none());
     }
 
     fn take(&self) -> Vec<Arc<Signal>> {

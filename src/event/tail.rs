@@ -6,7 +6,7 @@
 //!
 //! The same task hands out signals, so that they never go to somebody of whom it has read that they left.
 
-use std::collections::HashSet;
+use std::collections::{HashMap, HashSet};
 use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
@@ -31,6 +31,8 @@ const EVERY: Duration = Duration::from_secs(1);
 const BURST: i32 = 1000;
 /// How many signals may wait to be handed out; further ones are not told.
 const MOST_SIGNALS: usize = 16_384;
+/// How many of them are handed out in one go.
+const SIGNALS_AT_ONCE: usize = 256;
 
 /// The live end of the log. A cheap handle.
 #[derive(Debug, Clone)]
@@ -48,6 +50,7 @@ struct Inner {
     waiting: AtomicUsize,
     signals: Mutex<Vec<(Circle, Arc<Signal>)>>,
     signalled: Notify,
+    told: Notify,
     numbers: AtomicU64,
 }
 
@@ -84,6 +87,7 @@ impl Log {
             waiting: AtomicUsize::new(0),
             signals: Mutex::default(),
             signalled: Notify::new(),
+            told: Notify::new(),
             numbers: AtomicU64::new(0),
         };
         Ok(Log { inner: Arc::new(inner) })
@@ -234,30 +238,56 @@ impl Log {
         Ok(())
     }
 
-    /// Hands out the signals that wait. A room of a thousand is read as often as one of ten: when it is not known.
+    /// Hands out the signals that wait, so many at a time that streams are not kept waiting. A room of a thousand is read as
+    /// often as one of ten: when it is not known.
     async fn signal(&self, app: &App, rosters: &mut Rosters) -> Result<()> {
-        let signals = std::mem::take(&mut *self.signals());
-        if !self.has_ears() {
-            return Ok(());
-        }
-        let rooms = signals.iter().flat_map(|(circle, _)| circle.chats.iter().copied());
-        let missing = rosters.missing(rooms);
-        if !missing.is_empty() {
-            let read = async { Ok(roster::read(&mut *app.upkeep_connection().await?, &missing).await?) };
-            match read.await {
-                Ok(read) => rosters.keep(&read),
+        let mut signals = std::mem::take(&mut *self.signals());
+        self.inner.told.notify_waiters();
+        while !signals.is_empty() {
+            if !self.has_ears() {
+                return Ok(());
+            }
+            let part = signals.len().min(SIGNALS_AT_ONCE);
+            let rooms = signals[..part]
+                .iter()
+                .flat_map(|(circle, _)| circle.chats.iter().copied());
+            let missing = rosters.missing(rooms);
+            let read = async {
+                if missing.is_empty() {
+                    return Ok(HashMap::new());
+                }
+                Ok(roster::read(&mut *app.upkeep_connection().await?, &missing).await?)
+            };
+            let read = match read.await {
+                Ok(read) => read,
                 Err(error) => {
                     // They are tried again with the next ones.
                     self.signals().splice(..0, signals);
                     return Err(error);
                 }
+            };
+            {
+                let state = self.lock();
+                for (circle, signal) in signals.drain(..part) {
+                    state.tell(&circle, &signal, rosters, &read);
+                }
             }
-        }
-        let state = self.lock();
-        for (circle, signal) in &signals {
-            state.tell(circle, signal, rosters);
+            // Only now: there may be more of them than are kept.
+            rosters.keep(&read);
+            tokio::task::yield_now().await;
         }
         Ok(())
+    }
+
+    /// Waits until there is room for signals that must not be left out.
+    pub async fn told(&self) {
+        loop {
+            let told = self.inner.told.notified();
+            if self.signals().len() <= MOST_SIGNALS / 2 {
+                return;
+            }
+            told.await;
+        }
     }
 
     fn signals(&self) -> MutexGuard<'_, Vec<(Circle, Arc<Signal>)>> {

@@ -36,15 +36,44 @@ const COLLECT: Duration = Duration::from_millis(25);
 const MOST_PEOPLE: usize = 500;
 /// How long until the channel is opened again when its connection is lost.
 const REOPEN: Duration = Duration::from_secs(1);
+/// How long at most it goes unnoticed that the connection is lost.
+const UNNOTICED: Duration = Duration::from_secs(30);
 
 impl Presences {
     /// Does it until the server stops, and says then that whoever is left here is gone.
     pub async fn run(self, app: App) {
-        tokio::join!(self.keep(&app), self.hear(&app));
+        while let Err(error) = self.renew(&app).await {
+            tracing::warn!(%error, "cannot take a lease for this server");
+            tokio::select! {
+                () = tokio::time::sleep(EVERY) => {}
+                () = app.stopped().cancelled() => return,
+            }
+        }
+        tokio::join!(self.renew_on(&app), self.keep(&app), self.hear(&app));
+        if let Err(error) = self.leave(&app).await {
+            tracing::warn!(%error, "cannot say who was here; their lease will run out");
+        }
+    }
+
+    /// Keeps the lease by itself: however much there is to tell, this server is alive.
+    async fn renew_on(&self, app: &App) {
+        let mut wait = lease::RENEW_EVERY;
+        loop {
+            tokio::select! {
+                () = tokio::time::sleep(wait) => {}
+                () = app.stopped().cancelled() => return,
+            }
+            wait = match self.renew(app).await {
+                Ok(()) => lease::RENEW_EVERY,
+                Err(error) => {
+                    tracing::warn!(%error, "cannot renew the lease of this server");
+                    EVERY
+                }
+            };
+        }
     }
 
     async fn keep(&self, app: &App) {
-        let mut renewed: Option<Instant> = None;
         loop {
             tokio::select! {
                 () = self.inner.wake.notified() => {}
@@ -52,26 +81,18 @@ impl Presences {
                 () = app.stopped().cancelled() => break,
             }
             tokio::time::sleep(COLLECT).await;
-            if let Err(error) = self.turn(app, &mut renewed).await {
+            if let Err(error) = self.turn(app).await {
                 tracing::warn!(%error, "cannot tell who is here");
-                renewed = None;
                 tokio::select! {
                     () = tokio::time::sleep(EVERY) => {}
                     () = app.stopped().cancelled() => break,
                 }
             }
         }
-        if let Err(error) = self.leave(app).await {
-            tracing::warn!(%error, "cannot say who was here; their lease will run out");
-        }
     }
 
-    async fn turn(&self, app: &App, renewed: &mut Option<Instant>) -> Result<()> {
+    async fn turn(&self, app: &App) -> Result<()> {
         let now = Instant::now();
-        if renewed.is_none_or(|at| now.duration_since(at) >= lease::RENEW_EVERY) {
-            self.renew(app).await?;
-            *renewed = Some(now);
-        }
         for (chat_id, user_id) in lock(&self.inner.typists).over(now) {
             // Every server sees this by itself.
             lock(&self.inner.incoming).add(Item::Typing(chat_id, user_id, false));
@@ -141,11 +162,13 @@ impl Presences {
 
     /// Hears the other servers.
     async fn hear(&self, app: &App) {
+        let mut deaf_since: Option<Instant> = None;
         loop {
             let lost = tokio::select! {
-                lost = self.hear_on(app) => lost,
+                lost = self.hear_on(app, &mut deaf_since) => lost,
                 () = app.stopped().cancelled() => return,
             };
+            deaf_since.get_or_insert_with(Instant::now);
             if let Err(error) = lost {
                 tracing::warn!(%error, "cannot hear the other servers");
             }
@@ -157,11 +180,22 @@ impl Presences {
     }
 
     /// Hears them over one connection, which is taken out of its pool: it is never given back.
-    async fn hear_on(&self, app: &App) -> Result<()> {
+    async fn hear_on(&self, app: &App, deaf_since: &mut Option<Instant>) -> Result<()> {
         let mut connection = Object::take(app.upkeep_connection().await?);
         diesel::sql_query(format!("LISTEN {}", wire::CHANNEL))
             .execute(&mut connection)
             .await?;
+        if let Some(since) = deaf_since {
+            // What the others said meanwhile is said to nobody again.
+            let missed = seen::changed(&mut connection, since.elapsed() + UNNOTICED).await?;
+            let mut incoming = lock(&self.inner.incoming);
+            missed
+                .into_iter()
+                .for_each(|user_id| incoming.add(Item::Person(user_id)));
+            drop(incoming);
+            self.inner.wake.notify_one();
+            *deaf_since = None;
+        }
         let mut letters = pin!(connection.notifications_stream());
         while let Some(letter) = letters.next().await {
             let items = wire::open(self.inner.node, &letter?.payload);
@@ -212,8 +246,13 @@ impl Presences {
         if !app.log().has_ears() {
             return Ok(());
         }
-        if !people.is_empty() {
-            tell_of_people(app, &people, &hid).await?;
+        for some in people.chunks(MOST_PEOPLE) {
+            // Nobody says again that somebody came or went.
+            tokio::select! {
+                () = app.log().told() => {}
+                () = app.stopped().cancelled() => return Ok(()),
+            }
+            tell_of_people(app, some, &hid).await?;
         }
         if !pairs.is_empty() {
             tell_pairs(app, &pairs).await?;

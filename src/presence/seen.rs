@@ -1,11 +1,12 @@
 //! What people see of each other.
 
 use std::collections::HashMap;
+use std::time::Duration;
 
 use async_graphql::dataloader::Loader;
 use chrono::{DateTime, Utc};
 use diesel::prelude::*;
-use diesel::sql_types::{Array, Bool, Nullable, Timestamptz, Uuid as SqlUuid};
+use diesel::sql_types::{Array, Bool, Double, Nullable, Timestamptz, Uuid as SqlUuid};
 use diesel_async::RunQueryDsl;
 use uuid::Uuid;
 
@@ -77,6 +78,23 @@ pub async fn states(connection: &mut Connection, people: &[UserId]) -> QueryResu
         invisible: row.hidden,
     };
     Ok(rows.into_iter().map(state).collect())
+}
+
+/// All who are here, and those who were so until some time ago: whoever has heard nothing for so long starts with them.
+///
+/// # Errors
+/// When Postgres fails.
+pub async fn changed(connection: &mut Connection, within: Duration) -> QueryResult<Vec<UserId>> {
+    #[derive(QueryableByName)]
+    struct Somebody {
+        #[diesel(sql_type = SqlUuid)]
+        user_id: UserId,
+    }
+    // Reads all of both: it happens when a connection is lost.
+    let query = "SELECT user_id FROM people_here UNION SELECT user_id FROM presences WHERE last_seen_at > now() - make_interval(secs => $1)";
+    let query = diesel::sql_query(query).bind::<Double, _>(within.as_secs_f64());
+    let found: Vec<Somebody> = query.load(connection).await?;
+    Ok(found.into_iter().map(|somebody| somebody.user_id).collect())
 }
 
 /// Whether these people are here, as `viewer` may know it.

@@ -135,7 +135,8 @@ fn note(gathered: &mut Gathered, key: (ChatId, UserId), sequence: i64) -> bool {
     }
 }
 
-/// Of members only, and where people are told of each other; whom somebody blocks is told nothing of them. Chats that are
+/// Of members only, and where people are told of each other; whom somebody blocks is told nothing of them, and nobody that
+/// a device of somebody invisible is connected: what they read themselves says so. Chats that are
 /// being deleted at this moment are left out, so that nobody waits for anybody in a circle.
 const STORE: &str = "WITH handed AS (SELECT * FROM unnest($1, $2, $3) AS handed (chat_id, user_id, sequence)), \
     open AS MATERIALIZED (SELECT id, last_sequence, direct_low_id, direct_high_id FROM chats \
@@ -146,6 +147,7 @@ const STORE: &str = "WITH handed AS (SELECT * FROM unnest($1, $2, $3) AS handed 
     SELECT handed.chat_id, handed.user_id, least(handed.sequence, open.last_sequence), true \
     FROM handed JOIN open ON open.id = handed.chat_id JOIN chat_members USING (chat_id, user_id) \
     WHERE NOT EXISTS (SELECT FROM blocks WHERE blocks.user_id = handed.user_id AND blocked_id IN (open.direct_low_id, open.direct_high_id)) \
+      AND NOT EXISTS (SELECT FROM presences WHERE presences.user_id = handed.user_id AND invisible) \
       AND NOT EXISTS (SELECT FROM receipts AS there WHERE there.chat_id = handed.chat_id AND there.user_id = handed.user_id \
         AND there.delivered_sequence >= handed.sequence) \
     ORDER BY handed.chat_id, handed.user_id \

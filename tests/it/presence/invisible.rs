@@ -4,7 +4,7 @@ use serde_json::{Value, json};
 
 use super::{come, next, seen, set, watch};
 use crate::harness::app::{TestApp, User};
-use crate::rooms::{group, people};
+use crate::rooms::{group, people, say};
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn the_invisible_come_and_go_unseen() {
@@ -32,6 +32,30 @@ async fn the_invisible_come_and_go_unseen() {
     set(&ada, json!({ "invisible": false })).await;
     assert_eq!(next(&mut stream).await, "AWAY");
     assert_eq!(seen(&bob, &ada).await, "AWAY");
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn that_their_device_has_a_message_is_not_told() {
+    let app = TestApp::start().await;
+    let [ada, bob]: [User; 2] = people(&app, ["ada", "bob"]).await;
+    let chat = group(&bob, &[&ada]).await;
+    set(&ada, json!({ "invisible": true })).await;
+    let mut told = come(&ada).await;
+    let status = async |message: &str| {
+        app.app.receipts().flush(&app.app).await.expect("receipts");
+        let query = "query ($id: ID!) { message(id: $id) { status } }";
+        bob.ok(query, json!({ "id": message })).await["message"]["status"].take()
+    };
+    let first = say(&bob, &chat, "Are you there?").await;
+    told.until("MessageCreated").await;
+    assert_eq!(status(&first).await, "SENT");
+    ada.mutate("markRead", json!({ "chatId": chat, "messageId": first }), "")
+        .await;
+    assert_eq!(status(&first).await, "READ", "she says so herself");
+    set(&ada, json!({ "invisible": false })).await;
+    let second = say(&bob, &chat, "There you are.").await;
+    told.until("MessageCreated").await;
+    assert_eq!(status(&second).await, "DELIVERED");
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

@@ -101,3 +101,21 @@ async fn a_server_that_was_taken_for_dead_says_again_who_is_here() {
     assert_eq!(told, "ONLINE");
     assert_eq!(seen(&bob, &ada).await, "ONLINE");
 }
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn what_others_said_while_a_server_heard_nothing_is_told_afterwards() {
+    let app = TestApp::start().await;
+    let [ada, bob]: [User; 2] = people(&app, ["ada", "bob"]).await;
+    group(&ada, &[&bob]).await;
+    let other = app.sibling().await;
+    let elsewhere = other.client_of(&ada);
+    let (mut stream, _) = watch(&bob, &[&ada]).await;
+    let _there = come(&elsewhere).await;
+    assert_eq!(next(&mut stream).await, "ONLINE");
+    // As when Postgres restarts: a connection that listened is opened again a second later.
+    let sql = app.sql().await;
+    let cut = "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = current_database() AND query LIKE 'LISTEN%'";
+    assert_eq!(sql.query(cut, &[]).await.expect("its connections").len(), 2);
+    set(&elsewhere, json!({ "away": true })).await;
+    assert_eq!(next(&mut stream).await, "AWAY");
+}
