@@ -204,20 +204,30 @@ impl App {
     }
 
     fn spawn_tasks(&self) {
-        let tasks = self.tasks();
-        tasks.spawn(self.log().clone().run(self.clone()));
-        tasks.spawn(self.presence().clone().run(self.clone()));
-        tasks.spawn(self.live_sessions().clone().watch(self.clone()));
-        tasks.spawn(self.engine().clone().run(self.clone()));
-        tasks.spawn(self.receipts().clone().run(self.clone()));
-        tasks.spawn(self.tools().clone().run(self.clone()));
-        tasks.spawn(self.jobs().clone().run(self.clone(), JOBS));
-        tasks.spawn(self.deliveries().clone().run(self.clone(), DELIVERIES));
-        tasks.spawn(reader::run(self.clone()));
-        tasks.spawn(self.models().clone().run(self.clone()));
-        tasks.spawn(lifetime::sweep::run(self.clone()));
-        tasks.spawn(self.clone().tidy());
-        tasks.close();
+        self.steadily("event log", |app| app.log().clone().run(app));
+        self.steadily("presence", |app| app.presence().clone().run(app));
+        self.steadily("sessions", |app| app.live_sessions().clone().watch(app));
+        self.steadily("answers", |app| app.engine().clone().run(app));
+        self.steadily("receipts", |app| app.receipts().clone().run(app));
+        self.steadily("tools", |app| app.tools().clone().run(app));
+        self.steadily("jobs", |app| app.jobs().clone().run(app, JOBS));
+        self.steadily("deliveries", |app| app.deliveries().clone().run(app, DELIVERIES));
+        self.steadily("notifications", reader::run);
+        self.steadily("models", |app| app.models().clone().run(app));
+        self.steadily("lifetimes", lifetime::sweep::run);
+        self.steadily("tidying", App::tidy);
+        self.tasks().close();
+    }
+
+    /// Runs a task beside the requests.
+    fn steadily<F: Future<Output = ()> + Send>(
+        &self,
+        name: &'static str,
+        run: impl Fn(App) -> F + Send + Sync + 'static,
+    ) {
+        let app = self.clone();
+        let task = async move { job::steady::run(name, app.stopped(), || run(app.clone())).await };
+        self.tasks().spawn(task);
     }
 
     async fn tidy(self) {

@@ -14,6 +14,7 @@
 //! that a repetition does no harm.
 
 mod queue;
+pub mod steady;
 mod worker;
 
 use std::pin::Pin;

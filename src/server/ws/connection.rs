@@ -61,7 +61,7 @@ pub(super) async fn run(doors: Doors, socket: WebSocket, client: Client, upgrade
     let (sink, mut incoming) = socket.split();
     let (queue, waiting) = mpsc::channel(writer::WAITING);
     let (close, closing) = oneshot::channel();
-    let mut writer = tokio::spawn(writer::run(sink, waiting, closing, doors.settings().write_timeout));
+    let mut writer = tokio::spawn(writer::run(sink, waiting, closing));
     let mut connection = Connection {
         doors,
         client,
@@ -121,7 +121,8 @@ impl Connection {
                     if !std::mem::take(&mut was_heard) {
                         return End::Gone;
                     }
-                    self.offer(Frame::Ping);
+                    // Behind what waits for a slow client, its answer would be late; that one is judged by what it takes.
+                    was_heard = self.queue.try_send(Frame::Ping).is_err();
                     continue;
                 }
                 () = self.operations.reap() => continue,

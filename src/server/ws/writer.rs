@@ -1,5 +1,6 @@
-//! The task that writes to a socket. A client that takes too long to read one write is given up; a close
-//! overtakes what waits, so that nothing is delivered after it.
+//! The task that writes to a socket. A client that takes no bytes for too long is given up by the connection itself
+//! ([`crate::server::write_deadline`]); a slow one that reads is not. A close overtakes what waits, so that nothing is
+//! delivered after it.
 
 use std::time::Duration;
 
@@ -36,7 +37,6 @@ pub(super) async fn run<S: Sink<Message> + Unpin>(
     mut socket: S,
     mut queue: mpsc::Receiver<Frame>,
     mut closing: oneshot::Receiver<Close>,
-    write_timeout: Duration,
 ) {
     loop {
         let message = tokio::select! {
@@ -48,22 +48,23 @@ pub(super) async fn run<S: Sink<Message> + Unpin>(
         let written = tokio::select! {
             biased;
             close = &mut closing => break finish(&mut socket, close.ok()).await,
-            written = tokio::time::timeout(write_timeout, write(&mut socket, message, &mut queue)) => written,
+            written = write(&mut socket, message, &mut queue) => written,
         };
-        if !matches!(written, Ok(Ok(()))) {
+        if written.is_err() {
             break;
         }
     }
 }
 
-/// Writes a message and all that wait behind it with one flush.
+/// Writes a message and those that wait behind it with one flush.
 async fn write<S: Sink<Message> + Unpin>(
     socket: &mut S,
     frame: Frame,
     queue: &mut mpsc::Receiver<Frame>,
 ) -> Result<(), S::Error> {
     socket.feed(frame.into()).await?;
-    while let Ok(frame) = queue.try_recv() {
+    for _ in 0..WAITING {
+        let Ok(frame) = queue.try_recv() else { break };
         socket.feed(frame.into()).await?;
     }
     socket.flush().await
