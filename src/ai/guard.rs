@@ -6,6 +6,7 @@
 
 use std::{
     collections::BTreeSet,
+    fmt,
     net::{IpAddr, Ipv4Addr, Ipv6Addr},
     sync::Arc,
 };
@@ -58,31 +59,51 @@ pub enum Permit {
 pub struct BadEntry(String);
 
 /// Why an address is refused; safe to show, as it repeats nothing of the address.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Refusal {
     /// Neither http nor https, or no host.
-    #[error("The base URL must begin with https:// and name a host.")]
     NotHttp,
     /// `https://user:password@host`.
-    #[error("The base URL must not contain a user name or a password.")]
     UserInfo,
     /// `https://host/#here`.
-    #[error("The base URL must not contain a fragment: leave away everything from the # on.")]
     Fragment,
     /// A public host that nobody allowed.
-    #[error(
-        "This server does not connect to that address. Whoever runs the server can allow it with PARLOR_BASE_URLS."
-    )]
     NotListed,
     /// Plain http to a host that the operator did not name.
-    #[error("The base URL must begin with https://.")]
     NotHttps,
     /// Loopback, private, link-local and the like.
-    #[error(
-        "That address is not a public one, so nothing is sent there. Whoever runs the server can allow it with PARLOR_BASE_URLS."
-    )]
     NotPublic,
 }
+
+impl Refusal {
+    /// What is told of it, where the address is called so and this setting allows others.
+    pub fn told(self, name: &str, setting: &str) -> String {
+        match self {
+            Refusal::NotHttp => format!("{name} must begin with https:// and name a host."),
+            Refusal::UserInfo => format!("{name} must not contain a user name or a password."),
+            Refusal::Fragment => {
+                format!("{name} must not contain a fragment: leave away everything from the # on.")
+            }
+            Refusal::NotListed => {
+                format!(
+                    "This server does not connect to that address. Whoever runs the server can allow it with {setting}."
+                )
+            }
+            Refusal::NotHttps => format!("{name} must begin with https://."),
+            Refusal::NotPublic => format!(
+                "That address is not a public one, so nothing is sent there. Whoever runs the server can allow it with {setting}."
+            ),
+        }
+    }
+}
+
+impl fmt::Display for Refusal {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter.write_str(&self.told("The base URL", "PARLOR_BASE_URLS"))
+    }
+}
+
+impl std::error::Error for Refusal {}
 
 impl Allowed {
     /// Reads the setting.

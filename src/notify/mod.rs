@@ -17,3 +17,10 @@ pub mod rules;
 pub mod subscription;
 pub mod vapid;
 pub mod webhook;
+
+use crate::ai::guard::Refusal;
+
+/// What is told of an address that nothing is sent to.
+fn told(refusal: Refusal) -> String {
+    refusal.told("The address", "PARLOR_NOTIFY_URLS")
+}

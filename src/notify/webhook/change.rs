@@ -24,7 +24,7 @@ use crate::error::{Error, ErrorCode, Result};
 use crate::event::append_all;
 use crate::id::{UserId, WebhookId};
 use crate::input;
-use crate::notify::reader;
+use crate::notify::{reader, told};
 use crate::vault::envelope::Binding;
 
 /// The most webhooks of one person, and of the server.
@@ -263,7 +263,7 @@ fn checked_url(app: &App, url: &str) -> Result<String> {
     })?;
     app.reachable()
         .check(&parsed)
-        .map_err(|refusal| Error::rejected(ErrorCode::BaseUrlNotAllowed, &["url"], refusal.to_string()))?;
+        .map_err(|refusal| Error::rejected(ErrorCode::BaseUrlNotAllowed, &["url"], told(refusal)))?;
     Ok(parsed.to_string())
 }
 

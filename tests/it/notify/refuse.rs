@@ -30,6 +30,7 @@ async fn only_public_addresses_are_told_anything() {
             "{endpoint}: {refused}"
         );
         assert_eq!(refused["errors"][0]["field"], json!(["input", "endpoint"]));
+        assert!(!refused.to_string().contains("BASE_URLS"), "another setting allows it");
     }
     for (field, value) in [
         ("endpoint", "nonsense".to_owned()),
