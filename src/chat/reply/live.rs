@@ -78,10 +78,25 @@ struct State {
     ending: Option<Ending>,
 }
 
-/// What has a number: a delta, by its end in its text, or a notice.
+impl State {
+    /// Gives what was just added its number.
+    fn mark(&mut self, what: Marked) {
+        let ends = (self.progress.text.len(), self.progress.reasoning.len());
+        self.marks.push(Mark { ends, what });
+    }
+}
+
+/// What has a number, and where the two texts end behind it.
 #[derive(Debug, Clone)]
-enum Mark {
-    Text { channel: Channel, end: usize },
+struct Mark {
+    ends: (usize, usize),
+    what: Marked,
+}
+
+/// A delta, or a notice.
+#[derive(Debug, Clone)]
+enum Marked {
+    Text(Channel),
     Notice(Box<Notice>),
 }
 
@@ -225,8 +240,7 @@ impl Live {
             text.push_str(if said_before { "\n\n" } else { "" });
         }
         text.push_str(&delta);
-        let end = text.len();
-        state.marks.push(Mark::Text { channel, end });
+        state.mark(Marked::Text(channel));
         state.progress.sequence += 1;
         state.progress.first_token_at.get_or_insert(now);
         let sequence = state.progress.sequence;
@@ -237,7 +251,7 @@ impl Live {
     /// Tells those who watch what happens.
     pub fn notice(&self, notice: Notice) {
         let mut state = self.lock();
-        state.marks.push(Mark::Notice(Box::new(notice)));
+        state.mark(Marked::Notice(Box::new(notice)));
         state.progress.sequence += 1;
         let sequence = state.progress.sequence;
         drop(state);
@@ -247,7 +261,8 @@ impl Live {
     /// Whether nothing has come of it yet: no word, and no call of a tool.
     pub fn is_silent(&self) -> bool {
         let state = self.lock();
-        let is_call = |mark: &Mark| matches!(mark, Mark::Notice(notice) if matches!(**notice, Notice::ToolCall(_)));
+        let is_call =
+            |mark: &Mark| matches!(&mark.what, Marked::Notice(notice) if matches!(**notice, Notice::ToolCall(_)));
         state.progress.first_token_at.is_none() && state.number == 0 && !state.marks.iter().any(is_call)
     }
 
@@ -306,29 +321,21 @@ impl Live {
         let state = self.lock();
         let first = usize::try_from(after.checked_sub(state.number)?).ok()?;
         let marks = state.marks.get(first..)?;
-        let begin = |wanted: Channel| {
-            let before = state.marks[..first].iter().rev();
-            let mut ends = before.filter_map(|mark| match mark {
-                Mark::Text { channel, end } if *channel == wanted => Some(*end),
-                _ => None,
-            });
-            ends.next()
-        };
-        let mut answer = begin(Channel::Answer).unwrap_or(state.base.0);
-        let mut reasoning = begin(Channel::Reasoning).unwrap_or(state.base.1);
+        let before = first.checked_sub(1).map(|last| state.marks[last].ends);
+        let (mut answer, mut reasoning) = before.unwrap_or(state.base);
         let mut steps: Vec<Step> = Vec::new();
         for (sequence, mark) in (after + 1..).zip(marks) {
-            let (channel, end) = match mark {
-                Mark::Text { channel, end } => (*channel, *end),
-                Mark::Notice(notice) => {
+            let channel = match &mark.what {
+                Marked::Text(channel) => *channel,
+                Marked::Notice(notice) => {
                     let notice = (**notice).clone();
                     steps.push(Step::Notice { sequence, notice });
                     continue;
                 }
             };
-            let (text, start) = match channel {
-                Channel::Answer => (&state.progress.text, &mut answer),
-                Channel::Reasoning => (&state.progress.reasoning, &mut reasoning),
+            let (text, start, end) = match channel {
+                Channel::Answer => (&state.progress.text, &mut answer, mark.ends.0),
+                Channel::Reasoning => (&state.progress.reasoning, &mut reasoning, mark.ends.1),
             };
             let new = &text[*start..end];
             *start = end;
