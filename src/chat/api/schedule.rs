@@ -203,7 +203,7 @@ pub struct UpdateScheduledMessageInput {
     content: Option<String>,
     /// When to send it, or the beginning of the rule.
     send_at: Option<DateTime<Utc>>,
-    /// When to send it again; null for once.
+    /// When to send it again; null for once: at `sendAt`, or when that is left away, at what was `nextAt`.
     #[graphql(default)]
     rule: MaybeUndefined<String>,
     /// The time zone of the rule, as IANA names it.

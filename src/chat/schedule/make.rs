@@ -90,7 +90,7 @@ pub async fn schedule(app: &App, owner: UserId, new: NewSchedule) -> Result<Sche
     if let Some(first) = first_result(&mut connection, owner, &key, &hash).await? {
         return Ok(first);
     }
-    let times = times(new.send_at, new.rule, new.time_zone, new.missed, now)?;
+    let times = times(new.send_at, new.rule, new.time_zone, new.missed, now).await?;
     let membership = Membership::of(&connection, owner, new.chat_id).await?;
     let membership = membership.ok_or_else(|| Error::not_found(&["chatId"], "chat"))?;
     if membership.chat.is_shared() {
@@ -161,6 +161,8 @@ pub async fn update(
             if again {
                 refuse_more(connection, owner).await?;
             }
+            // What is to happen once from now on happens when it would have happened next.
+            let once = change.rule == Some(None) && change.send_at.is_none();
             let retimed = again || change.send_at.is_some() || change.rule.is_some() || change.time_zone.is_some();
             let rule = change.rule.unwrap_or_else(|| old.rule.clone());
             if again && rule.is_none() && change.send_at.is_none() {
@@ -177,7 +179,8 @@ pub async fn update(
                     rule,
                     time_zone,
                 },
-                _ => times(Some(starts_at), rule, time_zone, missed, now)?,
+                Some(next_at) if once => times(Some(next_at), None, time_zone, MissedTime::SendLate, now).await?,
+                _ => times(Some(starts_at), rule, time_zone, missed, now).await?,
             };
             let columns = (
                 scheduled_messages::content.eq(content.unwrap_or(old.content)),
@@ -251,7 +254,7 @@ pub async fn cancel(app: &App, owner: UserId, id: ScheduledMessageId) -> Result<
     Ok(scheduled)
 }
 
-fn times(
+async fn times(
     send_at: Option<DateTime<Utc>>,
     rule: Option<String>,
     time_zone: String,
@@ -275,9 +278,12 @@ fn times(
         return Err(Error::rejected(ErrorCode::Invalid, &["sendAt"], message));
     }
     let next_at = match &rule {
-        Some(text) => Rule::parse(text, zone, starts_at)
-            .and_then(|rule| rule.check(now))
-            .map_err(|error| Error::rejected(ErrorCode::Invalid, &["rule"], error.to_string()))?,
+        Some(text) => {
+            let text = text.clone();
+            let checked = move || Rule::parse(&text, zone, starts_at).and_then(|rule| rule.check(now));
+            let checked = tokio::task::spawn_blocking(checked).await.map_err(Error::surprise)?;
+            checked.map_err(|error| Error::rejected(ErrorCode::Invalid, &["rule"], error.to_string()))?
+        }
         None if missed == MissedTime::Skip && starts_at < now => {
             let message = "This time has passed. Choose a later one.";
             return Err(Error::rejected(ErrorCode::Invalid, &["sendAt"], message));

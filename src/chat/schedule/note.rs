@@ -64,7 +64,7 @@ impl ScheduledMessage {
             Outcome::Sent(message_id, at) => self.sent(message_id, at),
             Outcome::Missed if rule.is_some() => {}
             Outcome::Missed => {
-                let message = "No server ran when this was due, and it was not to be sent late.";
+                let message = "This could not be sent when it was due, and it was not to be sent late.";
                 self.fail(ScheduleErrorCode::Missed, message.to_owned());
                 self.end();
             }

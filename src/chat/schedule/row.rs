@@ -7,10 +7,9 @@ use diesel::prelude::*;
 use diesel_async::RunQueryDsl;
 use serde_json::json;
 
-use super::rule::Rule;
+use super::rule::{BadRule, Rule};
 use crate::db::schema::scheduled_messages;
 use crate::db::{Connection, text_enum};
-use crate::error::{Error, Result};
 use crate::event::{Audience, NewEvent};
 use crate::id::{ChatId, MessageId, ScheduledMessageId, UserId};
 use crate::page::Window;
@@ -55,7 +54,7 @@ text_enum! {
         KeyMissing = "KEY_MISSING",
         /// The budget that pays for the answer is used up.
         BudgetExceeded = "BUDGET_EXCEEDED",
-        /// No server ran when it was due, and it was not to be sent late.
+        /// It could not be sent when it was due, as when no server ran, and it was not to be sent late.
         Missed = "MISSED",
         /// The server could not send it, again and again.
         Unavailable = "UNAVAILABLE",
@@ -118,15 +117,11 @@ impl ScheduledMessage {
     /// Its rule; none for what is sent once.
     ///
     /// # Errors
-    /// When what is stored is none.
-    pub fn repetition(&self) -> Result<Option<Rule>> {
+    /// When what is stored is none, or is none any more.
+    pub fn repetition(&self) -> Result<Option<Rule>, BadRule> {
         let Some(text) = &self.rule else { return Ok(None) };
-        let zone = self
-            .time_zone
-            .parse()
-            .map_err(|_| Error::internal("a time zone that is none"))?;
-        let rule = Rule::parse(text, zone, self.starts_at);
-        rule.map(Some).map_err(Error::surprise)
+        let zone = self.time_zone.parse().map_err(|_| BadRule::Unreadable)?;
+        Rule::parse(text, zone, self.starts_at).map(Some)
     }
 
     /// The event that it appeared or changed, for its owner.

@@ -5,7 +5,7 @@
 //! sent as much later; what falls into the one that it repeats, in the first of the two. Hourly rules go by the clock's
 //! real hours instead: none in the skipped one, both of the repeated ones.
 
-use chrono::{DateTime, Duration, NaiveDate, NaiveDateTime, NaiveTime, Offset, SubsecRound, TimeZone, Utc};
+use chrono::{DateTime, Datelike, Duration, NaiveDate, NaiveDateTime, NaiveTime, Offset, SubsecRound, TimeZone, Utc};
 use chrono_tz::Tz;
 use croner::Cron;
 use croner::parser::{CronParser, Seconds, Year};
@@ -15,6 +15,8 @@ use rrule::{Frequency, RRule, RRuleSet, Unvalidated};
 const LONGEST: usize = 500;
 /// The highest COUNT: such rules are worked out from their beginning.
 const MOST_COUNT: u32 = 1_000;
+/// How many times a rule may name in one of its periods, such as a year: they are worked out together.
+const MOST_TIMES: usize = 5_000;
 /// How close two messages may be.
 const CLOSEST: i64 = 60;
 /// How many times are looked at for that.
@@ -59,6 +61,11 @@ pub enum BadRule {
         "This rule is too frequent: messages must be at least a minute apart. For FREQ=MINUTELY write FREQ=HOURLY with BYMINUTE."
     )]
     TooOften,
+    /// It names too many times in one of its periods.
+    #[error(
+        "This rule names too many times in one period. Give fewer in BYHOUR and BYMINUTE, or a shorter period, such as FREQ=DAILY or FREQ=HOURLY."
+    )]
+    TooDense,
     /// COUNT is too high.
     #[error("COUNT must be at most 1000. Leave it away, or give UNTIL instead.")]
     TooMany,
@@ -108,48 +115,48 @@ impl Rule {
     /// # Errors
     /// A [`BadRule`].
     pub fn check(&self, now: DateTime<Utc>) -> Result<DateTime<Utc>, BadRule> {
-        let first = self.next(now);
-        let first = first.ok_or(BadRule::Never)?;
-        let mut last = first;
-        for _ in 0..LOOKED_AT {
-            let Some(next) = self.next(last) else { break };
-            if (next - last).num_seconds() < CLOSEST {
-                return Err(BadRule::TooOften);
-            }
-            last = next;
+        let times = self.times(now, None, LOOKED_AT + 1);
+        let first = times.first().ok_or(BadRule::Never)?;
+        let close = |pair: &[DateTime<Utc>]| matches!(pair, [one, other] if (*other - *one).num_seconds() < CLOSEST);
+        if times.windows(2).any(close) {
+            return Err(BadRule::TooOften);
         }
-        Ok(first)
+        Ok(*first)
     }
 
     /// The first time after a moment; none when there is none any more.
     pub fn next(&self, after: DateTime<Utc>) -> Option<DateTime<Utc>> {
-        let after = after.max(self.starts_at - Duration::seconds(1));
-        match &self.way {
-            Way::Cron(cron) => {
-                let next = cron
-                    .find_next_occurrence(&after.with_timezone(&self.zone), false)
-                    .ok()?;
-                Some(next.with_timezone(&Utc))
-            }
-            Way::Calendar(calendar) => calendar.next(after, self.zone),
-        }
+        self.times(after, None, 1).first().copied()
     }
 
     /// The times from `due`, which is one, up to `until`.
     pub fn passed(&self, due: DateTime<Utc>, until: DateTime<Utc>) -> Passed {
-        let mut passed = Passed {
-            times: 1,
-            latest: due,
-            before: None,
-        };
-        while passed.times < MOST_COUNTED
-            && let Some(next) = self.next(passed.latest).filter(|next| *next <= until)
-        {
-            passed.before = Some(passed.latest);
-            passed.latest = next;
-            passed.times += 1;
+        let most = usize::try_from(MOST_COUNTED - 1).unwrap_or_default();
+        let times = self.times(due, Some(until), most);
+        let with_due = std::iter::once(due).chain(times.iter().copied());
+        let mut newest = with_due.rev();
+        Passed {
+            latest: newest.next().unwrap_or(due),
+            before: newest.next(),
+            times: i32::try_from(times.len() + 1).unwrap_or(MOST_COUNTED),
         }
-        passed
+    }
+
+    /// The first `most` times after a moment, up to another if one is given.
+    fn times(&self, after: DateTime<Utc>, until: Option<DateTime<Utc>>, most: usize) -> Vec<DateTime<Utc>> {
+        let after = after.max(self.starts_at - Duration::seconds(1));
+        match &self.way {
+            Way::Cron(cron) => {
+                let next = |after: &DateTime<Tz>| cron.find_next_occurrence(after, false).ok();
+                let times = std::iter::successors(next(&after.with_timezone(&self.zone)), next);
+                let times = times.map(|time| time.with_timezone(&Utc));
+                times
+                    .take_while(|time| until.is_none_or(|until| *time <= until))
+                    .take(most)
+                    .collect()
+            }
+            Way::Calendar(calendar) => calendar.times(after, until, most, self.zone),
+        }
     }
 }
 
@@ -174,7 +181,22 @@ impl Calendar {
         if read.get_count().is_some_and(|count| count > MOST_COUNT) {
             return Err(BadRule::TooMany);
         }
+        // Whatever is given in seconds besides is less than a minute away.
+        if read.get_by_second().len() > 1 {
+            return Err(BadRule::TooOften);
+        }
         let hourly = read.get_freq() == Frequency::Hourly;
+        // The crate works out a whole period at once.
+        let days = match read.get_freq() {
+            Frequency::Yearly => 366,
+            Frequency::Monthly => 31,
+            Frequency::Weekly => 7,
+            _ => 1,
+        };
+        let hours = if hourly { 1 } else { read.get_by_hour().len().max(1) };
+        if days * hours * read.get_by_minute().len().max(1) > MOST_TIMES {
+            return Err(BadRule::TooDense);
+        }
         let rule = read.validate(floating(start)).map_err(|_| BadRule::Unreadable)?;
         Ok(Calendar {
             rule,
@@ -184,28 +206,34 @@ impl Calendar {
         })
     }
 
-    fn next(&self, after: DateTime<Utc>, zone: Tz) -> Option<DateTime<Utc>> {
-        let local = after.with_timezone(&zone).naive_local();
-        let set = RRuleSet::new(floating(self.beginning(local - LARGEST_CHANGE))).rrule(self.rule.clone());
-        let mut first: Option<DateTime<Utc>> = None;
+    /// The first `most` times after a moment, up to another if one is given.
+    fn times(&self, after: DateTime<Utc>, until: Option<DateTime<Utc>>, most: usize, zone: Tz) -> Vec<DateTime<Utc>> {
+        let local = |moment: DateTime<Utc>| moment.with_timezone(&zone).naive_local();
+        let begin = local(after) - LARGEST_CHANGE;
+        let until = self.until.into_iter().chain(until).min();
+        let end = until.map(|until| local(until) + LARGEST_CHANGE);
+        let set = RRuleSet::new(floating(self.beginning(begin))).rrule(self.rule.clone());
+        let mut times: Vec<DateTime<Utc>> = Vec::new();
+        let mut enough = None;
         for time in &set.limit() {
             let time = time.naive_utc();
-            if time < local - LARGEST_CHANGE {
+            if time < begin {
                 continue;
             }
-            // Those that follow cannot be sooner, whatever the clock does.
-            let enough = first.map(|first| first.with_timezone(&zone).naive_local() + LARGEST_CHANGE);
-            let end = self
-                .until
-                .map(|until| until.with_timezone(&zone).naive_local() + LARGEST_CHANGE);
             if [enough, end].into_iter().flatten().any(|last| time > last) {
                 break;
             }
             let fit = self.moments(time, zone).into_iter().flatten();
-            let fit = fit.filter(|time| *time > after && self.until.is_none_or(|until| *time <= until));
-            first = fit.chain(first).min();
+            times.extend(fit.filter(|time| *time > after && until.is_none_or(|until| *time <= until)));
+            if enough.is_none() && times.len() >= most {
+                // Those that follow cannot be sooner, whatever the clock does.
+                enough = times.iter().max().map(|last| local(*last) + LARGEST_CHANGE);
+            }
         }
-        first
+        times.sort_unstable();
+        times.dedup();
+        times.truncate(most);
+        times
     }
 
     /// A beginning of the rule as near before a time as can be, from which the same times follow.
@@ -216,6 +244,8 @@ impl Calendar {
             Frequency::Hourly => Duration::hours(1) * interval,
             Frequency::Daily => Duration::days(1) * interval,
             Frequency::Weekly => Duration::days(7) * interval,
+            Frequency::Monthly => return self.month(time, interval),
+            Frequency::Yearly => return self.month(time, 12 * interval),
             _ => return self.start,
         };
         let periods = (time - self.start).num_seconds() / period.num_seconds() - 1;
@@ -224,6 +254,18 @@ impl Calendar {
             .checked_mul(skipped)
             .and_then(|skipped| self.start.checked_add_signed(skipped))
             .unwrap_or(self.start)
+    }
+
+    /// The same where each period begins so many months after the one before: the first day of such a month.
+    fn month(&self, time: NaiveDateTime, interval: i32) -> NaiveDateTime {
+        let number = |time: NaiveDateTime| time.year() * 12 + time.month0().cast_signed();
+        let periods = (number(time) - number(self.start)) / interval - 1;
+        if periods < 1 {
+            return self.start;
+        }
+        let month = number(self.start) + periods * interval;
+        let first = NaiveDate::from_ymd_opt(month.div_euclid(12), month.rem_euclid(12).unsigned_abs() + 1, 1);
+        first.map_or(self.start, |day| day.and_time(NaiveTime::MIN))
     }
 
     /// When it is this time in a zone.

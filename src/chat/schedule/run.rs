@@ -10,6 +10,7 @@ use serde_json::{Value, json};
 
 use super::note::{Outcome, passed};
 use super::row::{ScheduleErrorCode, ScheduleState, ScheduledMessage};
+use super::rule::BadRule;
 use crate::app::App;
 use crate::chat::extras::Extras;
 use crate::chat::lane::Reply;
@@ -82,9 +83,15 @@ async fn attempt(app: &App, schedule: &ScheduledMessage, due: DateTime<Utc>, now
     if let Some((message_id, at)) = sent_before(&mut connection, schedule.user_id, &key).await? {
         return Ok(Outcome::Sent(message_id, at));
     }
-    let rule = schedule.repetition()?;
-    if schedule.is_over(&passed(rule.as_ref(), due, now), now) {
-        return Ok(Outcome::Missed);
+    let judged = schedule.clone();
+    let is_over = move || {
+        let rule = judged.repetition()?;
+        Ok::<_, BadRule>(judged.is_over(&passed(rule.as_ref(), due, now), now))
+    };
+    match tokio::task::spawn_blocking(is_over).await.map_err(Error::surprise)? {
+        Ok(false) => {}
+        Ok(true) => return Ok(Outcome::Missed),
+        Err(bad) => return Ok(Outcome::Refused(ScheduleErrorCode::Refused, bad.to_string())),
     }
     let gone: Option<Option<DateTime<Utc>>> = users::table
         .find(schedule.user_id)
@@ -177,8 +184,13 @@ async fn settle(app: &App, id: ScheduledMessageId, due: DateTime<Utc>, outcome: 
                 return Ok(());
             };
             if schedule.state == ScheduleState::Active && schedule.next_at == Some(due) {
-                let rule = schedule.repetition()?;
-                schedule.note(rule.as_ref(), due, outcome, Utc::now());
+                let noted = move || {
+                    // What has no rule that can be read ends with this one.
+                    let rule = schedule.repetition().unwrap_or_default();
+                    schedule.note(rule.as_ref(), due, outcome, Utc::now());
+                    schedule
+                };
+                schedule = tokio::task::spawn_blocking(noted).await.map_err(Error::surprise)?;
             } else if let Outcome::Sent(message_id, at) = outcome {
                 // Changed or called off while it was being sent: that stands, and this one was sent.
                 if schedule.last_message_id == Some(message_id) {

@@ -70,6 +70,10 @@ async fn they_are_changed_and_called_off() {
         (&recurring["timeZone"], &recurring["missed"]),
         (&json!("Asia/Tokyo"), &json!("SKIP"))
     );
+    let next = update(json!({ "rule": null })).await;
+    assert_eq!((&next["rule"], &next["nextAt"]), (&Value::Null, &recurring["nextAt"]));
+    assert_eq!(next["sendAt"], recurring["nextAt"]);
+    update(json!({ "rule": "0 9 * * *" })).await;
     let later = moment(Duration::hours(3));
     let once = update(json!({ "rule": null, "sendAt": later })).await;
     assert_eq!((&once["rule"], &once["nextAt"]), (&Value::Null, &once["sendAt"]));

@@ -20,6 +20,14 @@ async fn bad_input_is_refused() {
     )
     .await;
     let theirs = bob.chat(ECHO).await;
+    // 465 bytes that name each second of a year, and fewer that name each minute.
+    let all = |most: u8| (0..most).map(|n| n.to_string()).collect::<Vec<_>>().join(",");
+    let minutes = format!(
+        "FREQ=YEARLY;BYDAY=MO,TU,WE,TH,FR,SA,SU;BYHOUR={};BYMINUTE={}",
+        all(24),
+        all(60)
+    );
+    let seconds = format!("{minutes};BYSECOND={}", all(60));
     for (change, code, field) in [
         (json!({ "content": " " }), "REQUIRED", "content"),
         (json!({ "content": "x".repeat(4001) }), "TOO_LONG", "content"),
@@ -34,6 +42,8 @@ async fn bad_input_is_refused() {
         (json!({ "rule": "whenever" }), "INVALID", "rule"),
         (json!({ "rule": "FREQ=MINUTELY" }), "INVALID", "rule"),
         (json!({ "rule": "" }), "INVALID", "rule"),
+        (json!({ "rule": minutes }), "INVALID", "rule"),
+        (json!({ "rule": seconds }), "INVALID", "rule"),
         (json!({ "timeZone": "Mars/Olympus" }), "INVALID", "timeZone"),
         (json!({ "timeZone": "" }), "INVALID", "timeZone"),
         (json!({ "idempotencyKey": "" }), "INVALID", "idempotencyKey"),

@@ -129,7 +129,11 @@ fn asking_from_afar_finds_the_same_times() {
         "FREQ=DAILY;INTERVAL=7;COUNT=60",
         "FREQ=HOURLY;INTERVAL=7;BYMINUTE=5,50",
         "FREQ=MONTHLY;INTERVAL=5;BYMONTHDAY=31,1",
+        "FREQ=MONTHLY;BYDAY=-1FR,1MO",
+        "FREQ=MONTHLY",
         "FREQ=YEARLY;BYMONTH=2;BYMONTHDAY=29",
+        "FREQ=YEARLY;INTERVAL=2;BYDAY=20MO",
+        "FREQ=YEARLY;BYWEEKNO=1,53;BYDAY=TH",
     ] {
         let plain = format!("DTSTART:20260105T091000Z\nRRULE:{text}");
         let plain: rrule::RRuleSet = plain.parse().expect("a rule");
@@ -181,6 +185,46 @@ fn what_is_no_rule_is_refused() {
         let read = Rule::parse(text, chrono_tz::UTC, now).and_then(|rule| rule.check(now));
         assert_eq!(read, Err(why), "{text}");
     }
+    let all = |most: u8| (0..most).map(|n| n.to_string()).collect::<Vec<_>>().join(",");
+    let days = "BYDAY=MO,TU,WE,TH,FR,SA,SU";
+    for (text, why) in [
+        (
+            format!(
+                "FREQ=YEARLY;{days};BYHOUR={};BYMINUTE={};BYSECOND={}",
+                all(24),
+                all(60),
+                all(60)
+            ),
+            BadRule::TooOften,
+        ),
+        (
+            format!("FREQ=YEARLY;{days};BYHOUR={};BYMINUTE={}", all(24), all(60)),
+            BadRule::TooDense,
+        ),
+        (
+            format!("FREQ=YEARLY;BYMINUTE={};BYSETPOS=1", all(60)),
+            BadRule::TooDense,
+        ),
+        (
+            format!("FREQ=MONTHLY;BYHOUR={};BYMINUTE={}", all(24), all(60)),
+            BadRule::TooDense,
+        ),
+        (
+            format!("FREQ=WEEKLY;{days};BYHOUR={};BYMINUTE={}", all(24), all(60)),
+            BadRule::TooDense,
+        ),
+    ] {
+        let read = Rule::parse(&text, chrono_tz::UTC, now).and_then(|rule| rule.check(now));
+        assert_eq!(read, Err(why), "{text}");
+    }
+    let dense = format!("FREQ=DAILY;BYHOUR={};BYMINUTE={};BYSECOND=0", all(24), all(60));
+    let dense = Rule::parse(&dense, chrono_tz::UTC, now).expect("a rule");
+    assert_eq!(dense.check(now), Ok(at("2026-12-04T07:31:00Z")));
+    let passed = dense.passed(now, at("2036-01-01T00:00:00Z"));
+    assert_eq!(
+        (passed.times, passed.latest),
+        (MOST_COUNTED, now + Duration::minutes(999))
+    );
     let every_minute = Rule::parse("* * * * *", chrono_tz::UTC, now).and_then(|rule| rule.check(now));
     assert_eq!(every_minute, Ok(at("2026-12-04T07:31:00Z")));
     let from_now =
