@@ -40,19 +40,16 @@ const UPKEEP_CONNECTIONS: usize = 4;
 const TIDY_EVERY: Duration = Duration::from_secs(600);
 
 /// The kinds of jobs that are done in the background.
-const JOBS: &[job::Kind] = &[
-    title::KIND,
-    summary::KIND,
-    bill::KIND,
-    fill::KIND,
-    schedule::run::KIND,
-    clear::KIND,
-    gather::KIND,
-];
-
-/// The kinds that wait for other services, some of them for long: they have a worker of their own.
-const DELIVERIES: &[job::Kind] = &[push::KIND, webhook::delivery::KIND];
-/// How many of those are done at once.
+const JOBS: &[job::Kind] = &[title::KIND, summary::KIND, bill::KIND, fill::KIND, clear::KIND];
+/// What is to be done on time waits for nothing else.
+const SCHEDULES: &[job::Kind] = &[schedule::run::KIND];
+const SCHEDULES_AT_ONCE: usize = 8;
+/// What may take hours keeps nothing else waiting.
+const GATHERINGS: &[job::Kind] = &[gather::KIND];
+const GATHERINGS_AT_ONCE: usize = 2;
+/// What waits for other services, some of them for long; and browsers do not wait for webhooks.
+const DELIVERIES: &[job::Kind] = &[webhook::queue::KIND];
+const PUSHES: &[job::Kind] = &[push::KIND];
 const DELIVERIES_AT_ONCE: usize = 16;
 
 /// Everything that requests share. A cheap handle.
@@ -77,7 +74,10 @@ struct Inner {
     receipts: Receipts,
     tools: tool::Pool,
     jobs: Jobs,
+    schedules: Jobs,
+    gatherings: Jobs,
     deliveries: Jobs,
+    pushes: Jobs,
     vapid: Vapid,
     reachable: Arc<Allowed>,
     tasks: TaskTracker,
@@ -179,7 +179,10 @@ impl App {
             receipts: Receipts::default(),
             tools: tool::Pool::closing_after(Duration::from_secs(config.settings.tool_idle_seconds)),
             jobs: Jobs::default(),
+            schedules: Jobs::at_once(SCHEDULES_AT_ONCE),
+            gatherings: Jobs::at_once(GATHERINGS_AT_ONCE),
             deliveries: Jobs::at_once(DELIVERIES_AT_ONCE),
+            pushes: Jobs::at_once(DELIVERIES_AT_ONCE),
             vapid,
             reachable: Arc::new(reachable),
             tasks: TaskTracker::new(),
@@ -211,7 +214,10 @@ impl App {
         self.steadily("receipts", |app| app.receipts().clone().run(app));
         self.steadily("tools", |app| app.tools().clone().run(app));
         self.steadily("jobs", |app| app.jobs().clone().run(app, JOBS));
+        self.steadily("schedules", |app| app.schedules().clone().run(app, SCHEDULES));
+        self.steadily("gatherings", |app| app.gatherings().clone().run(app, GATHERINGS));
         self.steadily("deliveries", |app| app.deliveries().clone().run(app, DELIVERIES));
+        self.steadily("pushes", |app| app.pushes().clone().run(app, PUSHES));
         self.steadily("notifications", reader::run);
         self.steadily("models", |app| app.models().clone().run(app));
         self.steadily("lifetimes", lifetime::sweep::run);
@@ -396,9 +402,24 @@ impl App {
         &self.0.jobs
     }
 
-    /// Does what waits for other services.
+    /// Sends what is due.
+    pub fn schedules(&self) -> &Jobs {
+        &self.0.schedules
+    }
+
+    /// Gathers archives.
+    pub fn gatherings(&self) -> &Jobs {
+        &self.0.gatherings
+    }
+
+    /// Tells webhooks.
     pub fn deliveries(&self) -> &Jobs {
         &self.0.deliveries
+    }
+
+    /// Wakes browsers.
+    pub fn pushes(&self) -> &Jobs {
+        &self.0.pushes
     }
 
     /// By what push services know this server.

@@ -67,6 +67,14 @@ impl LiveSessions {
         sessions.values().any(|entry| entry.user_id == user_id)
     }
 
+    /// Whether a session has a stream here.
+    pub fn has_session(&self, id: SessionId) -> bool {
+        self.sessions
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .contains_key(&id)
+    }
+
     /// Ends the streams of one session.
     pub fn end(&self, id: SessionId) {
         if let Some(entry) = self.sessions.lock().unwrap_or_else(PoisonError::into_inner).remove(&id) {

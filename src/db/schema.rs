@@ -834,6 +834,8 @@ diesel::table! {
         node_id -> Uuid,
         /// Whether all their devices there say that nobody is in front of them.
         away -> Bool,
+        /// The sign-ins that they have live streams with there: a device that has one needs no push.
+        sessions -> Array<Nullable<Uuid>>,
     }
 }
 
@@ -891,6 +893,8 @@ diesel::table! {
         /// When its push service last took something.
         last_pushed_at -> Nullable<Timestamptz>,
         created_at -> Timestamptz,
+        /// How many times in a row its push service refused what was pushed; after some it is forgotten.
+        refusals -> Int4,
     }
 }
 
@@ -1207,6 +1211,8 @@ diesel::table! {
         /// When it was delivered, given up or skipped.
         finished_at -> Nullable<Timestamptz>,
         created_at -> Timestamptz,
+        /// When it is to be tried, while it is PENDING.
+        next_at -> Timestamptz,
     }
 }
 
@@ -1236,6 +1242,10 @@ diesel::table! {
         version -> Int4,
         created_at -> Timestamptz,
         updated_at -> Timestamptz,
+        /// How many attempts in a row it did not answer in time.
+        silences -> Int4,
+        /// Until when it is told of nothing, because it was silent too often; what waits for it is told then.
+        rests_until -> Nullable<Timestamptz>,
     }
 }
 

@@ -140,7 +140,7 @@ pub async fn request(app: &App, user_id: UserId) -> Result<DataExport> {
         })
         .await?;
     app.log().wake();
-    app.jobs().wake();
+    app.gatherings().wake();
     Ok(export)
 }
 

@@ -22,7 +22,7 @@ use std::time::Duration;
 
 use serde_json::Value;
 
-pub use queue::{enqueue, enqueue_all};
+pub use queue::{call_all, enqueue, enqueue_all};
 pub use worker::Jobs;
 
 use crate::app::App;
@@ -54,6 +54,8 @@ pub struct Trouble {
     pub hopeless: bool,
     /// How long to wait for it at least.
     pub after: Option<Duration>,
+    /// Whether it is no failure, but simply not the end.
+    pub resumes: bool,
 }
 
 impl Trouble {
@@ -63,6 +65,7 @@ impl Trouble {
             detail: detail.into(),
             hopeless: false,
             after,
+            resumes: false,
         }
     }
 
@@ -72,6 +75,17 @@ impl Trouble {
             detail: detail.into(),
             hopeless: true,
             after: None,
+            resumes: false,
+        }
+    }
+
+    /// No trouble: what is left to do is to be done after so long, or as soon as the job is called for again.
+    pub fn resume(after: Duration) -> Self {
+        Trouble {
+            detail: "it goes on".to_owned(),
+            hopeless: false,
+            after: Some(after),
+            resumes: true,
         }
     }
 }

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use chrono::{DateTime, Utc};
 use diesel::prelude::*;
-use diesel::sql_types::{Array, BigInt, Double, Integer, Jsonb, Text, Timestamptz, Uuid as SqlUuid};
+use diesel::sql_types::{Array, BigInt, Bool, Double, Integer, Jsonb, Text, Timestamptz, Uuid as SqlUuid};
 use diesel_async::RunQueryDsl;
 use serde_json::Value;
 use uuid::Uuid;
@@ -89,6 +89,30 @@ pub async fn enqueue_all(
         .map(drop)
 }
 
+/// Calls for many jobs of one kind at once, each with its key, to be done now: one that waits need not wait any more, and
+/// one that is being done is done again.
+///
+/// # Errors
+/// When Postgres fails.
+pub async fn call_all(
+    connection: &mut Connection,
+    kind: &'static str,
+    wanted: Vec<(String, Value)>,
+) -> QueryResult<()> {
+    let (keys, payloads): (Vec<String>, Vec<Value>) = wanted.into_iter().unzip();
+    // In one order, or two who call for the same would wait for each other.
+    let query = "INSERT INTO jobs (id, kind, key, payload) \
+        SELECT gen_random_uuid(), $1, key, payload FROM unnest($2, $3) AS wanted (key, payload) ORDER BY key \
+        ON CONFLICT (kind, key) DO UPDATE SET run_at = least(jobs.run_at, excluded.run_at), revision = jobs.revision + 1";
+    diesel::sql_query(query)
+        .bind::<Text, _>(kind)
+        .bind::<Array<Text>, _>(keys)
+        .bind::<Array<Jsonb>, _>(payloads)
+        .execute(connection)
+        .await
+        .map(drop)
+}
+
 /// Takes jobs of these kinds that are due and that nobody does.
 pub(super) async fn claim(
     connection: &mut Connection,
@@ -96,8 +120,10 @@ pub(super) async fn claim(
     kinds: &[&str],
     most: usize,
 ) -> QueryResult<Vec<Taken>> {
-    let query = "WITH due AS (SELECT id FROM jobs WHERE run_at <= now() AND (leased_until IS NULL OR leased_until < now()) \
-          AND kind = ANY ($1) ORDER BY run_at LIMIT $2 FOR UPDATE SKIP LOCKED) \
+    // Each kind by itself: what is due of one does not stand in the way of another.
+    let query = "WITH due AS (SELECT due.id FROM unnest($1) AS wanted (kind) CROSS JOIN LATERAL (\
+          SELECT id, run_at FROM jobs WHERE jobs.kind = wanted.kind AND run_at <= now() AND (leased_until IS NULL OR leased_until < now()) \
+          ORDER BY run_at LIMIT $2 FOR UPDATE SKIP LOCKED) AS due ORDER BY due.run_at LIMIT $2) \
         UPDATE jobs SET leased_by = $3, leased_until = now() + make_interval(secs => $4), attempts = attempts + 1 \
         FROM due WHERE jobs.id = due.id RETURNING jobs.id, kind, payload, attempts, revision";
     diesel::sql_query(query)
@@ -144,8 +170,8 @@ pub(super) async fn put_back(
     trouble: &Trouble,
     wait: Duration,
 ) -> QueryResult<()> {
-    let query = "UPDATE jobs SET leased_by = NULL, leased_until = NULL, last_error = $3, \
-          run_at = CASE WHEN revision = $4 THEN now() + make_interval(secs => $5) ELSE run_at END \
+    let query = "UPDATE jobs SET leased_by = NULL, leased_until = NULL, last_error = CASE WHEN NOT $6 THEN $3 END, \
+          attempts = CASE WHEN NOT $6 THEN attempts ELSE 0 END, run_at = CASE WHEN revision = $4 THEN now() + make_interval(secs => $5) ELSE run_at END \
         WHERE id = $1 AND leased_by = $2";
     diesel::sql_query(query)
         .bind::<SqlUuid, _>(job.id)
@@ -153,6 +179,7 @@ pub(super) async fn put_back(
         .bind::<Text, _>(trouble.detail.chars().take(500).collect::<String>())
         .bind::<Integer, _>(job.revision)
         .bind::<Double, _>(wait.as_secs_f64())
+        .bind::<Bool, _>(trouble.resumes)
         .execute(connection)
         .await
         .map(drop)

@@ -143,6 +143,11 @@ impl Jobs {
         let node = self.inner.node;
         match done {
             Ok(()) => queue::finish(&mut connection, node, job).await?,
+            Err(trouble) if trouble.resumes => {
+                let wait = trouble.after.unwrap_or_default();
+                queue::put_back(&mut connection, node, job, &trouble, wait).await?;
+                self.wake();
+            }
             Err(trouble) if trouble.hopeless || job.attempts >= kind.attempts => {
                 tracing::warn!(kind = kind.name, job = %job.id, attempts = job.attempts, detail = trouble.detail, "a job is given up");
                 queue::finish(&mut connection, node, job).await?;

@@ -10,7 +10,7 @@ use crate::context::RequestContext;
 use crate::error::{Result, UserError, payload};
 use crate::id::PushSubscriptionId;
 
-/// A browser of the viewer's that is woken when there is news and nobody looks on.
+/// A browser of the viewer's that is woken when there is news and it has no stream open.
 #[Object]
 impl PushSubscription {
     /// Opaque and typed.
@@ -83,9 +83,9 @@ pub struct PushMutation;
 
 #[Object]
 impl PushMutation {
-    /// Has a browser woken by web push for messages that are news to the viewer, while they have no stream open. It gets
-    /// JSON: `{ type: "message", chatId, messageId, title, body }`. Registered again, also by somebody else, it is theirs
-    /// and of their session, and is forgotten when that ends.
+    /// Has a browser woken by web push for messages that are news to the viewer, while its session has no stream open. It
+    /// gets JSON: `{ type: "message", chatId, messageId, title, body, expiresAt }`, the last for what disappears.
+    /// Registered again, also by somebody else, it is theirs and of their session, and is forgotten when that ends.
     async fn register_push_subscription(
         &self,
         context: &Context<'_>,

@@ -1,8 +1,9 @@
 //! What a notification says: little, and nothing of what the server cannot read.
 
+use chrono::{DateTime, SecondsFormat, TimeDelta, Utc};
 use diesel::dsl::sql;
 use diesel::prelude::*;
-use diesel::sql_types::Bool;
+use diesel::sql_types::{Bool, Nullable, Timestamptz};
 use diesel_async::RunQueryDsl;
 use serde_json::{Value, json};
 
@@ -15,6 +16,9 @@ const TEXT: usize = 240;
 /// How much of a name or a title.
 const NAME: usize = 80;
 
+/// Of what disappears sooner than this, no words are shown.
+const BRIEF: TimeDelta = TimeDelta::hours(1);
+
 /// What is shown of a message to whom it is news.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Shown {
@@ -26,6 +30,8 @@ pub struct Shown {
     pub title: String,
     /// The beginning of it.
     pub body: String,
+    /// When it disappears; none when it stays.
+    pub expires_at: Option<DateTime<Utc>>,
 }
 
 impl Shown {
@@ -42,6 +48,7 @@ impl Shown {
             Option<AssistantId>,
             String,
             Option<String>,
+            Option<DateTime<Utc>>,
         );
         let row: Option<Row> = messages::table
             .inner_join(chats::table)
@@ -56,11 +63,14 @@ impl Shown {
                 messages::assistant_id,
                 chats::kind,
                 chats::title,
+                sql::<Nullable<Timestamptz>>(
+                    "(SELECT messages.created_at + make_interval(secs => seconds) FROM chat_lifetimes WHERE chat_lifetimes.chat_id = messages.chat_id)",
+                ),
             ))
             .first(connection)
             .await
             .optional()?;
-        let Some((chat_id, content, kind, author_id, assistant_id, room, title)) = row else {
+        let Some((chat_id, content, kind, author_id, assistant_id, room, title, expires_at)) = row else {
             return Ok(None);
         };
         let author: Option<String> = match (author_id, assistant_id) {
@@ -79,7 +89,9 @@ impl Shown {
             Some(title) => format!("{} · {}", shortened(&author, NAME), shortened(&title, NAME)),
             None => shortened(&author, NAME),
         };
-        let body = if kind == "ENCRYPTED" {
+        // What is shown stays on a screen until somebody takes it away.
+        let brief = expires_at.is_some_and(|at| at - Utc::now() < BRIEF);
+        let body = if kind == "ENCRYPTED" || brief {
             "A new message".to_owned()
         } else {
             shortened(&content, TEXT)
@@ -89,6 +101,7 @@ impl Shown {
             message_id: id,
             title,
             body,
+            expires_at,
         }))
     }
 
@@ -100,6 +113,7 @@ impl Shown {
             "messageId": self.message_id.to_string(),
             "title": self.title,
             "body": self.body,
+            "expiresAt": self.expires_at.map(|at| at.to_rfc3339_opts(SecondsFormat::Millis, true)),
         })
     }
 }

@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use chrono::{DateTime, Utc};
 use diesel::prelude::*;
 use diesel_async::RunQueryDsl;
 use http::{HeaderValue, StatusCode, header};
@@ -23,6 +24,8 @@ use crate::job::{Kind, Running, Trouble};
 
 /// How long a push service keeps what it cannot deliver.
 const KEPT: Duration = Duration::from_secs(24 * 60 * 60);
+/// After how many refusals in a row a browser is forgotten.
+const MOST_REFUSALS: i32 = 5;
 /// How long a push service may take.
 const PATIENCE: Duration = Duration::from_secs(20);
 
@@ -39,34 +42,49 @@ pub const KIND: Kind = Kind {
 struct Task {
     subscription_id: PushSubscriptionId,
     message_id: MessageId,
+    /// When it was called for.
+    since: Option<DateTime<Utc>>,
+}
+
+/// What there is to do.
+enum Wanted {
+    /// To push this.
+    Now(Box<(PushSubscription, Shown)>),
+    /// To look again.
+    Later(Duration),
+    /// Nothing.
+    Nothing,
 }
 
 fn run(app: App, payload: Value) -> Running {
     Box::pin(async move {
         let task: Task =
             serde_json::from_value(payload).map_err(|error| Trouble::hopeless(format!("unreadable: {error}")))?;
-        let Some((browser, shown)) = still_wanted(&app, &task).await? else {
-            return Ok(());
-        };
-        send(&app, &browser, &shown).await
+        match still_wanted(&app, &task).await? {
+            Wanted::Now(told) => send(&app, &told.0, &told.1).await,
+            Wanted::Later(wait) => Err(Trouble::resume(wait)),
+            Wanted::Nothing => Ok(()),
+        }
     })
 }
 
-/// The browser and what to show; none when it is no news any more, or is seen anyway.
-async fn still_wanted(app: &App, task: &Task) -> Result<Option<(PushSubscription, Shown)>> {
+/// What there is to do, as things are now.
+async fn still_wanted(app: &App, task: &Task) -> Result<Wanted> {
     let mut connection = app.connection().await?;
     let Some(browser) = subscription::find(&mut connection, task.subscription_id).await? else {
-        return Ok(None);
+        return Ok(Wanted::Nothing);
     };
-    if live::looks_on(app, &mut connection, browser.user_id).await? {
-        return Ok(None);
-    }
     let concerned = rules::concerned(&mut connection, &[task.message_id], Some(browser.user_id)).await?;
     if concerned.is_empty() {
-        return Ok(None);
+        return Ok(Wanted::Nothing);
+    }
+    // Its own session's streams are this browser's; those of others say nothing of it.
+    if live::streams(app, &mut connection, browser.user_id, browser.session_id).await? {
+        let left = task.since.and_then(live::left);
+        return Ok(left.map_or(Wanted::Nothing, Wanted::Later));
     }
     let shown = Shown::read(&mut connection, task.message_id).await?;
-    Ok(shown.map(|shown| (browser, shown)))
+    Ok(shown.map_or(Wanted::Nothing, |shown| Wanted::Now(Box::new((browser, shown)))))
 }
 
 async fn send(app: &App, browser: &PushSubscription, shown: &Shown) -> Result<(), Trouble> {
@@ -103,7 +121,11 @@ fn request(browser: &PushSubscription, shown: &Shown) -> Result<http::Request<Ve
     let key = PublicKey::from_sec1_bytes(&browser.p256dh).map_err(|_| odd())?;
     let auth: [u8; 16] = browser.auth.as_slice().try_into().map_err(|_| odd())?;
     let endpoint = browser.endpoint.parse().map_err(|_| odd())?;
-    let builder = WebPushBuilder::new(endpoint, key, Auth::from(auth)).with_valid_duration(KEPT);
+    let left = shown
+        .expires_at
+        .map(|at| (at - Utc::now()).to_std().unwrap_or_default());
+    let kept = left.unwrap_or(KEPT).min(KEPT);
+    let builder = WebPushBuilder::new(endpoint, key, Auth::from(auth)).with_valid_duration(kept);
     let mut request = builder.build(shown.to_json().to_string()).map_err(|_| odd())?;
     // Of several that a browser could not be given, the newest of a chat is enough.
     let topic = HeaderValue::from_str(&shown.chat_id.0.simple().to_string()).map_err(|_| odd())?;
@@ -122,9 +144,12 @@ async fn settle(
 ) -> Result<(), Trouble> {
     let row = push_subscriptions::table.find(browser.id);
     if status.is_success() {
-        let now = push_subscriptions::last_pushed_at.eq(diesel::dsl::now);
+        let well = (
+            push_subscriptions::last_pushed_at.eq(diesel::dsl::now),
+            push_subscriptions::refusals.eq(0),
+        );
         diesel::update(row)
-            .set(now)
+            .set(well)
             .execute(&mut *app.connection().await?)
             .await?;
         return Ok(());
@@ -139,6 +164,17 @@ async fn settle(
             Err(Trouble::passing(format!("the push service says {status}"), wait))
         }
         _ if status.is_server_error() => Err(Trouble::passing(format!("the push service says {status}"), wait)),
-        _ => Err(Trouble::hopeless(format!("the push service says {status}"))),
+        _ => {
+            // Of this once it may be the message's fault; of one after the other it is the subscription's.
+            let mut connection = app.connection().await?;
+            diesel::delete(row.filter(push_subscriptions::refusals.ge(MOST_REFUSALS - 1)))
+                .execute(&mut connection)
+                .await?;
+            diesel::update(row)
+                .set(push_subscriptions::refusals.eq(push_subscriptions::refusals + 1))
+                .execute(&mut connection)
+                .await?;
+            Err(Trouble::hopeless(format!("the push service says {status}")))
+        }
     }
 }

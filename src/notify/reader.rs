@@ -7,6 +7,7 @@ use std::collections::{HashMap, HashSet};
 use std::time::Duration;
 
 use chrono::Utc;
+use diesel::dsl::count_star;
 use diesel::prelude::*;
 use diesel::sql_types::{Array, Bool, Uuid as SqlUuid};
 use diesel_async::{AsyncConnection, RunQueryDsl};
@@ -15,13 +16,13 @@ use uuid::Uuid;
 
 use super::push;
 use super::rules::{self, Concerned};
-use super::webhook;
+use super::webhook::{self, row::WebhookEvent};
 use crate::app::App;
-use crate::db::schema::{generations, log_readers, messages};
+use crate::db::schema::{chat_members, generations, log_readers, messages};
 use crate::db::{Connection, prepared};
 use crate::error::{Error, Result};
-use crate::event::{self, Cursor, LoggedEvent, Position, Resumable};
-use crate::id::{MessageId, UserId};
+use crate::event::{self, Audience, Cursor, LoggedEvent, Position, Resumable};
+use crate::id::{ChatId, MessageId, UserId};
 use crate::job;
 
 /// The reader's row.
@@ -32,6 +33,11 @@ const EVERY: Duration = Duration::from_secs(1);
 const REST: Duration = Duration::from_millis(50);
 /// How many events are read at once.
 const READ: i32 = 500;
+/// How many people those may concern together: what is called for in one transaction has to be done in time.
+const RECIPIENTS: i64 = 10_000;
+
+/// How many jobs are called for in one statement.
+const JOBS: usize = 2_000;
 
 /// The names in the log of what messages do.
 const CREATED: &str = "message.created";
@@ -39,6 +45,7 @@ const UPDATED: &str = "message.updated";
 
 /// Reads until the server stops.
 pub async fn run(app: App) {
+    let mut most = READ;
     loop {
         tokio::select! {
             () = app.log().written() => {}
@@ -46,11 +53,17 @@ pub async fn run(app: App) {
             () = app.shutdown().cancelled() => return,
         }
         loop {
-            match advance(&app).await {
-                Ok(true) => {}
-                Ok(false) => break,
+            match advance_by(&app, most).await {
+                Ok(more) => {
+                    most = READ.min(most.saturating_mul(2));
+                    if !more {
+                        break;
+                    }
+                }
                 Err(error) => {
-                    tracing::warn!(%error, "cannot read the event log for notifications");
+                    // Perhaps it was too much at once.
+                    most = 1.max(most / 2);
+                    tracing::warn!(%error, most, "cannot read the event log for notifications");
                     break;
                 }
             }
@@ -64,6 +77,11 @@ pub async fn run(app: App) {
 /// # Errors
 /// When Postgres fails; nothing is called for then, and it is read again.
 pub async fn advance(app: &App) -> Result<bool> {
+    advance_by(app, READ).await
+}
+
+/// Reads on by at most so many events.
+async fn advance_by(app: &App, most: i32) -> Result<bool> {
     let mut connection = app.upkeep_connection().await?;
     if !is_wanted(&mut connection).await? {
         return Ok(false);
@@ -85,7 +103,7 @@ pub async fn advance(app: &App) -> Result<bool> {
                 return Ok(false);
             };
             let position = resume(connection, &cursor).await?;
-            let (rows, next, more) = read(connection, &position).await?;
+            let (rows, next, more) = read(connection, &position, most).await?;
             called_for(connection, &rows).await?;
             if next != position {
                 let epoch = event::current(connection).await?.epoch;
@@ -97,6 +115,7 @@ pub async fn advance(app: &App) -> Result<bool> {
         .await?;
     drop(connection);
     app.deliveries().wake();
+    app.pushes().wake();
     Ok(more)
 }
 
@@ -154,21 +173,53 @@ async fn resume(connection: &mut Connection, cursor: &str) -> Result<Position> {
 }
 
 /// The next events, the position behind them, and whether there may be more.
-async fn read(connection: &mut Connection, position: &Position) -> Result<(Vec<LoggedEvent>, Position, bool)> {
+async fn read(
+    connection: &mut Connection,
+    position: &Position,
+    most: i32,
+) -> Result<(Vec<LoggedEvent>, Position, bool)> {
     let (upto, after_id) = match &position.then {
         Some((upto, id)) => (upto.clone(), *id),
         None => (event::current(connection).await?.position.seen, 0),
     };
-    let rows = event::read_everything(connection, (&position.seen, &upto, after_id), READ).await?;
-    let full = rows.len() >= usize::try_from(READ).unwrap_or(usize::MAX);
+    let mut rows = event::read_everything(connection, (&position.seen, &upto, after_id), most).await?;
+    let bounded = bounded(connection, &rows, RECIPIENTS * i64::from(most) / i64::from(READ)).await?;
+    let more = bounded < rows.len() || rows.len() >= usize::try_from(most).unwrap_or(usize::MAX);
+    rows.truncate(bounded);
     let next = match rows.last() {
-        Some(last) if full => Position {
+        Some(last) if more => Position {
             seen: position.seen.clone(),
             then: Some((upto, last.id)),
         },
         _ => Position::at(upto),
     };
-    Ok((rows, next, full))
+    Ok((rows, next, more))
+}
+
+/// How many of these events concern at most so many people, and at least one of them.
+async fn bounded(connection: &mut Connection, rows: &[LoggedEvent], most: i64) -> QueryResult<usize> {
+    let chat = |row: &LoggedEvent| match row.audience() {
+        Audience::Chat(id) if WebhookEvent::of_log(&row.kind).is_some() => Some(id),
+        _ => None,
+    };
+    let chats: HashSet<ChatId> = rows.iter().filter_map(chat).collect();
+    if chats.is_empty() {
+        return Ok(rows.len());
+    }
+    let members: HashMap<ChatId, i64> = chat_members::table
+        .filter(chat_members::chat_id.eq_any(chats))
+        .group_by(chat_members::chat_id)
+        .select((chat_members::chat_id, count_star()))
+        .load(connection)
+        .await?
+        .into_iter()
+        .collect();
+    let mut people = 0;
+    let fit = rows.iter().take_while(|row| {
+        people += chat(row).and_then(|id| members.get(&id)).copied().unwrap_or_default();
+        people <= most
+    });
+    Ok(fit.count().max(1).min(rows.len()))
 }
 
 /// Calls for all that is to be done about these events.
@@ -230,13 +281,19 @@ async fn push_to(connection: &mut Connection, concerned: &[Concerned]) -> Result
     for browser in browsers {
         of.entry(browser.user_id).or_default().push(browser.id);
     }
+    let now = Utc::now();
     let mut wanted = Vec::new();
     for Concerned { message_id, user_id } in concerned {
         for id in of.get(user_id).into_iter().flatten() {
             let key = format!("{id}:{}", message_id.0);
-            wanted.push((key, json!({ "subscriptionId": id, "messageId": message_id.0 })));
+            wanted.push((
+                key,
+                json!({ "subscriptionId": id, "messageId": message_id.0, "since": now }),
+            ));
         }
     }
-    job::enqueue_all(connection, push::KIND.name, wanted, Utc::now()).await?;
+    for some in wanted.chunks(JOBS) {
+        job::enqueue_all(connection, push::KIND.name, some.to_vec(), now).await?;
+    }
     Ok(())
 }

@@ -14,8 +14,8 @@ const GRACE: Duration = Duration::from_secs(2);
 #[derive(Debug, Default)]
 pub struct Here {
     people: HashMap<UserId, HashMap<SessionId, Device>>,
-    /// Who is in the database, and whether as away.
-    stored: HashMap<UserId, bool>,
+    /// Who is in the database, and as what.
+    stored: HashMap<UserId, State>,
     /// Whose state may be another one than what is stored.
     unsettled: HashSet<UserId>,
 }
@@ -28,11 +28,22 @@ struct Device {
     left: Option<Instant>,
 }
 
+/// How somebody is here.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct State {
+    /// Whether all their devices say that nobody is in front of them.
+    pub away: bool,
+    /// Their devices, in order.
+    pub sessions: Vec<SessionId>,
+}
+
 /// What has to be written down.
 #[derive(Debug, Default, PartialEq, Eq)]
 pub struct Changes {
-    /// Who is here, and whether away.
-    pub here: Vec<(UserId, bool)>,
+    /// Who is here, and how.
+    pub here: Vec<(UserId, State)>,
+    /// Who of them looks to others as before.
+    pub unseen: HashSet<UserId>,
     /// Who is here no more.
     pub gone: Vec<UserId>,
 }
@@ -43,9 +54,10 @@ impl Changes {
         self.here.is_empty() && self.gone.is_empty()
     }
 
-    /// Whose state changed.
+    /// Whose state changed, as others see it.
     pub fn people(&self) -> impl Iterator<Item = UserId> + '_ {
         let here = self.here.iter().map(|(user_id, _)| *user_id);
+        let here = here.filter(|user_id| !self.unseen.contains(user_id));
         here.chain(self.gone.iter().copied())
     }
 }
@@ -94,20 +106,28 @@ impl Here {
             let devices = self.people.entry(user_id).or_default();
             devices.retain(|_, device| device.left.is_none_or(|left| now.duration_since(left) < GRACE));
             let waits = devices.values().any(|device| device.left.is_some());
-            let state = (!devices.is_empty()).then(|| devices.values().all(|device| device.away));
+            let mut sessions: Vec<SessionId> = devices.keys().copied().collect();
+            sessions.sort_unstable();
+            let state = (!devices.is_empty()).then(|| State {
+                away: devices.values().all(|device| device.away),
+                sessions,
+            });
             if devices.is_empty() {
                 self.people.remove(&user_id);
             }
             if !waits {
                 self.unsettled.remove(&user_id);
             }
-            if state == self.stored.get(&user_id).copied() {
+            if state.as_ref() == self.stored.get(&user_id) {
                 continue;
             }
             match state {
-                Some(away) => {
-                    self.stored.insert(user_id, away);
-                    changes.here.push((user_id, away));
+                Some(state) => {
+                    let before = self.stored.insert(user_id, state.clone());
+                    if before.is_some_and(|before| before.away == state.away) {
+                        changes.unseen.insert(user_id);
+                    }
+                    changes.here.push((user_id, state));
                 }
                 None => {
                     self.stored.remove(&user_id);
@@ -126,7 +146,7 @@ impl Here {
         }
         for user_id in &changes.gone {
             // Of any state: being gone differs from it.
-            self.stored.insert(*user_id, false);
+            self.stored.insert(*user_id, State::default());
             self.unsettled.insert(*user_id);
         }
     }
@@ -180,33 +200,35 @@ mod tests {
         let mut clock = Clock(Instant::now());
         let (ada, phone, laptop) = (UserId::new(), SessionId::new(), SessionId::new());
         let mut here = Here::default();
-        let here_as = |away| Changes {
-            here: vec![(ada, away)],
-            gone: vec![],
+        let here_as = |away, mut sessions: Vec<SessionId>| {
+            sessions.sort_unstable();
+            Changes {
+                here: vec![(ada, State { away, sessions })],
+                ..Changes::default()
+            }
         };
         here.arrive(ada, phone);
         here.arrive(ada, phone);
-        assert_eq!(here.settle(clock.0, 10), here_as(false));
+        assert_eq!(here.settle(clock.0, 10), here_as(false, vec![phone]));
         here.set_away(ada, phone, true);
-        assert_eq!(here.settle(clock.0, 10), here_as(true));
+        assert_eq!(here.settle(clock.0, 10), here_as(true, vec![phone]));
         here.arrive(ada, laptop);
-        assert_eq!(here.settle(clock.0, 10), here_as(false));
+        assert_eq!(here.settle(clock.0, 10), here_as(false, vec![phone, laptop]));
         here.set_away(ada, laptop, true);
         here.set_away(ada, SessionId::new(), false);
-        assert_eq!(here.settle(clock.0, 10), here_as(true));
+        assert_eq!(here.settle(clock.0, 10), here_as(true, vec![phone, laptop]));
         here.leave(ada, laptop, clock.0);
         here.leave(ada, phone, clock.0);
         here.leave(ada, phone, clock.0);
         assert!(here.settle(clock.pass(GRACE / 2), 10).is_empty(), "it may be a reload");
         here.arrive(ada, phone);
-        assert!(
-            here.settle(clock.pass(GRACE), 10).is_empty(),
-            "it was, and is as away as before"
-        );
+        let back = here.settle(clock.pass(GRACE), 10);
+        assert_eq!(back.here, here_as(true, vec![phone]).here);
+        assert_eq!(back.people().count(), 0, "it was, and is as away as before");
         here.leave(ada, phone, clock.0);
         let gone = Changes {
-            here: vec![],
             gone: vec![ada],
+            ..Changes::default()
         };
         assert_eq!(here.settle(clock.pass(GRACE), 10), gone);
         assert!(here.people.is_empty() && here.stored.is_empty() && here.unsettled.is_empty());
@@ -232,6 +254,10 @@ mod tests {
         here.unsettle(&gone);
         assert!(here.settle(now + GRACE, 10).gone.contains(&ada));
         here.forget_stored();
-        assert_eq!(here.settle(now, 10).here, [(bob, false)]);
+        let again = State {
+            away: false,
+            sessions: vec![device],
+        };
+        assert_eq!(here.settle(now, 10).here, [(bob, again)]);
     }
 }

@@ -11,7 +11,7 @@ use uuid::Uuid;
 use super::here::Changes;
 use crate::db::schema::nodes;
 use crate::db::{Connection, prepared};
-use crate::id::UserId;
+use crate::id::{SessionId, UserId};
 
 /// How long a server counts as alive without a word of it.
 const LASTS: Duration = Duration::from_secs(15);
@@ -60,18 +60,24 @@ pub async fn is_alone(connection: &mut Connection, node: Uuid) -> QueryResult<bo
 /// # Errors
 /// When Postgres fails, or the server has no lease.
 pub async fn store(connection: &mut Connection, node: Uuid, changes: &Changes) -> QueryResult<()> {
-    let query = "WITH here AS (INSERT INTO people_here (user_id, node_id, away) \
-          SELECT user_id, $1, away FROM unnest($2, $3) AS person (user_id, away) ORDER BY user_id \
-          ON CONFLICT (user_id, node_id) DO UPDATE SET away = excluded.away), \
+    let query = "WITH device AS (SELECT user_id, array_agg(session_id) AS sessions FROM unnest($5, $6) AS device (user_id, session_id) GROUP BY user_id), \
+        here AS (INSERT INTO people_here (user_id, node_id, away, sessions) \
+          SELECT user_id, $1, away, coalesce(sessions, '{}') FROM unnest($2, $3) AS person (user_id, away) LEFT JOIN device USING (user_id) ORDER BY user_id \
+          ON CONFLICT (user_id, node_id) DO UPDATE SET away = excluded.away, sessions = excluded.sessions), \
         gone AS (DELETE FROM people_here WHERE node_id = $1 AND user_id = ANY ($4)) \
         INSERT INTO presences (user_id, last_seen_at) SELECT id, now() FROM users WHERE id = ANY ($4) ORDER BY id \
         ON CONFLICT (user_id) DO UPDATE SET last_seen_at = excluded.last_seen_at WHERE NOT presences.invisible";
-    let (here, away): (Vec<UserId>, Vec<bool>) = changes.here.iter().copied().unzip();
+    let (here, away): (Vec<UserId>, Vec<bool>) = changes.here.iter().map(|(id, state)| (*id, state.away)).unzip();
+    let devices = changes.here.iter();
+    let devices = devices.flat_map(|(id, state)| state.sessions.iter().map(|session| (*id, *session)));
+    let (whose, sessions): (Vec<UserId>, Vec<SessionId>) = devices.unzip();
     let query = diesel::sql_query(query)
         .bind::<SqlUuid, _>(node)
         .bind::<Array<SqlUuid>, _>(here)
         .bind::<Array<Bool>, _>(away)
-        .bind::<Array<SqlUuid>, _>(&changes.gone);
+        .bind::<Array<SqlUuid>, _>(&changes.gone)
+        .bind::<Array<SqlUuid>, _>(whose)
+        .bind::<Array<SqlUuid>, _>(sessions);
     prepared(query).execute(connection).await.map(drop)
 }
 

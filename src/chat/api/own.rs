@@ -131,8 +131,8 @@ pub struct ScheduledMessageChanged {
     pub scheduled_message: ScheduledMessage,
 }
 
-/// A webhook of the viewer's appeared, changed, or is gone: put it in the place of what the client has, if its version is
-/// higher.
+/// A webhook of the viewer's, or for administrators one of the server's, appeared, changed, or is gone: put it in the place
+/// of what the client has, if its version is higher.
 #[derive(Debug, SimpleObject)]
 pub struct WebhookChanged {
     /// Where the client stands then.

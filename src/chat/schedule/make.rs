@@ -129,7 +129,7 @@ pub async fn schedule(app: &App, owner: UserId, new: NewSchedule) -> Result<Sche
         })
         .await?;
     app.log().wake();
-    app.jobs().wake();
+    app.schedules().wake();
     Ok(scheduled)
 }
 
@@ -208,7 +208,7 @@ pub async fn update(
         })
         .await?;
     app.log().wake();
-    app.jobs().wake();
+    app.schedules().wake();
     Ok(scheduled)
 }
 
@@ -250,7 +250,7 @@ pub async fn cancel(app: &App, owner: UserId, id: ScheduledMessageId) -> Result<
         })
         .await?;
     app.log().wake();
-    app.jobs().wake();
+    app.schedules().wake();
     Ok(scheduled)
 }
 

@@ -56,7 +56,7 @@ fn run(app: App, payload: Value) -> Running {
             && !early.is_zero()
         {
             // It was put off meanwhile, or the clock of Postgres is ahead of this one.
-            return Err(Trouble::passing("not due yet", Some(early)));
+            return Err(Trouble::resume(early));
         }
         match attempt(&app, &schedule, due, now).await {
             Ok(outcome) => Ok(settle(&app, id, due, outcome).await?),

@@ -1,12 +1,14 @@
 //! Webhooks in GraphQL.
 
+use async_graphql::dataloader::DataLoader;
 use async_graphql::{Context, InputObject, MaybeUndefined, Object, SimpleObject};
 use chrono::{DateTime, Utc};
 use secrecy::ExposeSecret;
 
 use super::change::{self, NewWebhook, WebhookChange};
-use super::log::{self, DeliveryKey, WebhookDelivery, WebhookDeliveryState};
+use super::log::{self, DeliveryKey, LogOf, WebhookDelivery, WebhookDeliveryState};
 use super::row::{Webhook, WebhookDisabledReason, WebhookEvent};
+use crate::account::api::UserLoader;
 use crate::context::RequestContext;
 use crate::error::{Result, UserError, payload};
 use crate::id::{WebhookDeliveryId, WebhookId};
@@ -78,7 +80,8 @@ impl Webhook {
             before,
         };
         let window = Window::forward(arguments, DELIVERIES)?;
-        let rows = log::page(&mut *context.app().connection().await?, self.id, &window).await?;
+        let loader = context.data_unchecked::<DataLoader<UserLoader>>();
+        let rows = loader.load_one(LogOf::new(self.id, &window)).await?.unwrap_or_default();
         Ok(window.connection(rows, |delivery| (delivery.created_at, delivery.id)))
     }
 

@@ -1,5 +1,7 @@
 //! What a webhook is told: what happened, and what it speaks of as it is now.
 
+use std::time::Duration;
+
 use chrono::{DateTime, SecondsFormat, Utc};
 use diesel::prelude::*;
 use diesel::sql_types::{Nullable, Text, Uuid as SqlUuid};
@@ -19,11 +21,22 @@ use crate::notify::{live, rules};
 /// How much of a text is told, in characters.
 const TEXT: usize = 16_000;
 
-/// The body of a delivery; none when there is nothing to tell, or nobody who may be told, any more.
+/// What there is to tell.
+#[derive(Debug)]
+pub enum Told {
+    /// This.
+    Now(Value),
+    /// Perhaps something, but not before so long.
+    Later(Duration),
+    /// Nothing, or nobody who may be told, any more.
+    Nothing,
+}
+
+/// The body of a delivery.
 ///
 /// # Errors
 /// When Postgres fails.
-pub async fn of(app: &App, webhook: &Webhook, delivery: &WebhookDelivery) -> Result<Option<Value>> {
+pub async fn of(app: &App, webhook: &Webhook, delivery: &WebhookDelivery) -> Result<Told> {
     let mut connection = app.connection().await?;
     let id = |name: &str| serde_json::from_value::<Uuid>(delivery.payload[name].clone()).unwrap_or_default();
     let data = match delivery.kind {
@@ -33,16 +46,22 @@ pub async fn of(app: &App, webhook: &Webhook, delivery: &WebhookDelivery) -> Res
         WebhookEvent::ChatUpdated => chat(&mut connection, webhook, ChatId(id("chatId"))).await?,
         WebhookEvent::Notification => {
             let (message_id, user_id) = (MessageId(id("messageId")), UserId(id("userId")));
-            notification(app, &mut connection, message_id, user_id).await?
+            if let Some(left) = live::left(delivery.created_at)
+                && live::looks_on(app, &mut connection, user_id).await?
+            {
+                return Ok(Told::Later(left));
+            }
+            notification(&mut connection, message_id, user_id).await?
         }
     };
-    Ok(data.map(|data| {
+    let told = |data| {
         json!({
             "type": delivery.kind.wire_name(),
             "timestamp": delivery.created_at.to_rfc3339_opts(SecondsFormat::Millis, true),
             "data": data,
         })
-    }))
+    };
+    Ok(data.map_or(Told::Nothing, |data| Told::Now(told(data))))
 }
 
 #[derive(QueryableByName)]
@@ -142,16 +161,12 @@ async fn chat(connection: &mut Connection, webhook: &Webhook, id: ChatId) -> Que
     }))
 }
 
-/// A notification, if it is news still and its person does not look on.
+/// A notification, if it is news still.
 async fn notification(
-    app: &App,
     connection: &mut Connection,
     message_id: MessageId,
     user_id: UserId,
 ) -> QueryResult<Option<Value>> {
-    if live::looks_on(app, connection, user_id).await? {
-        return Ok(None);
-    }
     if rules::concerned(connection, &[message_id], Some(user_id))
         .await?
         .is_empty()

@@ -8,11 +8,13 @@ use base64::prelude::BASE64_STANDARD;
 use chrono::{DateTime, Utc};
 use diesel::dsl::now;
 use diesel::prelude::*;
+use diesel::sql_types::{Bool, Integer, Nullable, Timestamptz, Uuid as SqlUuid};
 use diesel_async::{AsyncConnection, RunQueryDsl};
 use secrecy::SecretString;
 use serde_json::json;
 use url::Url;
 
+use super::queue;
 use super::row::{Webhook, WebhookDisabledReason, WebhookEvent, is_keeper};
 use crate::account::audit::{self, Actor};
 use crate::account::user::Role;
@@ -151,6 +153,8 @@ pub async fn update(
                 webhooks::enabled.eq(enabled),
                 webhooks::disabled_reason.eq(reason),
                 webhooks::failing_since.eq(failing),
+                webhooks::silences.eq(0),
+                webhooks::rests_until.eq(None::<DateTime<Utc>>),
                 webhooks::version.eq(webhooks::version + 1),
                 webhooks::updated_at.eq(now),
             );
@@ -159,11 +163,14 @@ pub async fn update(
                 .returning(Webhook::as_returning())
                 .get_result(connection)
                 .await?;
+            // Whatever made it rest may be mended.
+            queue::call(connection, &[(id, webhook.owner_id)]).await?;
             told(connection, who, client, &webhook, "webhook.updated").await?;
             Ok::<_, Error>(webhook)
         })
         .await?;
     app.log().wake();
+    app.deliveries().wake();
     Ok((webhook, secret))
 }
 
@@ -199,35 +206,64 @@ pub(super) async fn disable(connection: &mut Connection, id: WebhookId, reason: 
         .await
         .optional()?;
     let Some(webhook) = disabled else { return Ok(()) };
-    append_all(connection, webhook.changed().into_iter().collect()).await?;
+    let changed = webhook.changed(connection).await?;
+    append_all(connection, changed).await?;
     let target = Some(id.to_string());
     let detail = json!({ "reason": reason.as_str() });
     audit::record(connection, Actor::default(), "webhook.disabled", target, detail).await
 }
 
-/// Notes whether a delivery went through.
+/// How an attempt went.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Fared {
+    /// It was taken.
+    Well,
+    /// It was not.
+    Badly,
+    /// There was no answer in time.
+    Silently,
+}
+
+/// After how many silences in a row a webhook rests: it costs more than others to be told anything.
+pub(super) const MOST_SILENCES: i32 = 3;
+
+/// For how long: longer each time, up to a quarter of an hour.
+const RESTS: &str = "CASE WHEN silences + 1 >= $3 THEN now() + make_interval(secs => least(900, 60 * power(2, least(silences + 1 - $3, 8)))) END";
+
+/// Notes whether a delivery went through; gives since when none has.
 pub(super) async fn fared(
     connection: &mut Connection,
     id: WebhookId,
-    well: bool,
+    fared: Fared,
 ) -> QueryResult<Option<DateTime<Utc>>> {
-    let row = diesel::update(webhooks::table.find(id));
-    if well {
+    #[derive(QueryableByName)]
+    struct Since {
+        #[diesel(sql_type = Nullable<Timestamptz>)]
+        failing_since: Option<DateTime<Utc>>,
+    }
+    if fared == Fared::Well {
         // Rows that say so already are left alone.
         let failing = webhooks::table.find(id).filter(webhooks::failing_since.is_not_null());
-        diesel::update(failing)
-            .set(webhooks::failing_since.eq(None::<DateTime<Utc>>))
-            .execute(connection)
-            .await?;
+        let well = (
+            webhooks::failing_since.eq(None::<DateTime<Utc>>),
+            webhooks::silences.eq(0),
+            webhooks::rests_until.eq(None::<DateTime<Utc>>),
+        );
+        diesel::update(failing).set(well).execute(connection).await?;
         return Ok(None);
     }
-    let since = diesel::dsl::sql::<diesel::sql_types::Nullable<diesel::sql_types::Timestamptz>>(
-        "coalesce(failing_since, now())",
+    let query = format!(
+        "UPDATE webhooks SET failing_since = coalesce(failing_since, now()), silences = CASE WHEN $2 THEN silences + 1 ELSE 0 END, \
+           rests_until = CASE WHEN $2 THEN {RESTS} END WHERE id = $1 RETURNING failing_since"
     );
-    row.set(webhooks::failing_since.eq(since))
-        .returning(webhooks::failing_since)
+    let since: Option<Since> = diesel::sql_query(query)
+        .bind::<SqlUuid, _>(id)
+        .bind::<Bool, _>(fared == Fared::Silently)
+        .bind::<Integer, _>(MOST_SILENCES)
         .get_result(connection)
         .await
+        .optional()?;
+    Ok(since.and_then(|since| since.failing_since))
 }
 
 async fn lock(connection: &mut Connection, who: &SignedIn, id: WebhookId) -> Result<Webhook> {
@@ -238,7 +274,7 @@ async fn lock(connection: &mut Connection, who: &SignedIn, id: WebhookId) -> Res
         .ok_or_else(|| Error::not_found(&["webhookId"], "webhook"))
 }
 
-/// Tells the owner, or for the server's own the audit log.
+/// Tells the owner; or for the server's own the administrators, and the audit log.
 async fn told(
     connection: &mut Connection,
     who: &SignedIn,
@@ -246,8 +282,10 @@ async fn told(
     webhook: &Webhook,
     action: &str,
 ) -> Result<()> {
-    if let Some(event) = webhook.changed() {
-        return Ok(append_all(connection, vec![event]).await?);
+    let changed = webhook.changed(connection).await?;
+    append_all(connection, changed).await?;
+    if webhook.owner_id.is_some() {
+        return Ok(());
     }
     let kinds: Vec<&str> = webhook.kinds.iter().flatten().map(|kind| kind.as_str()).collect();
     let detail = json!({ "kinds": kinds, "enabled": webhook.enabled });

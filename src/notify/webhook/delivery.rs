@@ -1,4 +1,4 @@
-//! The job that delivers: signed as Standard Webhooks says, again and again for about a day, and nowhere else than to the
+//! Delivering one thing: signed as Standard Webhooks says, again and again for about a day, and nowhere else than to the
 //! address that was given.
 
 use std::time::Duration;
@@ -9,18 +9,18 @@ use diesel::prelude::*;
 use diesel_async::{AsyncConnection, RunQueryDsl};
 use http::{HeaderMap, HeaderValue, StatusCode, header};
 use secrecy::ExposeSecret;
-use serde_json::Value;
 use url::Url;
 
+use super::body::Told;
+use super::change::Fared;
 use super::log::{WebhookDelivery, WebhookDeliveryState};
 use super::row::{Webhook, WebhookDisabledReason};
 use super::{body, change};
 use crate::ai::{Reach, guard};
 use crate::app::App;
-use crate::db::schema::{webhook_deliveries, webhooks};
+use crate::db::schema::webhook_deliveries;
 use crate::error::{Error, Result};
 use crate::id::WebhookDeliveryId;
-use crate::job::{Kind, Running, Trouble};
 use crate::vault::envelope::Binding;
 
 /// How long to wait after each attempt but the last; about a day in all.
@@ -38,50 +38,32 @@ const LASTING: chrono::Duration = chrono::Duration::days(1);
 /// How long an answer may take.
 const PATIENCE: Duration = Duration::from_secs(15);
 
-/// The kind of job. It is never given up by itself: the row says when it is.
-pub const KIND: Kind = Kind {
-    name: "notify.webhook",
-    attempts: i32::MAX,
-    limit: Duration::from_secs(45),
-    run,
-};
-
 /// What came of an attempt.
 struct Attempt {
     status: Option<StatusCode>,
     error: Option<&'static str>,
+    /// Whether it kept us waiting for nothing.
+    silent: bool,
 }
 
-fn run(app: App, payload: Value) -> Running {
-    Box::pin(async move {
-        let id = serde_json::from_value(payload["id"].clone());
-        let id: WebhookDeliveryId = id.map_err(|error| Trouble::hopeless(format!("unreadable: {error}")))?;
-        let mut connection = app.connection().await?;
-        let found: Option<(WebhookDelivery, Webhook)> = webhook_deliveries::table
-            .inner_join(webhooks::table)
-            .filter(webhook_deliveries::id.eq(id))
-            .filter(webhook_deliveries::state.eq(WebhookDeliveryState::Pending))
-            .select((WebhookDelivery::as_select(), Webhook::as_select()))
-            .first(&mut connection)
-            .await
-            .optional()?;
-        drop(connection);
-        let Some((delivery, webhook)) = found else {
+/// Tries to deliver, and notes what came of it.
+///
+/// # Errors
+/// When Postgres fails, or what is stored cannot be read.
+pub(super) async fn attempt(app: &App, webhook: &Webhook, delivery: &WebhookDelivery) -> Result<()> {
+    let told = match body::of(app, webhook, delivery).await? {
+        Told::Now(told) => told,
+        Told::Later(wait) => {
+            diesel::update(webhook_deliveries::table.find(delivery.id))
+                .set(webhook_deliveries::next_at.eq(Utc::now() + wait))
+                .execute(&mut *app.connection().await?)
+                .await?;
             return Ok(());
-        };
-        let told = match webhook.enabled {
-            true => body::of(&app, &webhook, &delivery).await?,
-            false => None,
-        };
-        let Some(told) = told else {
-            return Ok(finish(&app, id, WebhookDeliveryState::Skipped).await?);
-        };
-        let attempt = deliver(&app, &webhook, &delivery, told.to_string()).await?;
-        match settle(&app, &webhook, &delivery, &attempt).await? {
-            None => Ok(()),
-            Some(wait) => Err(Trouble::passing(attempt.error.unwrap_or("it failed"), Some(wait))),
         }
-    })
+        Told::Nothing => return finish(app, delivery.id, WebhookDeliveryState::Skipped).await,
+    };
+    let attempt = deliver(app, webhook, delivery, told.to_string()).await?;
+    settle(app, webhook, delivery, &attempt).await
 }
 
 async fn finish(app: &App, id: WebhookDeliveryId, state: WebhookDeliveryState) -> Result<()> {
@@ -96,10 +78,11 @@ async fn finish(app: &App, id: WebhookDeliveryId, state: WebhookDeliveryState) -
     Ok(())
 }
 
-async fn deliver(app: &App, webhook: &Webhook, delivery: &WebhookDelivery, body: String) -> Result<Attempt, Trouble> {
+async fn deliver(app: &App, webhook: &Webhook, delivery: &WebhookDelivery, body: String) -> Result<Attempt> {
     let failed = |error| Attempt {
         status: None,
         error: Some(error),
+        silent: false,
     };
     let Ok(url) = Url::parse(&webhook.url) else {
         return Ok(failed("The address is none."));
@@ -123,10 +106,14 @@ async fn deliver(app: &App, webhook: &Webhook, delivery: &WebhookDelivery, body:
             Attempt {
                 status: Some(status),
                 error: words,
+                silent: false,
             }
         }
         Err(error) if guard::refusal_behind(&error).is_some() => failed("That address is not a public one."),
-        Err(error) if error.is_timeout() => failed("It does not answer in time."),
+        Err(error) if error.is_timeout() => Attempt {
+            silent: true,
+            ..failed("It does not answer in time.")
+        },
         Err(_) => failed("It cannot be reached."),
     })
 }
@@ -148,13 +135,8 @@ fn headers(app: &App, webhook: &Webhook, delivery: &WebhookDelivery, body: &str)
     Ok(headers)
 }
 
-/// Notes what came of an attempt; says how long to wait for the next, if there is to be one.
-async fn settle(
-    app: &App,
-    webhook: &Webhook,
-    delivery: &WebhookDelivery,
-    attempt: &Attempt,
-) -> Result<Option<Duration>> {
+/// Notes what came of an attempt.
+async fn settle(app: &App, webhook: &Webhook, delivery: &WebhookDelivery, attempt: &Attempt) -> Result<()> {
     let gone = attempt.status == Some(StatusCode::GONE);
     let well = attempt.error.is_none();
     let before = usize::try_from(delivery.attempts).unwrap_or_default();
@@ -173,12 +155,18 @@ async fn settle(
                 webhook_deliveries::response_status.eq(attempt.status.map(|status| i32::from(status.as_u16()))),
                 webhook_deliveries::error.eq(attempt.error),
                 webhook_deliveries::finished_at.eq(wait.is_none().then(Utc::now)),
+                webhook_deliveries::next_at.eq(Utc::now() + wait.unwrap_or_default()),
             );
             diesel::update(webhook_deliveries::table.find(delivery.id))
                 .set(columns)
                 .execute(connection)
                 .await?;
-            let since = change::fared(connection, webhook.id, well).await?;
+            let fared = match (well, attempt.silent) {
+                (true, _) => Fared::Well,
+                (false, false) => Fared::Badly,
+                (false, true) => Fared::Silently,
+            };
+            let since = change::fared(connection, webhook.id, fared).await?;
             let lasting = since.is_some_and(|since| Utc::now() - since >= LASTING);
             if gone {
                 change::disable(connection, webhook.id, WebhookDisabledReason::Gone).await?;
@@ -189,5 +177,5 @@ async fn settle(
         })
         .await?;
     app.log().wake();
-    Ok(wait)
+    Ok(())
 }

@@ -1,22 +1,24 @@
 //! The log of deliveries.
 
+use std::collections::{HashMap, HashSet};
+
+use async_graphql::dataloader::Loader;
 use chrono::{DateTime, Utc};
 use diesel::prelude::*;
-use diesel::sql_types::{Array, Jsonb, Nullable, Text, Uuid as SqlUuid};
+use diesel::sql_types::{Array, BigInt, Jsonb, Nullable, Text, Timestamptz, Uuid as SqlUuid};
 use diesel_async::RunQueryDsl;
 use serde_json::{Value, json};
-use uuid::Uuid;
 
-use super::delivery;
+use super::queue;
 use super::row::{Webhook, WebhookEvent, is_keeper};
+use crate::account::api::UserLoader;
 use crate::account::viewer::SignedIn;
 use crate::app::App;
 use crate::db::schema::{webhook_deliveries, webhooks};
 use crate::db::{Connection, text_enum};
 use crate::error::{Error, Result};
 use crate::event::{Audience, LoggedEvent};
-use crate::id::{WebhookDeliveryId, WebhookId};
-use crate::job;
+use crate::id::{ChatId, UserId, WebhookDeliveryId, WebhookId};
 use crate::notify::rules::Concerned;
 use crate::page::Window;
 
@@ -38,7 +40,7 @@ text_enum! {
 }
 
 /// What a webhook was told, or is to be.
-#[derive(Debug, Clone, Queryable, Selectable)]
+#[derive(Debug, Clone, Queryable, QueryableByName, Selectable)]
 #[diesel(table_name = webhook_deliveries, check_for_backend(diesel::pg::Pg))]
 pub struct WebhookDelivery {
     /// Its id.
@@ -67,38 +69,84 @@ pub struct WebhookDelivery {
 pub type DeliveryKey = (DateTime<Utc>, WebhookDeliveryId);
 
 /// A page of the log of a webhook, newest first.
-///
-/// # Errors
-/// When Postgres fails.
-pub async fn page(
-    connection: &mut Connection,
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub struct LogOf {
     webhook: WebhookId,
-    window: &Window<DeliveryKey>,
-) -> QueryResult<Vec<WebhookDelivery>> {
-    use webhook_deliveries::{created_at, id};
-    let mut query = webhook_deliveries::table
-        .filter(webhook_deliveries::webhook_id.eq(webhook))
-        .select(WebhookDelivery::as_select())
-        .limit(window.fetch())
-        .into_boxed();
-    query = if window.backwards {
-        query.order((created_at.asc(), id.asc()))
-    } else {
-        query.order((created_at.desc(), id.desc()))
-    };
-    if let Some((at, of)) = window.after {
-        query = query.filter(created_at.lt(at).or(created_at.eq(at).and(id.lt(of))));
-    }
-    if let Some((at, of)) = window.before {
-        query = query.filter(created_at.gt(at).or(created_at.eq(at).and(id.gt(of))));
-    }
-    query.load(connection).await
+    part: Part,
 }
 
-#[derive(QueryableByName)]
-struct Made {
-    #[diesel(sql_type = SqlUuid)]
-    id: Uuid,
+/// The part of a log that is asked for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+struct Part {
+    after: Option<DeliveryKey>,
+    before: Option<DeliveryKey>,
+    backwards: bool,
+    fetch: i64,
+}
+
+impl LogOf {
+    /// This part of the log of a webhook.
+    pub fn new(webhook: WebhookId, window: &Window<DeliveryKey>) -> Self {
+        let part = Part {
+            after: window.after,
+            before: window.before,
+            backwards: window.backwards,
+            fetch: window.fetch(),
+        };
+        LogOf { webhook, part }
+    }
+}
+
+/// The same part of the logs of many webhooks in one query.
+impl Loader<LogOf> for UserLoader {
+    type Value = Vec<WebhookDelivery>;
+    type Error = Error;
+
+    async fn load(&self, keys: &[LogOf]) -> Result<HashMap<LogOf, Vec<WebhookDelivery>>> {
+        let mut of: HashMap<Part, Vec<WebhookId>> = HashMap::new();
+        for key in keys {
+            of.entry(key.part).or_default().push(key.webhook);
+        }
+        let mut logs: HashMap<LogOf, Vec<WebhookDelivery>> = HashMap::new();
+        for (part, webhooks) in of {
+            for delivery in pages(&mut *self.app.connection().await?, &webhooks, part).await? {
+                let webhook = delivery.webhook_id;
+                logs.entry(LogOf { webhook, part }).or_default().push(delivery);
+            }
+        }
+        Ok(logs)
+    }
+}
+
+/// One part of the logs of these webhooks, each in reading direction.
+async fn pages(connection: &mut Connection, webhooks: &[WebhookId], part: Part) -> QueryResult<Vec<WebhookDelivery>> {
+    let order = if part.backwards { "ASC" } else { "DESC" };
+    let query = format!(
+        "SELECT delivery.* FROM unnest($1) AS wanted (id) CROSS JOIN LATERAL (SELECT * FROM webhook_deliveries WHERE webhook_id = wanted.id \
+           AND ($2 IS NULL OR (created_at, id) < ($2, $3)) AND ($4 IS NULL OR (created_at, id) > ($4, $5)) \
+           ORDER BY created_at {order}, id {order} LIMIT $6) AS delivery ORDER BY delivery.created_at {order}, delivery.id {order}"
+    );
+    let (after, before) = (part.after.unzip(), part.before.unzip());
+    diesel::sql_query(query)
+        .bind::<Array<SqlUuid>, _>(webhooks)
+        .bind::<Nullable<Timestamptz>, _>(after.0)
+        .bind::<Nullable<SqlUuid>, _>(after.1)
+        .bind::<Nullable<Timestamptz>, _>(before.0)
+        .bind::<Nullable<SqlUuid>, _>(before.1)
+        .bind::<BigInt, _>(part.fetch)
+        .load(connection)
+        .await
+}
+
+/// How many things that happened are looked at in one statement.
+const AT_ONCE: usize = 2_000;
+
+/// What happened: in a chat, or to a person.
+struct Happened {
+    kind: WebhookEvent,
+    payload: Value,
+    chat_id: Option<ChatId>,
+    user_id: Option<UserId>,
 }
 
 /// Calls for deliveries of events and notifications to the webhooks that want them.
@@ -106,45 +154,89 @@ struct Made {
 /// # Errors
 /// When Postgres fails.
 pub async fn call_for(connection: &mut Connection, rows: &[LoggedEvent], concerned: &[Concerned]) -> Result<()> {
-    let (mut kinds, mut payloads, mut chats, mut people) = (Vec::new(), Vec::new(), Vec::new(), Vec::new());
-    for row in rows {
-        if let (Audience::Chat(chat_id), Some(kind)) = (row.audience(), WebhookEvent::of_log(&row.kind)) {
-            kinds.push(kind.as_str());
-            payloads.push(row.payload.clone());
-            chats.push(Some(chat_id));
-            people.push(None);
-        }
+    let events = rows.iter().filter_map(|row| {
+        let (Audience::Chat(chat_id), Some(kind)) = (row.audience(), WebhookEvent::of_log(&row.kind)) else {
+            return None;
+        };
+        Some(Happened {
+            kind,
+            payload: row.payload.clone(),
+            chat_id: Some(chat_id),
+            user_id: None,
+        })
+    });
+    let mut happened: Vec<Happened> = events.collect();
+    let (everybody, some) = to_be_notified(connection, concerned).await?;
+    let wanted = concerned.iter().filter(|one| everybody || some.contains(&one.user_id));
+    happened.extend(wanted.map(|one| Happened {
+        kind: WebhookEvent::Notification,
+        payload: json!({ "messageId": one.message_id.0, "userId": one.user_id.0 }),
+        chat_id: None,
+        user_id: Some(one.user_id),
+    }));
+    for some in happened.chunks(AT_ONCE) {
+        store(connection, some).await?;
     }
-    for Concerned { message_id, user_id } in concerned {
-        kinds.push(WebhookEvent::Notification.as_str());
-        payloads.push(json!({ "messageId": message_id.0, "userId": user_id.0 }));
-        chats.push(None);
-        people.push(Some(*user_id));
+    Ok(())
+}
+
+/// Of whose notifications any webhook is told: of everybody's, or of some people's.
+async fn to_be_notified(connection: &mut Connection, concerned: &[Concerned]) -> QueryResult<(bool, HashSet<UserId>)> {
+    if concerned.is_empty() {
+        return Ok((false, HashSet::new()));
     }
-    if kinds.is_empty() {
-        return Ok(());
+    let people: HashSet<UserId> = concerned.iter().map(|one| one.user_id).collect();
+    let notified = vec![Some(WebhookEvent::Notification)];
+    let owners: Vec<Option<UserId>> = webhooks::table
+        .filter(webhooks::enabled)
+        .filter(webhooks::kinds.contains(notified))
+        .filter(
+            webhooks::owner_id
+                .is_null()
+                .or(webhooks::owner_id.eq_any(people.into_iter().collect::<Vec<_>>())),
+        )
+        .select(webhooks::owner_id)
+        .distinct()
+        .load(connection)
+        .await?;
+    Ok((owners.contains(&None), owners.into_iter().flatten().collect()))
+}
+
+/// Those of the server's webhooks, and those of whom it happened to, if their accounts are not closed.
+const STORE: &str = "WITH happened AS (SELECT kind, payload, chat_id, user_id FROM unnest($1, $2, $3, $4) AS happened (kind, payload, chat_id, user_id)), \
+    wanted AS (SELECT webhooks.id, happened.kind, happened.payload FROM happened JOIN webhooks ON owner_id IS NULL AND enabled AND happened.kind = ANY (kinds) \
+      UNION ALL SELECT webhooks.id, happened.kind, happened.payload FROM happened \
+        CROSS JOIN LATERAL (SELECT happened.user_id WHERE happened.user_id IS NOT NULL \
+          UNION ALL SELECT chat_members.user_id FROM chat_members WHERE chat_members.chat_id = happened.chat_id) AS person \
+        JOIN webhooks ON owner_id = person.user_id AND enabled AND happened.kind = ANY (kinds) \
+        JOIN users ON users.id = owner_id AND users.deactivated_at IS NULL), \
+    made AS (INSERT INTO webhook_deliveries (webhook_id, kind, payload) SELECT id, kind, payload FROM wanted RETURNING webhook_id) \
+    SELECT DISTINCT webhooks.id, owner_id FROM made JOIN webhooks ON webhooks.id = webhook_id";
+
+async fn store(connection: &mut Connection, happened: &[Happened]) -> QueryResult<()> {
+    #[derive(QueryableByName)]
+    struct Told {
+        #[diesel(sql_type = SqlUuid)]
+        id: WebhookId,
+        #[diesel(sql_type = Nullable<SqlUuid>)]
+        owner_id: Option<UserId>,
     }
-    let query = "INSERT INTO webhook_deliveries (webhook_id, kind, payload) \
-        SELECT webhooks.id, happened.kind, happened.payload \
-        FROM unnest($1, $2, $3, $4) AS happened (kind, payload, chat_id, user_id) JOIN webhooks ON enabled AND happened.kind = ANY (kinds) \
-        WHERE owner_id IS NULL OR owner_id = happened.user_id \
-          OR EXISTS (SELECT FROM chat_members WHERE chat_members.chat_id = happened.chat_id AND chat_members.user_id = owner_id) \
-        RETURNING id";
-    let made: Vec<Made> = diesel::sql_query(query)
+    let kinds: Vec<&str> = happened.iter().map(|one| one.kind.as_str()).collect();
+    let payloads: Vec<&Value> = happened.iter().map(|one| &one.payload).collect();
+    let chats: Vec<Option<ChatId>> = happened.iter().map(|one| one.chat_id).collect();
+    let people: Vec<Option<UserId>> = happened.iter().map(|one| one.user_id).collect();
+    let told: Vec<Told> = diesel::sql_query(STORE)
         .bind::<Array<Text>, _>(kinds)
         .bind::<Array<Jsonb>, _>(payloads)
         .bind::<Array<Nullable<SqlUuid>>, _>(chats)
         .bind::<Array<Nullable<SqlUuid>>, _>(people)
         .load(connection)
         .await?;
-    let wanted = made
-        .into_iter()
-        .map(|made| (made.id.to_string(), json!({ "id": made.id })));
-    let wanted: Vec<(String, Value)> = wanted.collect();
-    if !wanted.is_empty() {
-        job::enqueue_all(connection, delivery::KIND.name, wanted, Utc::now()).await?;
+    let told: Vec<(WebhookId, Option<UserId>)> = told.into_iter().map(|told| (told.id, told.owner_id)).collect();
+    if told.is_empty() {
+        return Ok(());
     }
-    Ok(())
+    queue::call(connection, &told).await
 }
 
 /// Has something delivered once more.
@@ -164,22 +256,21 @@ pub async fn redeliver(app: &App, who: &SignedIn, id: WebhookDeliveryId) -> Resu
                 .first(connection)
                 .await
                 .optional()?;
-            let found = found.filter(|(_, webhook)| is_keeper(who, webhook));
-            if found.is_none() {
+            let Some((_, webhook)) = found.filter(|(_, webhook)| is_keeper(who, webhook)) else {
                 return Err(Error::not_found(&["webhookDeliveryId"], "delivery"));
-            }
+            };
             let columns = (
                 webhook_deliveries::state.eq(WebhookDeliveryState::Pending),
                 webhook_deliveries::attempts.eq(0),
                 webhook_deliveries::finished_at.eq(None::<DateTime<Utc>>),
+                webhook_deliveries::next_at.eq(diesel::dsl::now),
             );
             let delivery: WebhookDelivery = diesel::update(webhook_deliveries::table.find(id))
                 .set(columns)
                 .returning(WebhookDelivery::as_returning())
                 .get_result(connection)
                 .await?;
-            let (kind, key) = (delivery::KIND.name, id.0.to_string());
-            job::enqueue(connection, kind, &key, json!({ "id": id.0 }), Utc::now()).await?;
+            queue::call(connection, &[(webhook.id, webhook.owner_id)]).await?;
             Ok(delivery)
         })
         .await?;

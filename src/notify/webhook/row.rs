@@ -3,18 +3,19 @@
 use std::collections::HashMap;
 
 use chrono::{DateTime, Utc};
+use diesel::dsl::exists;
 use diesel::prelude::*;
 use diesel_async::RunQueryDsl;
 use serde_json::json;
 
 use crate::account::user::Role;
 use crate::account::viewer::SignedIn;
-use crate::db::schema::webhooks;
+use crate::db::schema::{users, webhooks};
 use crate::db::{Connection, text_enum};
 use crate::event::{Audience, NewEvent};
 use crate::id::{UserId, WebhookId};
 
-/// A webhook of a person's appeared, changed, or is gone.
+/// A webhook appeared, changed, or is gone.
 pub const WEBHOOK_CHANGED: &str = "webhook.changed";
 
 text_enum! {
@@ -26,7 +27,8 @@ text_enum! {
         MessageUpdated = "MESSAGE_UPDATED",
         /// `chat.updated`: a chat appeared or changed, or something was said in it.
         ChatUpdated = "CHAT_UPDATED",
-        /// `notification`: a message is news to a person who does not look on; for gateways of mobile push.
+        /// `notification`: a message is news to a person, at once when they have no stream open, and else half a minute later
+        /// if they have not read it by then; for gateways of mobile push.
         Notification = "NOTIFICATION",
     }
 }
@@ -105,11 +107,22 @@ impl std::fmt::Debug for Webhook {
 }
 
 impl Webhook {
-    /// The event that it changed, for its owner; none for the server's own.
-    pub(super) fn changed(&self) -> Option<NewEvent> {
-        let payload = json!({ "webhookId": self.id.0 });
-        let event = |owner| NewEvent::new(Audience::User(owner), WEBHOOK_CHANGED, payload);
-        self.owner_id.map(event)
+    /// The events that it changed: for its owner, or for the administrators where it is the server's own.
+    pub(super) async fn changed(&self, connection: &mut Connection) -> QueryResult<Vec<NewEvent>> {
+        let keepers = match self.owner_id {
+            Some(owner) => vec![owner],
+            None => {
+                let admins = users::table
+                    .filter(users::role.eq(Role::Admin))
+                    .filter(users::deactivated_at.is_null());
+                admins.order(users::id).select(users::id).load(connection).await?
+            }
+        };
+        let event = |keeper| {
+            let payload = json!({ "webhookId": self.id.0 });
+            NewEvent::new(Audience::User(keeper), WEBHOOK_CHANGED, payload)
+        };
+        Ok(keepers.into_iter().map(event).collect())
     }
 }
 
@@ -148,18 +161,26 @@ pub(super) fn is_keeper(who: &SignedIn, webhook: &Webhook) -> bool {
     }
 }
 
-/// Those of these that are a person's own.
+/// Those of these that a person keeps: their own, and for administrators the server's.
 ///
 /// # Errors
 /// When Postgres fails.
 pub async fn find_many(
     connection: &mut Connection,
-    owner: UserId,
+    keeper: UserId,
     ids: &[WebhookId],
 ) -> QueryResult<HashMap<WebhookId, Webhook>> {
+    let admin = users::table
+        .find(keeper)
+        .filter(users::role.eq(Role::Admin))
+        .filter(users::deactivated_at.is_null());
     let found: Vec<Webhook> = webhooks::table
         .filter(webhooks::id.eq_any(ids))
-        .filter(webhooks::owner_id.eq(owner))
+        .filter(
+            webhooks::owner_id
+                .is_not_distinct_from(Some(keeper))
+                .or(webhooks::owner_id.is_null().and(exists(admin))),
+        )
         .select(Webhook::as_select())
         .load(connection)
         .await?;

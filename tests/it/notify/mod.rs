@@ -1,6 +1,7 @@
 //! Those who do not look are told: browsers by web push.
 
 mod browser;
+mod looking;
 mod push;
 mod refuse;
 mod rules;
@@ -39,4 +40,11 @@ fn endpoint(service: &Upstream, name: &str) -> String {
 async fn browsers(client: &Client) -> usize {
     let seen = client.ok("{ viewer { pushSubscriptions { id } } }", json!({})).await;
     seen["viewer"]["pushSubscriptions"].as_array().expect("a list").len()
+}
+
+/// Has what was put off for a while be looked at again, as if that while were over.
+async fn look_again(app: &TestApp) {
+    let over = "UPDATE jobs SET run_at = now(), payload = jsonb_set(payload, '{since}', '\"2001-01-01T00:00:00Z\"') WHERE kind = 'notify.push'";
+    app.sql().await.execute(over, &[]).await.expect("jobs");
+    app.app.pushes().wake();
 }

@@ -9,7 +9,7 @@ use super::{browsers, endpoint, with_service};
 use crate::generation::ended;
 use crate::harness::app::uuid;
 use crate::harness::upstream::Reply;
-use crate::rooms::{group, say};
+use crate::rooms::{done, group, say};
 use crate::titles::until_jobs;
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
@@ -131,7 +131,7 @@ async fn a_browser_that_is_gone_is_forgotten_and_a_busy_service_is_asked_again()
     until_jobs(&app, "attempts = 1 AND error LIKE '%503%'").await;
     let due = "UPDATE jobs SET run_at = now()";
     app.sql().await.execute(due, &[]).await.expect("a job");
-    app.app.deliveries().wake();
+    app.app.pushes().wake();
     service.asked(2).await;
     until_jobs(&app, "count = 0").await;
     let seen = bob
@@ -178,4 +178,46 @@ async fn a_session_takes_its_browser_along() {
     until_jobs(&app, "count = 0").await;
     let paths: Vec<String> = service.requests().into_iter().map(|push| push.path).collect();
     assert_eq!(paths, ["/wake/cyd"]);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn what_disappears_is_kept_no_longer_and_what_does_soon_is_not_shown() {
+    let (app, service) = with_service().await;
+    let (ada, bob) = (app.user("ada").await, app.user("bob").await);
+    let chat = group(&ada, &[&bob]).await;
+    register(&bob, &endpoint(&service, "bob")).await;
+    for (turn, (seconds, body)) in [(60, "A new message"), (7200, "Swordfish")].into_iter().enumerate() {
+        done(
+            &ada,
+            "updateChat",
+            json!({ "chatId": chat, "messageLifetimeSeconds": seconds }),
+        )
+        .await;
+        say(&ada, &chat, "Swordfish").await;
+        service.asked(turn + 1).await;
+        until_jobs(&app, "count = 0").await;
+        let push = service.requests().pop().expect("a push");
+        let kept: i32 = push.headers["ttl"].parse().expect("seconds");
+        assert!(kept <= seconds, "{kept}");
+        let said = read(&push.bytes);
+        assert_eq!(said["body"], body);
+        assert!(said["expiresAt"].is_string(), "{said}");
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_browser_whose_service_refuses_everything_is_forgotten() {
+    let (app, service) = with_service().await;
+    let (ada, bob) = (app.user("ada").await, app.user("bob").await);
+    let chat = group(&ada, &[&bob]).await;
+    register(&bob, &endpoint(&service, "bob")).await;
+    let answers = [403, 400, 201, 403, 401, 400, 403, 403];
+    service.script(answers.map(Reply::status));
+    for (turn, _) in answers.iter().enumerate() {
+        assert_eq!(browsers(&bob).await, 1, "after {turn}");
+        say(&ada, &chat, "Hello").await;
+        service.asked(turn + 1).await;
+        until_jobs(&app, "count = 0").await;
+    }
+    assert_eq!(browsers(&bob).await, 0);
 }

@@ -5,7 +5,7 @@ use parlor::notify::content::Shown;
 use serde_json::{Value, json};
 
 use super::browser::{read, register};
-use super::{called_for, endpoint, with_service};
+use super::{called_for, endpoint, look_again, with_service};
 use crate::harness::app::uuid;
 use crate::rooms::{done, group, say};
 use crate::titles::until_jobs;
@@ -48,7 +48,13 @@ async fn one_is_told_what_one_wants_to_hear() {
     {
         let mut stream = bob.subscribe("subscription { events { __typename } }", json!({})).await;
         stream.until("StreamReady").await;
-        assert_eq!(told("To one who looks on").await, 4);
+        say(&ada, &chat, "To one who looks on").await;
+        called_for(&app).await;
+        until_jobs(&app, "count = 1 AND due > now()").await;
+        // All the while.
+        look_again(&app).await;
+        until_jobs(&app, "count = 0").await;
+        assert_eq!(service.requests().len(), 4);
     }
     let expected = ["To all", "Are you there, @Bob?", "@bob.", "Long over"];
     let mut bodies: Vec<Value> = service

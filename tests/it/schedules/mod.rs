@@ -66,7 +66,7 @@ async fn overdue(app: &TestApp, scheduled: &Value, hours: i32) {
          UPDATE jobs SET run_at = now() - interval '1 second' WHERE kind = 'chat.schedule' AND payload->>'id' = '{id}'::uuid::text; COMMIT"
     );
     app.sql().await.batch_execute(&sql).await.expect("rows");
-    app.app.jobs().wake();
+    app.app.schedules().wake();
 }
 
 /// The texts of a chat.

@@ -139,7 +139,7 @@ async fn a_server_that_dies_before_it_notes_the_sending_sends_nothing_twice() {
     // Its text is another by now, too: that is for the next one.
     let said = texts(&ada, &chat).await.len();
     app.sql().await.batch_execute(&before).await.expect("rows");
-    app.app.jobs().wake();
+    app.app.schedules().wake();
     let noted = changed(&mut stream).await;
     for field in ["lastMessage", "sentCount", "missedCount", "missedAt", "nextAt", "state"] {
         assert_eq!(noted[field], sent[field], "{field}");

@@ -1,5 +1,6 @@
 //! Other services are told of what happens: all of it, signed, and nowhere but where they said.
 
+mod bounds;
 mod keeping;
 mod told;
 mod trouble;
@@ -67,4 +68,27 @@ async fn deliveries(client: &Client, hook: &str) -> Vec<Value> {
 async fn state(client: &Client, hook: &str) -> Value {
     let query = format!("query ($id: ID!) {{ node(id: $id) {{ ... on Webhook {{ {WEBHOOK} }} }} }}");
     client.ok(&query, json!({ "id": hook })).await["node"].take()
+}
+
+/// Waits until the first attempts came to this, and the rest of what is to be delivered is put off.
+async fn put_off(app: &TestApp, condition: &str) {
+    let sql = app.sql().await;
+    let query = format!("SELECT count(*) > 0 FROM webhook_deliveries WHERE {condition}");
+    let wait = async {
+        while !sql.query_one(&query, &[]).await.expect("a row").get::<_, bool>(0) {
+            tokio::task::yield_now().await;
+        }
+    };
+    tokio::time::timeout(std::time::Duration::from_secs(20), wait)
+        .await
+        .unwrap_or_else(|_| panic!("deliveries never came to {condition}"));
+    crate::titles::until_jobs(app, "count = 1 AND due > now()").await;
+}
+
+/// Has everything that waits be due, after `also` was done to the database.
+async fn due(app: &TestApp, also: &str) {
+    let now =
+        format!("BEGIN; {also}; UPDATE webhook_deliveries SET next_at = now(); UPDATE jobs SET run_at = now(); COMMIT");
+    app.sql().await.batch_execute(&now).await.expect("rows");
+    app.app.deliveries().wake();
 }

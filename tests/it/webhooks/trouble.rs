@@ -2,7 +2,7 @@
 
 use serde_json::{Value, json};
 
-use super::{deliveries, hook, state, verified, with_service};
+use super::{deliveries, due, hook, put_off, state, verified, with_service};
 use crate::harness::app::uuid;
 use crate::harness::upstream::Reply;
 use crate::notify::called_for;
@@ -22,22 +22,17 @@ async fn what_fails_is_tried_again_and_can_be_sent_once_more() {
     ]);
     say(&ada, &chat, "Again and again").await;
     service.asked(1).await;
-    until_jobs(&app, "attempts = 1 AND error LIKE '%error%'").await;
+    put_off(&app, "attempts = 1 AND error LIKE '%error%'").await;
     assert!(state(&bob, &hook).await["failingSince"].is_string());
     let sql = app.sql().await;
     let wait = "SELECT run_at BETWEEN now() AND now() + interval '6 seconds' FROM jobs";
     assert!(sql.query_one(wait, &[]).await.expect("a job").get::<_, bool>(0));
-    for attempt in [2, 3] {
-        sql.execute("UPDATE jobs SET run_at = now()", &[]).await.expect("a job");
-        app.app.deliveries().wake();
-        service.asked(attempt).await;
-        let done = if attempt == 2 {
-            "attempts = 2 AND error LIKE '%elsewhere%'"
-        } else {
-            "count = 0"
-        };
-        until_jobs(&app, done).await;
-    }
+    due(&app, "").await;
+    service.asked(2).await;
+    put_off(&app, "attempts = 2 AND error LIKE '%elsewhere%'").await;
+    due(&app, "").await;
+    service.asked(3).await;
+    until_jobs(&app, "count = 0").await;
     let log = deliveries(&bob, &hook).await;
     assert_eq!(
         (&log[0]["state"], &log[0]["attempts"], &log[0]["responseStatus"]),
@@ -72,16 +67,13 @@ async fn one_that_fails_for_long_or_is_gone_is_disabled_and_its_owner_is_told() 
     service.script([Reply::status(500), Reply::status(500)]);
     say(&ada, &chat, "First").await;
     service.asked(1).await;
-    until_jobs(&app, "attempts = 1 AND error IS NOT NULL").await;
+    put_off(&app, "attempts = 1 AND error IS NOT NULL").await;
     // A day of failures later, before the last attempt.
     let later = format!(
-        "BEGIN; UPDATE webhook_deliveries SET attempts = 7; UPDATE webhooks SET failing_since = now() - interval '25 hours' WHERE id = '{}'; \
-         UPDATE jobs SET run_at = now(); COMMIT",
+        "UPDATE webhook_deliveries SET attempts = 7; UPDATE webhooks SET failing_since = now() - interval '25 hours' WHERE id = '{}'",
         uuid(&hook)
     );
-    let sql = app.sql().await;
-    sql.batch_execute(&later).await.expect("rows");
-    app.app.deliveries().wake();
+    due(&app, &later).await;
     let told = stream.until("WebhookChanged").await;
     assert_eq!(
         (&told["webhookId"], &told["webhook"]["enabled"]),
@@ -122,4 +114,43 @@ async fn one_that_fails_for_long_or_is_gone_is_disabled_and_its_owner_is_told() 
     done(&bob, "deleteWebhook", json!({ "webhookId": hook })).await;
     let gone = stream.until("WebhookChanged").await;
     assert_eq!((&gone["webhookId"], &gone["webhook"]), (&json!(hook), &Value::Null));
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn administrators_are_told_of_what_becomes_of_the_servers_own() {
+    let (app, service) = with_service().await;
+    let (ada, bob) = (app.user("ada").await, app.user("bob").await);
+    let (first, second) = (app.admin("first").await, app.admin("second").await);
+    let chat = group(&ada, &[&bob]).await;
+    let query = "subscription { events { __typename ... on WebhookChanged { webhookId webhook { server enabled disabledReason } } ... on ChatUpserted { chat { title } } } }";
+    let mut stream = second.subscribe(query, json!({})).await;
+    stream.until("StreamReady").await;
+    let mut others = bob.subscribe(query, json!({})).await;
+    others.until("StreamReady").await;
+    let (hook, _) = hook(&first, &service, &["NOTIFICATION"], true).await;
+    let made = stream.until("WebhookChanged").await;
+    let seen = json!({ "server": true, "enabled": true, "disabledReason": null });
+    assert_eq!((&made["webhookId"], &made["webhook"]), (&json!(hook), &seen));
+    service.script([Reply::status(410)]);
+    say(&ada, &chat, "Hello").await;
+    let gone = stream.until("WebhookChanged").await["webhook"].take();
+    assert_eq!(
+        gone,
+        json!({ "server": true, "enabled": false, "disabledReason": "GONE" })
+    );
+    done(&bob, "createChat", json!({ "title": "the end" })).await;
+    loop {
+        let event = others.next().await.expect("an event");
+        assert_ne!(event["__typename"], "WebhookChanged", "nobody else hears of it");
+        if event["chat"]["title"] == "the end" {
+            break;
+        }
+    }
+    // Each has its own part of its own log.
+    let logs = "{ admin { webhooks { id deliveries(first: 1) { nodes { state } pageInfo { hasNextPage } } } } }";
+    super::hook(&first, &service, &["CHAT_UPDATED"], true).await;
+    let logs = first.ok(logs, json!({})).await["admin"]["webhooks"].take();
+    let log = |state: Value| json!({ "nodes": state, "pageInfo": { "hasNextPage": false } });
+    assert_eq!(logs[0]["deliveries"], log(json!([{ "state": "FAILED" }])));
+    assert_eq!(logs[1]["deliveries"], log(json!([])));
 }

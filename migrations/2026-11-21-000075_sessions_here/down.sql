@@ -1,0 +1,1 @@
+ALTER TABLE people_here DROP COLUMN sessions;
