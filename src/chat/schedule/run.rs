@@ -25,6 +25,9 @@ use crate::job::{self, Kind, Running, Trouble};
 /// How often a message is tried in vain for what may pass, some of it an hour.
 const MOST_ATTEMPTS: i32 = 10;
 
+/// How long to wait at least while too many answers are being written.
+const BUSY: Duration = Duration::from_secs(5);
+
 /// The kind of job. It is never given up by itself: the row says when it is.
 pub const KIND: Kind = Kind {
     name: "chat.schedule",
@@ -115,17 +118,28 @@ async fn attempt(app: &App, schedule: &ScheduledMessage, due: DateTime<Utc>, now
         mentions: Vec::new(),
         reply: Reply::default(),
     };
-    match send::send(app, schedule.user_id, new).await {
-        Ok(sent) => Ok(Outcome::Sent(sent.message.id, sent.message.created_at)),
-        Err(Error::Unavailable(_) | Error::Internal(_) | Error::RateLimited { .. })
-            if schedule.attempts + 1 >= MOST_ATTEMPTS =>
-        {
+    let refused = match send::send(app, schedule.user_id, new).await {
+        Ok(sent) => return Ok(Outcome::Sent(sent.message.id, sent.message.created_at)),
+        Err(refused) => refused,
+    };
+    let last = schedule.attempts + 1 >= MOST_ATTEMPTS;
+    match refused {
+        Error::Unavailable(_) | Error::Internal(_) | Error::RateLimited { .. } if last => {
             let message = "It could not be sent, though it was tried again and again.";
             Ok(Outcome::Refused(ScheduleErrorCode::Unavailable, message.to_owned()))
         }
-        Err(error @ (Error::Unavailable(_) | Error::Internal(_) | Error::RateLimited { .. })) => Err(error),
-        Err(refused) => Ok(Outcome::Refused(code(&refused), refused.to_string())),
+        Error::Unavailable(_) | Error::Internal(_) | Error::RateLimited { .. } => Err(refused),
+        refused if is_busy(&refused) && !last => Err(Error::RateLimited { retry_after: BUSY }),
+        refused => Ok(Outcome::Refused(code(&refused), refused.to_string())),
     }
+}
+
+/// Whether too many answers are being written for the person right now: that is over when one of them is.
+fn is_busy(refused: &Error) -> bool {
+    let Error::Rejected(errors) = refused else { return false };
+    errors
+        .iter()
+        .all(|error| error.code == ErrorCode::LimitReached && error.field.is_none())
 }
 
 /// The message that was sent under a key, and when; also when it is gone by now.

@@ -5,7 +5,7 @@ use serde_json::{Value, json};
 
 use super::{ECHO, changed, moment, overdue, schedule, texts, time, watch};
 use crate::crash::on_database;
-use crate::harness::app::{TestApp, uuid};
+use crate::harness::app::{PASSWORD, TestApp, uuid};
 use crate::rooms::{done, group};
 use crate::titles::until_jobs;
 
@@ -254,4 +254,64 @@ async fn without_a_key_it_is_refused_as_by_hand_and_given_up_in_the_end() {
     }
     until_jobs(&app, "count = 0").await;
     assert_eq!(texts(&ada, chat).await, [""; 0]);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn it_waits_for_no_other_work() {
+    let app = TestApp::with(&["--database-connections=20"]).await;
+    let (ada, bob) = (app.user("ada").await, app.user("bob").await);
+    let chat = group(&ada, &[&bob]).await;
+    let mut others = Vec::new();
+    for number in 0..5 {
+        others.push(app.user(&format!("other{number}")).await);
+    }
+    let mut stream = watch(&ada).await;
+    // Archives that do not get on.
+    let sql = app.sql().await;
+    sql.batch_execute("BEGIN; LOCK TABLE memories").await.expect("a lock");
+    for other in &others {
+        done(other, "exportMyData", json!({ "password": PASSWORD })).await;
+    }
+    until_jobs(&app, "count = 5 AND attempts > 0").await;
+    let skip = json!({ "sendAt": moment(Duration::seconds(1)), "missed": "SKIP" });
+    schedule(&ada, &chat, skip).await;
+    changed(&mut stream).await;
+    let sent = tokio::time::timeout(std::time::Duration::from_secs(10), changed(&mut stream)).await;
+    let sent = sent.expect("it waits for what may take hours");
+    assert_eq!((&sent["state"], &sent["lastError"]), (&json!("DONE"), &Value::Null));
+    sql.batch_execute("COMMIT").await.expect("an end");
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn while_too_many_answers_are_written_it_waits() {
+    let app = TestApp::with(&["--requests-per-minute=0", "--messages-per-minute=0"]).await;
+    let ada = app.user("ada").await;
+    let mut running = Vec::new();
+    for _ in 0..16 {
+        let chat = ada.chat("scripted:words=100000,first=0,delay=50").await;
+        running.push(ada.send(&chat, "Go on for ever.").await);
+    }
+    let chat = ada.chat(ECHO).await;
+    let mut stream = watch(&ada).await;
+    schedule(&ada, &chat, json!({ "sendAt": moment(-Duration::seconds(1)) })).await;
+    assert_eq!(changed(&mut stream).await["state"], "ACTIVE");
+    let waits = "count(*) FILTER (WHERE kind = 'chat.schedule' AND attempts = 1 AND run_at > now()) = 1";
+    let sql = app.sql().await;
+    let waiting = async {
+        let query = format!("SELECT {waits} FROM jobs");
+        while !sql.query_one(&query, &[]).await.expect("a row").get::<_, bool>(0) {
+            tokio::task::yield_now().await;
+        }
+    };
+    tokio::time::timeout(std::time::Duration::from_secs(20), waiting)
+        .await
+        .expect("it is put off");
+    done(&ada, "stopGeneration", json!({ "generationId": running[0] })).await;
+    crate::generation::ended(&ada, &running[0]).await;
+    sql.execute("UPDATE jobs SET run_at = now() WHERE kind = 'chat.schedule'", &[])
+        .await
+        .expect("a job");
+    app.app.schedules().wake();
+    let sent = changed(&mut stream).await;
+    assert_eq!((&sent["state"], &sent["lastError"]), (&json!("DONE"), &Value::Null));
 }
