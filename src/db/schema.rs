@@ -244,8 +244,8 @@ diesel::table! {
         seconds -> Nullable<Int4>,
         /// Messages up to this number are gone for everybody, and deleted step by step.
         gone_through -> Int8,
-        /// Before this moment nothing in it gets too old.
-        due_at -> Timestamptz,
+        /// Before this moment nothing in it gets too old; null while there is nothing in it.
+        due_at -> Nullable<Timestamptz>,
     }
 }
 

@@ -7,7 +7,9 @@ use diesel::sql_types::{BigInt, Nullable, Timestamptz, Uuid as SqlUuid};
 use diesel_async::RunQueryDsl;
 
 use crate::chat::branch::{LONG_WORK, activate, lock_running};
-use crate::chat::event;
+use crate::chat::chat::TitleSource;
+use crate::chat::message::MessageRole;
+use crate::chat::{event, title};
 use crate::db::Connection;
 use crate::db::schema::{chat_lifetimes, chat_summaries, chats, generations, messages};
 use crate::error::Result;
@@ -124,6 +126,7 @@ pub(super) async fn mark(
         .set(chat_lifetimes::gone_through.eq(through))
         .execute(connection)
         .await?;
+    retitle(connection, chat_id, through).await?;
     let cleared = (
         chats::cleared_sequence.eq(through),
         chats::version.eq(chats::version + 1),
@@ -136,6 +139,36 @@ pub(super) async fn mark(
     events.push(event::chat_upserted(chat_id));
     append_all(connection, events).await?;
     Ok(running)
+}
+
+/// A title that nobody gave the chat tells of what is gone: what is left gives it another one.
+async fn retitle(connection: &mut Connection, chat_id: ChatId, through: i64) -> Result<()> {
+    let made = chats::table
+        .find(chat_id)
+        .filter(chats::title.is_not_null())
+        .filter(chats::title_source.is_distinct_from(TitleSource::User));
+    let wanted = diesel::select(diesel::dsl::exists(made)).get_result::<bool>(connection);
+    if !wanted.await? {
+        return Ok(());
+    }
+    let first: Option<String> = messages::table
+        .filter(messages::chat_id.eq(chat_id))
+        .filter(messages::active)
+        .filter(messages::sequence.gt(through))
+        .filter(messages::role.eq(MessageRole::User))
+        .filter(messages::deleted_at.is_null())
+        .order(messages::sequence)
+        .select(messages::content)
+        .first(connection)
+        .await
+        .optional()?;
+    let title = first.as_deref().and_then(title::heuristic);
+    let source = title.as_ref().map(|_| TitleSource::Heuristic);
+    diesel::update(chats::table.find(chat_id))
+        .set((chats::title.eq(title), chats::title_source.eq(source)))
+        .execute(connection)
+        .await?;
+    Ok(())
 }
 
 /// What stands at the beginning now has nothing before it, and other versions than it had: the other beginnings.

@@ -20,6 +20,8 @@ use crate::id::ChatId;
 const EVERY: Duration = Duration::from_secs(5);
 /// How many chats one look takes.
 const CHATS: i64 = 100;
+/// How long a chat is left alone in which something went wrong.
+const AFTER_TROUBLE: TimeDelta = TimeDelta::seconds(60);
 /// How many messages one step deletes.
 const MESSAGES: usize = 500;
 
@@ -38,19 +40,32 @@ pub async fn run(app: App) {
     }
 }
 
-/// Clears away what is due.
+/// Clears away what is due. What goes wrong in one chat does not keep the others waiting.
 ///
 /// # Errors
 /// When Postgres fails.
 pub async fn due(app: &App) -> Result<()> {
-    let due = chat_lifetimes::table
-        .filter(chat_lifetimes::due_at.le(diesel::dsl::now))
-        .order(chat_lifetimes::due_at)
-        .limit(CHATS)
-        .select(chat_lifetimes::chat_id);
-    let due: Vec<ChatId> = due.load(&mut *app.connection().await?).await?;
-    for chat_id in due {
-        expire(app, chat_id, None).await?;
+    while !app.stopped().is_cancelled() {
+        let due = chat_lifetimes::table
+            .filter(chat_lifetimes::due_at.le(diesel::dsl::now))
+            .order(chat_lifetimes::due_at)
+            .limit(CHATS)
+            .select(chat_lifetimes::chat_id);
+        let due: Vec<ChatId> = due.load(&mut *app.connection().await?).await?;
+        let last = i64::try_from(due.len()).unwrap_or(CHATS) < CHATS;
+        for chat_id in due {
+            if let Err(error) = expire(app, chat_id, None).await {
+                tracing::warn!(%error, chat = %chat_id, "cannot clear away what has disappeared in a chat");
+                let later = chat_lifetimes::due_at.eq(Utc::now() + AFTER_TROUBLE);
+                diesel::update(chat_lifetimes::table.find(chat_id))
+                    .set(later)
+                    .execute(&mut *app.connection().await?)
+                    .await?;
+            }
+        }
+        if last {
+            break;
+        }
     }
     Ok(())
 }
@@ -85,7 +100,10 @@ pub async fn retain(app: &App) -> Result<()> {
             .await?;
         let mut deleted = 0;
         for Found { chat_id } in oldest {
-            deleted += expire(app, chat_id, Some(days)).await?;
+            match expire(app, chat_id, Some(days)).await {
+                Ok(gone) => deleted += gone,
+                Err(error) => tracing::warn!(%error, chat = %chat_id, "cannot clear away what is too old in a chat"),
+            }
         }
         if deleted == 0 {
             return Ok(());
@@ -158,8 +176,8 @@ struct First {
     said_at: Option<DateTime<Utc>>,
 }
 
-/// Notes when the chat is to be looked at again: when its first message gets too old, or where there is none, when one that is
-/// said now would. A chat that nothing disappears from any more, and nothing is left of what has, is forgotten.
+/// Notes when the chat is to be looked at again: when its first message gets too old. Where there is none, the next one that
+/// is said notes it. A chat that nothing disappears from any more, and nothing is left of what has, is forgotten.
 async fn settle(connection: &mut crate::db::Connection, chat_id: ChatId) -> Result<()> {
     let Some(locked) = lock(connection, chat_id).await? else {
         return Ok(());
@@ -173,8 +191,8 @@ async fn settle(connection: &mut crate::db::Connection, chat_id: ChatId) -> Resu
         .bind::<SqlUuid, _>(chat_id)
         .get_result(connection)
         .await?;
-    let said_at = first.said_at.map_or(locked.now, |said_at| said_at.min(locked.now));
-    let due_at = said_at + TimeDelta::seconds(seconds.into());
+    let too_old = |said_at: DateTime<Utc>| said_at.min(locked.now) + TimeDelta::seconds(seconds.into());
+    let due_at = first.said_at.map(too_old);
     diesel::update(row)
         .set(chat_lifetimes::due_at.eq(due_at))
         .execute(connection)

@@ -1,6 +1,7 @@
 //! One's own data: deleting the account, and what stays of it with others.
 
 mod delete;
+mod disappear;
 mod export;
 mod fate;
 mod rooms;
