@@ -112,6 +112,12 @@ pub async fn all(app: &App, gone: UserId) -> Result<()> {
         );
         in_steps(app, gone, &query).await?;
     }
+    // The server's own webhooks were told whom a message was news to; the others' went with them.
+    let told = format!(
+        "DELETE FROM webhook_deliveries WHERE id = ANY (ARRAY(SELECT id FROM webhook_deliveries \
+           WHERE kind = 'NOTIFICATION' AND payload->>'userId' = $1::text LIMIT {AT_ONCE}))"
+    );
+    in_steps(app, gone, &told).await?;
     // What they did as administrators is told of others, too; where they were is nobody's business any more.
     let acted = format!(
         "UPDATE audit_log SET address = NULL, detail = CASE WHEN action LIKE 'admin.%' THEN detail ELSE '{{}}' END \

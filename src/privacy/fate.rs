@@ -1,5 +1,6 @@
 //! What becomes of everything that names a person when their account is deleted: every column, with a decision.
-//! A test finds the columns of the schema that are not here.
+//! A test finds the columns of the schema that are not here. People are named inside of one more: whom a notification was
+//! for stands in the payload of what the server's own webhooks were told, and is deleted with it.
 
 /// What becomes of the rows of a column that names somebody who is gone.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -100,6 +101,21 @@ pub const COLUMNS: &[Column] = &[
         "messages",
         "pinned_by",
         Fate::Kept("what is pinned stays pinned for the others"),
+    ),
+    column(
+        "messages",
+        "withheld_from",
+        Fate::Kept("what was withheld from somebody is theirs to whom it was not"),
+    ),
+    column(
+        "message_edits",
+        "withheld_from",
+        Fate::Kept("what was withheld from somebody is theirs to whom it was not"),
+    ),
+    column(
+        "message_reactions",
+        "withheld_from",
+        Fate::Kept("what was withheld from somebody is theirs to whom it was not"),
     ),
     column(
         "message_reactions",

@@ -4,18 +4,20 @@
 //! Pages are read one after the other while the person goes on: each thing is as it was when it was read.
 
 mod archive;
+pub mod section;
 pub mod sections;
 
 use std::time::Duration;
 
 use chrono::Utc;
-use diesel::sql_types::{Nullable, Text, Uuid as SqlUuid};
+use diesel::sql_types::{Array, Nullable, Text, Uuid as SqlUuid};
 use diesel_async::RunQueryDsl;
 use serde::Deserialize;
 use serde_json::Value;
 
 use self::archive::Archive;
-use self::sections::{CHATS, MESSAGES, SECTIONS, Section};
+use self::section::Section;
+use self::sections::{CHATS, MESSAGES, SECTIONS};
 use crate::app::App;
 use crate::error::{Error, Result};
 use crate::export::DataExport;
@@ -81,8 +83,8 @@ struct Gathering<'a> {
 /// A line of an archive, and its place.
 #[derive(diesel::QueryableByName)]
 struct Line {
-    #[diesel(sql_type = Text)]
-    key: String,
+    #[diesel(sql_type = Array<Text>)]
+    key: Vec<String>,
     #[diesel(sql_type = Text)]
     line: String,
 }
@@ -137,13 +139,13 @@ impl<'a> Gathering<'a> {
     /// Adds all pages of a section, each a file in `folder`.
     async fn section(&mut self, section: &Section, folder: &str, chat: Option<ChatId>) -> Result<()> {
         let statement = section.statement();
-        let mut after: Option<String> = None;
+        let mut after: Option<Vec<String>> = None;
         let mut number = 0;
         while !self.lost {
             let page = diesel::sql_query(&statement)
                 .bind::<SqlUuid, _>(self.export.user_id)
                 .bind::<Nullable<SqlUuid>, _>(chat)
-                .bind::<Nullable<Text>, _>(&after);
+                .bind::<Nullable<Array<Text>>, _>(&after);
             let mut lines: Vec<Line> = page.load(&mut *self.app.connection().await?).await?;
             let Some(last) = lines.last_mut() else { return Ok(()) };
             after = Some(std::mem::take(&mut last.key));

@@ -3,55 +3,8 @@
 //! The JSON is made by Postgres: what is read is written, and no shape of it has to be kept in step with a second one. Names
 //! and ids are those of the API. Secrets are not in it: of keys the hint, as the API shows it.
 
+use super::section::Section;
 use crate::db::lives;
-
-/// A kind of thing in an archive.
-#[derive(Debug, Clone)]
-pub struct Section {
-    /// The folder that it is in.
-    pub name: &'static str,
-    /// What it is, for whoever reads the archive.
-    pub about: &'static str,
-    /// What pages are ordered by, and of which type that is.
-    key: (&'static str, &'static str),
-    /// Where it is read from, with `$1` for the person, and of messages `$2` for the chat.
-    from: &'static str,
-    /// What it is made of: names, and how they are read.
-    fields: &'static [(&'static str, &'static str)],
-}
-
-/// How many lines are in one file.
-const LINES: usize = 200;
-
-impl Section {
-    /// The statement that reads a page: lines and their keys, after the key `$3`.
-    pub fn statement(&self) -> String {
-        let (key, kind) = self.key;
-        let fields: Vec<String> = self
-            .fields
-            .iter()
-            .map(|(name, read)| format!("'{name}', {}", read_id(read)))
-            .collect();
-        format!(
-            "SELECT ({key})::text AS key, jsonb_build_object({})::text AS line FROM {} \
-             AND $2 IS NOT DISTINCT FROM $2 AND ($3 IS NULL OR ({key}) > $3::{kind}) ORDER BY {key} LIMIT {LINES}",
-            fields.join(", "),
-            self.from,
-        )
-    }
-}
-
-/// `msg:column` is the column's id as the API has it.
-fn read_id(read: &str) -> String {
-    match read.split_once(':') {
-        Some((prefix, column))
-            if !prefix.contains(|other: char| !other.is_ascii_lowercase()) && !column.starts_with(':') =>
-        {
-            format!("'{prefix}_' || replace(({column})::text, '-', '')")
-        }
-        _ => read.to_owned(),
-    }
-}
 
 /// The chats of a person, whose messages come chat by chat.
 pub const CHATS: &str = "SELECT chat_id AS id FROM chat_members WHERE user_id = $1 ORDER BY chat_id";
@@ -60,7 +13,7 @@ pub const CHATS: &str = "SELECT chat_id AS id FROM chat_members WHERE user_id = 
 pub const MESSAGES: Section = Section {
     name: "messages",
     about: "What was said in each of your chats, as far as you may read it, in order.",
-    key: ("messages.sequence", "bigint"),
+    key: &[("messages.sequence", "bigint")],
     from: concat!(
         "messages JOIN chat_members ON chat_members.chat_id = messages.chat_id AND chat_members.user_id = $1 \
         LEFT JOIN users AS author ON author.id = messages.author_id LEFT JOIN assistants ON assistants.id = messages.assistant_id \
@@ -82,6 +35,10 @@ pub const MESSAGES: Section = Section {
             "content",
             "CASE WHEN messages.deleted_at IS NOT NULL THEN '' WHEN messages.author_id = $1 THEN coalesce(messages.own_content, messages.content) ELSE messages.content END",
         ),
+        (
+            "reasoning",
+            "(SELECT string_agg(reasoning, E'\\n' ORDER BY generations.id) FROM generations WHERE generations.message_id = messages.id)",
+        ),
         ("kind", "messages.kind"),
         ("importance", "messages.importance"),
         ("metadata", "messages.metadata"),
@@ -97,12 +54,19 @@ pub const MESSAGES: Section = Section {
     ],
 };
 
+/// What one has said where one is not any more, or what one may not read any more.
+const ELSEWHERE: &str = concat!(
+    "messages WHERE messages.author_id = $1 AND NOT EXISTS (SELECT FROM chat_members WHERE chat_members.chat_id = messages.chat_id \
+      AND chat_members.user_id = $1 AND messages.sequence > chat_members.history_after) AND ",
+    lives!("messages")
+);
+
 /// All others, in the order in which they are gathered.
 pub const SECTIONS: &[Section] = &[
     Section {
         name: "profile",
         about: "Your account.",
-        key: ("users.id", "uuid"),
+        key: &[("users.id", "uuid")],
         from: "users WHERE users.id = $1",
         fields: &[
             ("id", "user:users.id"),
@@ -118,7 +82,7 @@ pub const SECTIONS: &[Section] = &[
     Section {
         name: "preferences",
         about: "How you want the AI to be with you.",
-        key: ("user_id", "uuid"),
+        key: &[("user_id", "uuid")],
         from: "preferences WHERE user_id = $1",
         fields: &[
             ("aboutMe", "about_me"),
@@ -127,12 +91,13 @@ pub const SECTIONS: &[Section] = &[
             ("memoryEnabled", "memory_enabled"),
             ("titlesEnabled", "titles_enabled"),
             ("summariesEnabled", "summaries_enabled"),
+            ("addableBy", "addable_by"),
         ],
     },
     Section {
         name: "memories",
         about: "What the AI is to remember of you.",
-        key: ("id", "uuid"),
+        key: &[("id", "uuid")],
         from: "memories WHERE user_id = $1",
         fields: &[
             ("id", "mem:id"),
@@ -144,7 +109,7 @@ pub const SECTIONS: &[Section] = &[
     Section {
         name: "contacts",
         about: "The people in your address book.",
-        key: ("contacts.contact_id", "uuid"),
+        key: &[("contacts.contact_id", "uuid")],
         from: "contacts JOIN users ON users.id = contacts.contact_id WHERE contacts.user_id = $1",
         fields: &[
             ("userId", "user:contacts.contact_id"),
@@ -156,7 +121,7 @@ pub const SECTIONS: &[Section] = &[
     Section {
         name: "blocked",
         about: "The people whom you block.",
-        key: ("blocks.blocked_id", "uuid"),
+        key: &[("blocks.blocked_id", "uuid")],
         from: "blocks JOIN users ON users.id = blocks.blocked_id WHERE blocks.user_id = $1",
         fields: &[
             ("userId", "user:blocks.blocked_id"),
@@ -167,7 +132,7 @@ pub const SECTIONS: &[Section] = &[
     Section {
         name: "sessions",
         about: "Where you signed in, as far back as it is kept.",
-        key: ("id", "uuid"),
+        key: &[("id", "uuid")],
         from: "sessions WHERE user_id = $1",
         fields: &[
             ("id", "ses:id"),
@@ -183,7 +148,7 @@ pub const SECTIONS: &[Section] = &[
     Section {
         name: "api-keys",
         about: "Your provider keys, without the keys themselves.",
-        key: ("id", "uuid"),
+        key: &[("id", "uuid")],
         from: "api_keys WHERE user_id = $1",
         fields: &[
             ("id", "key:id"),
@@ -200,7 +165,7 @@ pub const SECTIONS: &[Section] = &[
     Section {
         name: "tool-servers",
         about: "Your tool servers, without their secrets.",
-        key: ("id", "uuid"),
+        key: &[("id", "uuid")],
         from: "tool_servers WHERE owner_id = $1",
         fields: &[
             ("id", "tool:id"),
@@ -215,7 +180,7 @@ pub const SECTIONS: &[Section] = &[
     Section {
         name: "tool-grants",
         about: "The tools that models may use without asking you.",
-        key: ("id", "uuid"),
+        key: &[("id", "uuid")],
         from: "tool_grants WHERE user_id = $1",
         fields: &[
             ("id", "grant:id"),
@@ -228,7 +193,7 @@ pub const SECTIONS: &[Section] = &[
     Section {
         name: "assistants",
         about: "The assistants that you made.",
-        key: ("id", "uuid"),
+        key: &[("id", "uuid")],
         from: "assistants WHERE owner_id = $1",
         fields: &[
             ("id", "asst:id"),
@@ -248,7 +213,7 @@ pub const SECTIONS: &[Section] = &[
     Section {
         name: "chats",
         about: "The chats that you are in.",
-        key: ("chats.id", "uuid"),
+        key: &[("chats.id", "uuid")],
         from: "chats JOIN chat_members ON chat_members.chat_id = chats.id WHERE chat_members.user_id = $1",
         fields: &[
             ("id", "chat:chats.id"),
@@ -262,15 +227,38 @@ pub const SECTIONS: &[Section] = &[
             ("lastReadSequence", "chat_members.last_read_sequence"),
             ("pinnedAt", "chat_members.pinned_at"),
             ("archivedAt", "chat_members.archived_at"),
+            ("notifications", "chat_members.notifications"),
+            ("mutedUntil", "chat_members.muted_until"),
             ("draft", "chat_members.draft_text"),
             ("createdAt", "chats.created_at"),
             ("lastActivityAt", "chats.last_activity_at"),
         ],
     },
     Section {
+        name: "messages-elsewhere",
+        about: "What you wrote in rooms that you have left, and before what you may read in those that you are in.",
+        key: &[("messages.id", "uuid")],
+        from: ELSEWHERE,
+        fields: &[
+            ("id", "msg:messages.id"),
+            ("chatId", "chat:messages.chat_id"),
+            ("sequence", "messages.sequence"),
+            (
+                "content",
+                "CASE WHEN messages.deleted_at IS NULL THEN coalesce(messages.own_content, messages.content) ELSE '' END",
+            ),
+            ("kind", "messages.kind"),
+            ("importance", "messages.importance"),
+            ("metadata", "messages.metadata"),
+            ("createdAt", "messages.created_at"),
+            ("editedAt", "coalesce(messages.own_edited_at, messages.edited_at)"),
+            ("deletedAt", "messages.deleted_at"),
+        ],
+    },
+    Section {
         name: "reactions",
         about: "What you answered to messages in one sign.",
-        key: ("(message_id::text || emoji)", "text"),
+        key: &[("message_id", "uuid"), ("emoji", "text")],
         from: "message_reactions WHERE user_id = $1",
         fields: &[
             ("messageId", "msg:message_id"),
@@ -281,10 +269,7 @@ pub const SECTIONS: &[Section] = &[
     Section {
         name: "edits",
         about: "What your messages said before you changed them.",
-        key: (
-            "(message_edits.message_id::text || lpad(number::text, 10, '0'))",
-            "text",
-        ),
+        key: &[("messages.id", "uuid"), ("message_edits.number", "integer")],
         from: "message_edits JOIN messages ON messages.id = message_edits.message_id WHERE messages.author_id = $1",
         fields: &[
             ("messageId", "msg:message_edits.message_id"),
@@ -296,7 +281,7 @@ pub const SECTIONS: &[Section] = &[
     Section {
         name: "scheduled-messages",
         about: "What you have asked to be sent later.",
-        key: ("id", "uuid"),
+        key: &[("id", "uuid")],
         from: "scheduled_messages WHERE user_id = $1",
         fields: &[
             ("id", "sched:id"),
@@ -314,7 +299,7 @@ pub const SECTIONS: &[Section] = &[
     Section {
         name: "webhooks",
         about: "The services that are told of your chats, without the secrets.",
-        key: ("id", "uuid"),
+        key: &[("id", "uuid")],
         from: "webhooks WHERE owner_id = $1",
         fields: &[
             ("id", "hook:id"),
@@ -328,7 +313,7 @@ pub const SECTIONS: &[Section] = &[
     Section {
         name: "push-subscriptions",
         about: "The browsers that are woken for you, without the addresses that would wake them.",
-        key: ("id", "uuid"),
+        key: &[("id", "uuid")],
         from: "push_subscriptions WHERE user_id = $1",
         fields: &[
             ("id", "push:id"),
@@ -340,7 +325,7 @@ pub const SECTIONS: &[Section] = &[
     Section {
         name: "summaries",
         about: "What was summarised of your chats with assistants.",
-        key: ("chat_summaries.id", "uuid"),
+        key: &[("chat_summaries.id", "uuid")],
         from: "chat_summaries JOIN chats ON chats.id = chat_summaries.chat_id WHERE chats.created_by = $1",
         fields: &[
             ("id", "sum:chat_summaries.id"),
@@ -355,7 +340,7 @@ pub const SECTIONS: &[Section] = &[
     Section {
         name: "tool-calls",
         about: "What models did with tools when they answered you.",
-        key: ("tool_calls.id", "uuid"),
+        key: &[("generations.id", "uuid"), ("tool_calls.id", "uuid")],
         from: "tool_calls JOIN generations ON generations.id = tool_calls.generation_id WHERE generations.user_id = $1",
         fields: &[
             ("id", "call:tool_calls.id"),
@@ -371,7 +356,7 @@ pub const SECTIONS: &[Section] = &[
     Section {
         name: "usage",
         about: "What models were asked for you, and what it cost, in millionths of a US dollar.",
-        key: ("id", "uuid"),
+        key: &[("id", "uuid")],
         from: "attempts WHERE user_id = $1",
         fields: &[
             ("chatId", "chat:chat_id"),
@@ -391,7 +376,7 @@ pub const SECTIONS: &[Section] = &[
     Section {
         name: "budgets",
         about: "What you may spend.",
-        key: ("scope", "text"),
+        key: &[("scope", "text")],
         from: "budgets WHERE user_id = $1",
         fields: &[
             ("scope", "scope"),
@@ -403,7 +388,7 @@ pub const SECTIONS: &[Section] = &[
     Section {
         name: "audit",
         about: "What the server has noted of what you did, and of what was done to your account.",
-        key: ("id", "uuid"),
+        key: &[("id", "uuid")],
         from: "audit_log WHERE (actor_id = $1 OR target = 'user_' || replace($1::text, '-', ''))",
         fields: &[
             ("occurredAt", "occurred_at"),

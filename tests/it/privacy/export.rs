@@ -1,6 +1,6 @@
 //! Everything of one's own in an archive: what is in it, who can download it, and that nothing half-made is ever given.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::io::Read;
 
 use axum::body::Body;
@@ -104,6 +104,30 @@ async fn it_holds_everything_and_no_secret() {
         app.sql().await.batch_execute(&insert).await.expect("a row");
     }
 
+    // More of each than a page has.
+    let many = format!(
+        "INSERT INTO message_reactions (message_id, user_id, emoji) SELECT id, '{ada}', '👍' FROM messages WHERE chat_id = '{own}'; \
+         INSERT INTO message_edits (message_id, number, content, written_at, replaced_at) \
+           SELECT id, number, 'before', now(), now() FROM messages CROSS JOIN generate_series(1, 2) AS number WHERE chat_id = '{own}'",
+        ada = uuid(&ada.id),
+        own = uuid(&own),
+    );
+    app.sql().await.batch_execute(&many).await.expect("rows");
+    let left = group(&ada, &[&bob]).await;
+    say(&ada, &left, "I was here.").await;
+    say(&bob, &left, "So was I.").await;
+    done(&ada, "leaveChat", json!({ "chatId": left })).await;
+    done(
+        &ada,
+        "updateChat",
+        json!({ "chatId": room, "notifications": "MENTIONS" }),
+    )
+    .await;
+    let thought = ada.chat("scripted:words=1,first=0,delay=0").await;
+    crate::titles::answered(&ada, &thought, "Think.").await;
+    let thinks = "UPDATE generations SET reasoning = 'Let me think.'";
+    app.sql().await.execute(thinks, &[]).await.expect("a row");
+
     let export = exported(&app, &ada).await;
     let link = export["downloadUrl"].as_str().expect("a link");
     let (status, headers, bytes) = get(&app.anonymous(), link).await;
@@ -136,6 +160,7 @@ async fn it_holds_everything_and_no_secret() {
     for hidden in [
         "Before she came.",
         "She never came here.",
+        "So was I.",
         "sk-very-secret",
         "argon2",
         "sealed",
@@ -151,7 +176,21 @@ async fn it_holds_everything_and_no_secret() {
     assert_eq!(folders["contacts"][0]["userId"], json!(bob.id));
     assert_eq!(folders["api-keys"][0]["provider"], "openai");
     assert_eq!(folders["budgets"][0]["limitMicroUsd"], 100_000_000);
-    assert_eq!(folders["chats"].len(), 2);
+    assert_eq!(folders["chats"].len(), 3);
+    let of =
+        |folder: &str, field: &str| -> Vec<Value> { folders[folder].iter().map(|line| line[field].clone()).collect() };
+    assert!(of("chats", "notifications").contains(&json!("MENTIONS")));
+    assert!(of("messages", "reasoning").contains(&json!("Let me think.")));
+    assert!(of("messages-elsewhere", "content").contains(&json!("I was here.")));
+    let distinct = |folder: &str| {
+        folders[folder]
+            .iter()
+            .map(Value::to_string)
+            .collect::<BTreeSet<String>>()
+            .len()
+    };
+    assert_eq!((folders["reactions"].len(), distinct("reactions")), (210, 210));
+    assert_eq!(folders["edits"].len(), 420);
     assert_eq!(folders["sessions"].len(), 1);
     assert!(
         folders["audit"]

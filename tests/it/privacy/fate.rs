@@ -19,7 +19,7 @@ async fn every_column_that_names_people_has_a_decision() {
           JOIN pg_attribute ON attrelid = conrelid AND attnum = ANY (conkey) \
           WHERE contype = 'f' AND confrelid = 'users'::regclass \
         UNION SELECT table_name, column_name FROM information_schema.columns WHERE table_schema = 'public' AND udt_name IN ('uuid', '_uuid') \
-          AND column_name ~ '(^|_)(user|person|people|owner|author|actor|payer|subject|member|contact|blocked|sender|creator|invitee)(_|s_)?ids?$'";
+          AND column_name ~ '(^|_)(user|person|people|owner|author|actor|payer|subject|member|contact|blocked|sender|creator|invitee)(_|s_)?ids?$|^withheld_from$'";
     let rows = app.sql().await.query(query, &[]).await.expect("columns");
     let found: BTreeSet<(String, String)> = rows.iter().map(|row| (row.get(0), row.get(1))).collect();
     let decided: BTreeSet<(String, String)> = COLUMNS
@@ -82,6 +82,15 @@ async fn nothing_personal_is_left() {
     done(&ada, "removeMember", json!({ "chatId": room, "userId": root.id })).await;
     done(&root, "setUserBudget", json!({ "userId": ada.id, "limitUsd": "5" })).await;
     app.anonymous().login("zanzibar", "a wrong password").await;
+    // What the server's own webhook was told of whom something was news to.
+    let told = format!(
+        "INSERT INTO webhooks (id, url, kinds, sealed, master_key_id) VALUES (gen_random_uuid(), 'https://hooks.example.com/', '{{NOTIFICATION}}', '', ''); \
+         INSERT INTO webhook_deliveries (webhook_id, kind, payload, state) \
+           SELECT id, 'NOTIFICATION', jsonb_build_object('userId', person), 'DELIVERED' FROM webhooks, unnest(ARRAY['{}', '{}']::uuid[]) AS person",
+        uuid(&ada.id),
+        uuid(&bob.id)
+    );
+    app.sql().await.batch_execute(&told).await.expect("rows");
 
     assert_eq!(delete(&ada).await["errors"], json!([]));
     let run = "WITH due AS (UPDATE jobs SET run_at = now() WHERE kind = 'privacy.clear' AND leased_by IS NULL RETURNING id) \
@@ -114,6 +123,16 @@ async fn nothing_personal_is_left() {
             column.name
         );
     }
+    let told = "SELECT payload->>'userId' FROM webhook_deliveries";
+    let told: Vec<String> = sql
+        .query(told, &[])
+        .await
+        .expect("rows")
+        .iter()
+        .map(|row| row.get(0))
+        .collect();
+    assert_eq!(told.len(), 1, "others' are left alone");
+    assert_eq!(told[0].replace('-', ""), uuid(&bob.id).replace('-', ""));
     let address = "SELECT count(*) FROM audit_log WHERE address IS NOT NULL AND (actor_id = $1::text::uuid OR (target = $2 AND actor_id IS NULL))";
     let left: i64 = sql
         .query_one(address, &[&uuid(&ada.id), &ada.id])
@@ -121,6 +140,41 @@ async fn nothing_personal_is_left() {
         .expect("a row")
         .get(0);
     assert_eq!(left, 0, "the audit log says where somebody was who is gone");
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn pages_of_archives_are_read_where_an_index_leads() {
+    let app = TestApp::start().await;
+    let sql = app.sql().await;
+    let only = "SET enable_seqscan = off; SET enable_bitmapscan = off; SET enable_sort = off; SET enable_hashjoin = off; SET enable_mergejoin = off";
+    sql.batch_execute(only).await.expect("settings");
+    let id = "00000000-0000-7000-8000-000000000000";
+    for (name, second) in [
+        ("messages-elsewhere", ""),
+        ("reactions", "x"),
+        ("edits", "1"),
+        ("tool-calls", id),
+        ("usage", ""),
+    ] {
+        let section = SECTIONS.iter().find(|section| section.name == name).expect("a section");
+        let statement = section.statement();
+        let statement = statement
+            .replace("$1", &format!("'{id}'::uuid"))
+            .replace("$2", "NULL::uuid");
+        let statement = statement.replace("$3", &format!("ARRAY['{id}', '{second}']::text[]"));
+        let rows = sql.query(&format!("EXPLAIN {statement}"), &[]).await.expect("a plan");
+        let plan: Vec<String> = rows.iter().map(|row| row.get(0)).collect();
+        let plan = plan.join("\n");
+        let whole = plan
+            .lines()
+            .any(|line| line.contains("Sort  (") && !line.contains("Incremental"));
+        assert!(!whole, "{name} sorts all there is for each page:\n{plan}");
+        assert!(
+            plan.lines()
+                .any(|line| line.contains("Index Cond") && line.contains(">=")),
+            "{name} begins at the beginning for each page:\n{plan}"
+        );
+    }
 }
 
 #[test]
