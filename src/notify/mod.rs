@@ -21,6 +21,6 @@ pub mod webhook;
 use crate::ai::guard::Refusal;
 
 /// What is told of an address that nothing is sent to.
-fn told(refusal: Refusal) -> String {
+fn explained(refusal: Refusal) -> String {
     refusal.told("The address", "PARLOR_NOTIFY_URLS")
 }

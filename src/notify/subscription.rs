@@ -6,7 +6,7 @@ use diesel_async::{AsyncConnection, RunQueryDsl};
 use url::Url;
 use web_push_native::p256::PublicKey;
 
-use super::{reader, told};
+use super::{explained, reader};
 use crate::account::viewer::SignedIn;
 use crate::ai::guard::Allowed;
 use crate::app::App;
@@ -80,7 +80,7 @@ impl NewSubscription {
         let url = url.ok_or_else(|| invalid("endpoint", "Give the endpoint of the browser's push subscription."))?;
         allowed
             .check(&url)
-            .map_err(|refusal| Error::rejected(ErrorCode::BaseUrlNotAllowed, &["endpoint"], told(refusal)))?;
+            .map_err(|refusal| Error::rejected(ErrorCode::BaseUrlNotAllowed, &["endpoint"], explained(refusal)))?;
         let p256dh = p256dh.filter(|key| PublicKey::from_sec1_bytes(key).is_ok());
         let p256dh =
             p256dh.ok_or_else(|| invalid("p256dh", "Give the key p256dh of the browser's push subscription."))?;

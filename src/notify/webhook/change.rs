@@ -26,7 +26,7 @@ use crate::error::{Error, ErrorCode, Result};
 use crate::event::append_all;
 use crate::id::{UserId, WebhookId};
 use crate::input;
-use crate::notify::{reader, told};
+use crate::notify::{explained, reader};
 use crate::vault::envelope::Binding;
 
 /// The most webhooks of one person, and of the server.
@@ -301,7 +301,7 @@ fn checked_url(app: &App, url: &str) -> Result<String> {
     })?;
     app.reachable()
         .check(&parsed)
-        .map_err(|refusal| Error::rejected(ErrorCode::BaseUrlNotAllowed, &["url"], told(refusal)))?;
+        .map_err(|refusal| Error::rejected(ErrorCode::BaseUrlNotAllowed, &["url"], explained(refusal)))?;
     Ok(parsed.to_string())
 }
 
