@@ -228,30 +228,28 @@ pub async fn again(
     membership: &Membership,
     old: &Message,
 ) -> Result<Sent> {
-    let (chat, asker) = (&membership.chat, membership.user_id);
-    let (assistant, question) = answered(connection, membership, old).await?;
-    let asked = Question {
-        asker,
-        content: None,
-        through: question.sequence,
-    };
-    let plans = plan(connection, app, chat, &[assistant], asked).await?;
+    let (chat_id, version, asker) = (membership.chat.id, membership.chat.version, membership.user_id);
+    let prepared = prepare(connection, app, membership, old).await?;
     let stored = connection
         .transaction(async |connection| {
-            let membership = Membership::lock(connection, asker, chat.id)
+            let membership = Membership::lock(connection, asker, chat_id)
                 .await
                 .map_err(revise::hidden)?;
-            membership.check(ChatPermission::AskAi)?;
-            let answers = ids(&plans);
-            let &[(message_id, generation_id)] = answers.as_slice() else {
-                return Err(Error::internal("one answer is made anew"));
-            };
-            if !claim.take(connection, chat.id, message_id, Some(generation_id)).await? {
+            let (message_id, generation_id) = (MessageId::new(), GenerationId::new());
+            if !claim.take(connection, chat_id, message_id, Some(generation_id)).await? {
                 return Ok(None);
             }
-            check_running(connection, asker, 1).await?;
             let chat = &membership.chat;
-            let rows = rows(chat, chat.last_sequence + 1, question.id, &answers, &plans);
+            let (question, plans) = if chat.version == version {
+                prepared
+            } else {
+                // Somebody has come or gone, or pays no more: what holds now, holds until this is stored.
+                let old = revise::visible(connection, asker, old.id).await?;
+                prepare(connection, app, &membership, &old).await?
+            };
+            let answers = [(message_id, generation_id)];
+            check_running(connection, asker, 1).await?;
+            let rows = rows(chat, chat.last_sequence + 1, question, &answers, &plans);
             let Said { messages } = say(connection, chat, asker, rows).await?;
             let generations = queue(connection, app, (chat, asker), &answers, &plans).await?;
             let events = vec![
@@ -261,20 +259,38 @@ pub async fn again(
             append_all(connection, events).await?;
             let message = messages.into_iter().next();
             let message = message.ok_or_else(|| Error::internal("an inserted message did not come back"))?;
-            Ok(Some(Sent {
+            let sent = Sent {
                 message,
                 generations,
                 so_far: String::new(),
-            }))
+            };
+            Ok::<_, Error>(Some((sent, plans)))
         })
         .await?;
-    let Some(sent) = stored else {
+    let Some((sent, plans)) = stored else {
         let first = claim.first_result(connection).await?;
         return first.ok_or_else(|| Error::internal("a claimed key without a result"));
     };
     app.log().wake();
     start(app, &sent.generations, plans);
     Ok(sent)
+}
+
+/// The question that an answer made anew would answer, and what its assistant would be sent.
+async fn prepare(
+    connection: &mut Connection,
+    app: &App,
+    membership: &Membership,
+    old: &Message,
+) -> Result<(MessageId, Vec<Plan>)> {
+    let (assistant, question) = answered(connection, membership, old).await?;
+    let asked = Question {
+        asker: membership.user_id,
+        content: None,
+        through: question.sequence,
+    };
+    let plans = plan(connection, app, &membership.chat, &[assistant], asked).await?;
+    Ok((question.id, plans))
 }
 
 /// What making an answer of a group anew would have its assistant sent.
