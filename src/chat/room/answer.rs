@@ -10,7 +10,7 @@ use super::asked::Asked;
 use super::permission::{ChatPermission, MemberRole, refusal};
 use super::post::{Said, say};
 use super::purse::{self, Purse};
-use super::scene::{Scene, part};
+use super::scene::{self, Scene, part};
 use crate::app::App;
 use crate::assistant::{Assistant, assistant};
 use crate::chat::answering::Answering;
@@ -220,7 +220,8 @@ pub fn check_command(membership: &Membership, asker: UserId, field: &str) -> Res
 /// Has an assistant of a group answer once more, at the end of the room; the answer that there is stays.
 ///
 /// # Errors
-/// FORBIDDEN; INVALID_STATE when the question or the assistant is gone; KEY_MISSING, LIMIT_REACHED.
+/// FORBIDDEN; INVALID_STATE when the question or the assistant is gone, or when somebody has come since who may not see
+/// the question; KEY_MISSING, LIMIT_REACHED.
 pub async fn again(
     app: &App,
     connection: &mut Connection,
@@ -327,8 +328,12 @@ async fn answered(connection: &mut Connection, membership: &Membership, old: &Me
         return refuse("The question to this answer is gone. Ask again.");
     };
     let mut found = message::find_many_visible(connection, membership.user_id, &[question]).await?;
-    match found.remove(&question).filter(|question| question.deleted_at.is_none()) {
-        Some(question) => Ok((assistant, question)),
-        None => refuse("The question to this answer is gone. Ask again."),
+    let Some(question) = found.remove(&question).filter(|question| question.deleted_at.is_none()) else {
+        return refuse("The question to this answer is gone. Ask again.");
+    };
+    // Everybody reads the answer, and its assistant is shown nothing that somebody may not see.
+    if question.sequence <= scene::hidden_through(connection, membership.chat.id).await? {
+        return refuse("Somebody has come since who may not see this question. Ask it again.");
     }
+    Ok((assistant, question))
 }

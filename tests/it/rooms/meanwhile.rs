@@ -3,8 +3,9 @@
 
 use serde_json::{Value, json};
 
-use super::assistant::{add, assistant, text};
+use super::assistant::{add, ask, assistant, text};
 use super::{done, group, id, in_turn, people, say};
+use crate::chats::refused;
 use crate::harness::app::{TestApp, User, new_key};
 
 const FIELDS: &str = "message { mentions { ... on Assistant { displayName } } } generations { id }";
@@ -20,6 +21,12 @@ async fn room(app: &TestApp) -> ([User; 2], String, String) {
 
 fn question(room: &str) -> Value {
     json!({ "chatId": room, "content": "@Echo, are you there?", "idempotencyKey": new_key() })
+}
+
+/// The message of an answer.
+async fn written(user: &User, generation: &str) -> String {
+    let query = "query ($id: ID!) { generation(id: $id) { message { id } } }";
+    id(&user.ok(query, json!({ "id": generation })).await["generation"]["message"]["id"])
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
@@ -57,4 +64,38 @@ async fn what_one_says_meanwhile_another_is_shown_with_the_question() {
     let (_, sent) = in_turn(&app, &room, say(&ada, &room, "Be kind."), send).await;
     let seen = text(&ada, &id(&sent["generation"]["id"])).await;
     assert!(seen.contains("Be kind.") && seen.contains("@Clio?"), "{seen}");
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn what_somebody_may_not_see_is_not_answered_anew() {
+    let app = TestApp::start().await;
+    let ([ada, bob], room, _) = room(&app).await;
+    let [cyd, dan] = people(&app, ["cyd", "dan"]).await;
+    let (_, answers) = ask(&bob, json!({ "chatId": room, "content": "@Echo, a secret" })).await;
+    text(&bob, &answers[0]).await;
+    let answer = written(&bob, &answers[0]).await;
+    let again = || json!({ "messageId": answer, "idempotencyKey": new_key() });
+    let adding = done(&ada, "addMembers", json!({ "chatId": room, "userIds": [cyd.id] }));
+    let refusal = (
+        "INVALID_STATE".to_owned(),
+        "input.messageId".to_owned(),
+        "Somebody has come since who may not see this question. Ask it again.".to_owned(),
+    );
+    // While it is being asked for, and afterwards.
+    let ((), refusals) = in_turn(&app, &room, adding, refused(&bob, "regenerateMessage", again())).await;
+    assert_eq!(refusals, [refusal.clone()]);
+    assert_eq!(refused(&bob, "regenerateMessage", again()).await, [refusal.clone()]);
+    let plan = "query ($id: ID!) { generationPlan(input: { regenerate: $id }) { refusals { code } } }";
+    let plan = bob.ok(plan, json!({ "id": answer })).await;
+    assert_eq!(plan["generationPlan"]["refusals"], json!([{ "code": "INVALID_STATE" }]));
+    // Those who see everything are in nobody's way; what is asked from then on is answered anew.
+    done(&ada, "updateChat", json!({ "chatId": room, "history": "FROM_START" })).await;
+    done(&ada, "addMembers", json!({ "chatId": room, "userIds": [dan.id] })).await;
+    assert_eq!(refused(&bob, "regenerateMessage", again()).await, [refusal]);
+    let (_, answers) = ask(&bob, json!({ "chatId": room, "content": "@Echo, no secret" })).await;
+    text(&bob, &answers[0]).await;
+    let input = json!({ "messageId": written(&bob, &answers[0]).await, "idempotencyKey": new_key() });
+    let anew = bob.mutate("regenerateMessage", input, "generation { id }").await;
+    let said = text(&cyd, &id(&anew["generation"]["id"])).await;
+    assert_eq!(said, "bob (@bob):\n@Echo, no secret");
 }
