@@ -157,7 +157,8 @@ pub async fn remove(app: &App, user_id: UserId, chat_id: ChatId, whom: UserId) -
 /// Gives somebody another role. Who makes another the owner is a moderator from then on.
 ///
 /// # Errors
-/// NOT_FOUND for the chat or the person, FORBIDDEN, INVALID_STATE where there is no group, INVALID for oneself.
+/// NOT_FOUND for the chat or the person, FORBIDDEN, INVALID_STATE where there is no group and for a new owner who is
+/// deactivated, INVALID for oneself.
 pub async fn set_role(app: &App, user_id: UserId, chat_id: ChatId, whom: UserId, role: MemberRole) -> Result<Chat> {
     let mut connection = app.connection().await?;
     let chat = connection
@@ -174,6 +175,7 @@ pub async fn set_role(app: &App, user_id: UserId, chat_id: ChatId, whom: UserId,
             }
             let mut notes = Vec::new();
             if role == MemberRole::Owner {
+                check_present(connection, whom).await?;
                 // First, for there is never more than one.
                 give_role(connection, chat_id, user_id, MemberRole::Moderator).await?;
                 notes.push((MessageId::new(), Note::role(user_id, MemberRole::Moderator)));
@@ -198,6 +200,16 @@ async fn role_of(connection: &mut Connection, chat_id: ChatId, whom: UserId) -> 
     let member = chat_members::table.find((chat_id, whom)).select(chat_members::role);
     let role = member.first(connection).await.optional()?;
     role.ok_or_else(|| Error::not_found(&["userId"], "member"))
+}
+
+/// Refuses to make somebody the owner who cannot do anything at the time.
+async fn check_present(connection: &mut Connection, whom: UserId) -> Result<()> {
+    let user = User::find(connection, whom).await?;
+    if user.is_some_and(|user| user.deactivated_at.is_none() && user.deleted_at.is_none()) {
+        return Ok(());
+    }
+    let message = "This account is deactivated, and could not look after the group. Choose somebody else.";
+    Err(Error::rejected(ErrorCode::InvalidState, &["userId"], message))
 }
 
 /// Gives a role to a member of a group that is locked.
