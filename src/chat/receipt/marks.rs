@@ -49,8 +49,8 @@ pub async fn begin(connection: &mut Connection, chat: &Chat, people: &[UserId]) 
     query.execute(connection).await.map(drop)
 }
 
-/// Moves the marks of a member who has read up to a message, if they are behind; says whether the others are to be told.
-/// Whom somebody blocks is told nothing of it.
+/// Moves the marks of a member who has read up to a message of the room, if they are behind; says whether the others are
+/// to be told. Whom somebody blocks is told nothing of it.
 ///
 /// # Errors
 /// When Postgres fails.
@@ -69,7 +69,7 @@ pub async fn read(connection: &mut Connection, membership: &Membership, through:
     let query = diesel::sql_query(query)
         .bind::<SqlUuid, _>(chat.id)
         .bind::<SqlUuid, _>(*user_id)
-        .bind::<BigInt, _>(through.min(chat.last_sequence))
+        .bind::<BigInt, _>(through)
         .bind::<Nullable<SqlUuid>, _>(chat.direct_low_id)
         .bind::<Nullable<SqlUuid>, _>(chat.direct_high_id)
         .bind::<BigInt, _>(MOST_PEOPLE);
