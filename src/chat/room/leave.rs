@@ -12,6 +12,7 @@ use crate::chat::branch::{LONG_WORK, lock_running};
 use crate::chat::chat::ChatKind;
 use crate::chat::event;
 use crate::chat::member::Membership;
+use crate::chat::receipt;
 use crate::db::Connection;
 use crate::db::schema::{chat_members, chats, users};
 use crate::error::{Error, ErrorCode, Result};
@@ -64,6 +65,8 @@ pub async fn depart(connection: &mut Connection, membership: &Membership) -> Res
         }
         events.extend(tell(connection, chat, *user_id, notes).await?);
         events.push(event::chat_upserted(chat.id));
+        let freed = receipt::freed(connection, chat.id, *user_id).await?;
+        events.extend(freed.map(|furthest| event::receipts_updated(chat.id, &[furthest])));
     }
     append_all(connection, events).await?;
     Ok(Vec::new())

@@ -114,6 +114,10 @@ pub async fn add(app: &App, user_id: UserId, chat_id: ChatId, ids: &[UserId]) ->
                 events.extend(new.iter().map(|id| event::history_opened_for(chat_id, *id)));
             }
             events.extend(told);
+            if here.len() == 1 {
+                // Messages that nobody else was there for have come to those who have come.
+                events.push(event::receipts_updated(chat_id, &new));
+            }
             append_all(connection, events).await?;
             now(connection, chat_id).await
         })
@@ -146,6 +150,8 @@ pub async fn remove(app: &App, user_id: UserId, chat_id: ChatId, whom: UserId) -
             notes.extend(staff::leave_with(connection, chat_id, whom).await?);
             let mut events = tell(connection, &membership.chat, user_id, notes).await?;
             events.extend([event::chat_removed(chat_id, whom), event::chat_upserted(chat_id)]);
+            let freed = receipt::freed(connection, chat_id, whom).await?;
+            events.extend(freed.map(|furthest| event::receipts_updated(chat_id, &[furthest])));
             append_all(connection, events).await?;
             now(connection, chat_id).await
         })
