@@ -46,7 +46,7 @@
 //! 4. No pooled connection is held while waiting for a model, a socket or a subscriber. No std mutex across an await.
 //! 5. A generation belongs to no request. Its stored text is at most 250 ms behind what was shown; one whose process
 //!    died becomes INTERRUPTED with its text kept.
-//! 6. Access is a value: functions that change a chat hold a [`chat::member::Membership`], which has two constructors. What
+//! 6. Access is a value: functions that change a chat hold a [`chat::member::Membership`], which has three constructors. What
 //!    one may not see does not exist: the same null, the same NOT_FOUND.
 //! 7. Only `config.rs` reads the environment, only `error.rs` makes GraphQL errors, only `ai` (and the fetching of
 //!    Postgres) makes connections outwards over HTTP, `tool` and `notify` speak through those of `ai`, whose guard they

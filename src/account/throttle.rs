@@ -68,7 +68,7 @@ impl Throttle {
         self.check_many(limiter, &principal, fields)
     }
 
-    /// Counts a message of a person; a repeat of one that was sent does not count.
+    /// Counts a message of a person, or a reaction; a repeat of a message that was sent does not count.
     ///
     /// # Errors
     /// [`Error::RateLimited`].

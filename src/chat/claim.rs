@@ -34,6 +34,16 @@ pub struct Claim {
     hash: Vec<u8>,
 }
 
+/// What a key was taken for.
+#[derive(Debug, Queryable, Selectable)]
+#[diesel(table_name = sends, check_for_backend(diesel::pg::Pg))]
+struct Claimed {
+    request_hash: Vec<u8>,
+    chat_id: ChatId,
+    message_id: MessageId,
+    generation_id: Option<GenerationId>,
+}
+
 impl Claim {
     /// The claim of `key` for what was `asked`.
     ///
@@ -45,25 +55,43 @@ impl Claim {
         Ok(Claim { user_id, key, hash })
     }
 
+    /// What the key was taken for; none when it is new.
+    async fn first(&self, mut connection: &Connection) -> Result<Option<Claimed>> {
+        let claimed = sends::table
+            .find((self.user_id, &self.key))
+            .select(Claimed::as_select())
+            .first(&mut connection)
+            .await
+            .optional()?;
+        if claimed.as_ref().is_some_and(|first| first.request_hash != self.hash) {
+            let message = "This idempotency key was used to send something else. Use a new key for a new message.";
+            return Err(Error::rejected(ErrorCode::Conflict, &["idempotencyKey"], message));
+        }
+        Ok(claimed)
+    }
+
+    /// The chat that the same action under the same key made before, whatever of what was said in it is still there; none
+    /// when the key is new.
+    ///
+    /// # Errors
+    /// CONFLICT when the key was used for something else.
+    pub async fn first_chat(&self, connection: &Connection) -> Result<Option<ChatId>> {
+        Ok(self.first(connection).await?.map(|first| first.chat_id))
+    }
+
     /// What the same action under the same key came to before; none when the key is new.
     ///
     /// # Errors
     /// CONFLICT when the key was used for something else, or its message is gone.
     pub async fn first_result(&self, mut connection: &Connection) -> Result<Option<Sent>> {
-        type Row = (Vec<u8>, MessageId, Option<GenerationId>);
-        let claimed: Option<Row> = sends::table
-            .find((self.user_id, &self.key))
-            .select((sends::request_hash, sends::message_id, sends::generation_id))
-            .first(&mut connection)
-            .await
-            .optional()?;
-        let Some((first_hash, message_id, generation_id)) = claimed else {
+        let Some(first) = self.first(connection).await? else {
             return Ok(None);
         };
-        if first_hash != self.hash {
-            let message = "This idempotency key was used to send something else. Use a new key for a new message.";
-            return Err(Error::rejected(ErrorCode::Conflict, &["idempotencyKey"], message));
-        }
+        let Claimed {
+            message_id,
+            generation_id,
+            ..
+        } = first;
         let message: Option<Message> = messages::table
             .find(message_id)
             .filter(lives())

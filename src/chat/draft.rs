@@ -86,7 +86,11 @@ pub async fn save(app: &App, user_id: UserId, new: NewDraft) -> Result<Chat> {
     let mut connection = app.connection().await?;
     let chat = connection
         .transaction(async |connection| {
-            let membership = Membership::lock(connection, user_id, new.chat_id).await?;
+            // What takes a message away takes it out of drafts, too, and has the chat locked.
+            let membership = match new.reply_to_id {
+                Some(_) => Membership::lock(connection, user_id, new.chat_id).await?,
+                None => Membership::lock_own(connection, user_id, new.chat_id).await?,
+            };
             replies.check_reply(connection, &membership).await?;
             let mine = chat_members::table.find((new.chat_id, user_id));
             let old: StoredDraft = mine.select(StoredDraft::as_select()).first(connection).await?;

@@ -69,6 +69,13 @@ pub fn message_updated(chat_id: ChatId, message_id: MessageId, changed: &[&str])
     NewEvent::new(Audience::Chat(chat_id), MESSAGE_UPDATED, payload)
 }
 
+/// Messages wait for others than before, for somebody has come or gone: told with the marks of these people, as they are.
+pub fn receipts_updated(chat_id: ChatId, people: &[UserId]) -> NewEvent {
+    let people: Vec<_> = people.iter().map(|id| id.0).collect();
+    let payload = json!({ "chatId": chat_id.0, "userIds": people });
+    NewEvent::new(Audience::Chat(chat_id), RECEIPTS_UPDATED, payload)
+}
+
 /// A summary appeared or changed.
 pub fn summary_upserted(chat_id: ChatId, id: SummaryId) -> NewEvent {
     let payload = json!({ "chatId": chat_id.0, "summaryId": id.0 });

@@ -108,10 +108,12 @@ struct Present {
 /// A direct chat's people are its pair, whoever of them has deleted it.
 const PRESENT: &str = "SELECT users.id AS user_id, NULL::uuid AS assistant_id, lower(username) AS name FROM users \
       WHERE (lower(username) = ANY ($2) OR id = ANY ($3)) \
-      AND (id IN ($4, $5) OR EXISTS (SELECT FROM chat_members WHERE chat_id = $1 AND user_id = users.id)) \
-    UNION ALL SELECT NULL, assistants.id, names.name FROM chat_assistants JOIN assistants ON assistants.id = assistant_id \
+      AND (id IN ($4, $5) OR id = ANY ($6) OR EXISTS (SELECT FROM chat_members WHERE chat_id = $1 AND user_id = users.id)) \
+    UNION ALL SELECT NULL, assistants.id, names.name FROM (\
+        SELECT assistant_id FROM chat_assistants WHERE chat_id = $1 UNION SELECT unnest($7)) AS here \
+      JOIN assistants ON assistants.id = assistant_id \
       CROSS JOIN LATERAL (VALUES (display_name), (public_name)) AS names (name) \
-      WHERE chat_id = $1 AND deleted_at IS NULL AND names.name IS NOT NULL";
+      WHERE (deleted_at IS NULL OR assistants.id = ANY ($7)) AND names.name IS NOT NULL";
 
 /// Whom a message to this room mentions: those whom its sender names by id, then those whom the text names with
 /// `@username` or `@Name of an Assistant`. Asks nothing where nobody is named.
@@ -124,21 +126,7 @@ pub async fn find(connection: &mut Connection, chat: &Chat, text: &str, named: &
         return Err(Error::rejected(ErrorCode::LimitReached, &["mentionIds"], message));
     }
     let calls = calls(text);
-    if calls.is_empty() && named.is_empty() {
-        return Ok(Vec::new());
-    }
-    let usernames: Vec<&String> = calls.iter().flat_map(|call| &call.usernames).collect();
-    let ids = named.iter().filter_map(|named| match named {
-        Mentioned::User(id) => Some(*id),
-        Mentioned::Assistant(_) => None,
-    });
-    let query = diesel::sql_query(PRESENT)
-        .bind::<SqlUuid, _>(chat.id)
-        .bind::<Array<Text>, _>(usernames)
-        .bind::<Array<SqlUuid>, _>(ids.collect::<Vec<_>>())
-        .bind::<Nullable<SqlUuid>, _>(chat.direct_low_id)
-        .bind::<Nullable<SqlUuid>, _>(chat.direct_high_id);
-    let present: Vec<Present> = prepared(query).load(connection).await?;
+    let present = present(connection, chat, &calls.iter().collect::<Vec<_>>(), named, &[]).await?;
     let here = |wanted: &Mentioned| present.iter().any(|present| present.who() == Some(*wanted));
     let mut found: Vec<Mentioned> = Vec::new();
     for named in named {
@@ -149,7 +137,50 @@ pub async fn find(connection: &mut Connection, chat: &Chat, text: &str, named: &
             found.push(*named);
         }
     }
-    for call in &calls {
+    mean(&calls, &present, &mut found);
+    Ok(found)
+}
+
+/// Those who may be meant by calls or ids: who is in the room, and who was mentioned before, who may have gone since. Asks
+/// nothing where nobody is named.
+async fn present(
+    connection: &mut Connection,
+    chat: &Chat,
+    calls: &[&Call],
+    named: &[Mentioned],
+    before: &[Mentioned],
+) -> QueryResult<Vec<Present>> {
+    if calls.is_empty() && named.is_empty() {
+        return Ok(Vec::new());
+    }
+    let usernames: Vec<&String> = calls.iter().flat_map(|call| &call.usernames).collect();
+    let (ids, (people, assistants)) = (split(named).0, split(before));
+    let query = diesel::sql_query(PRESENT)
+        .bind::<SqlUuid, _>(chat.id)
+        .bind::<Array<Text>, _>(usernames)
+        .bind::<Array<SqlUuid>, _>(ids)
+        .bind::<Nullable<SqlUuid>, _>(chat.direct_low_id)
+        .bind::<Nullable<SqlUuid>, _>(chat.direct_high_id)
+        .bind::<Array<SqlUuid>, _>(people)
+        .bind::<Array<SqlUuid>, _>(assistants);
+    prepared(query).load(connection).await
+}
+
+/// The people and the assistants of these.
+fn split(mentioned: &[Mentioned]) -> (Vec<UserId>, Vec<AssistantId>) {
+    let (mut people, mut assistants) = (Vec::new(), Vec::new());
+    for mentioned in mentioned {
+        match mentioned {
+            Mentioned::User(id) => people.push(*id),
+            Mentioned::Assistant(id) => assistants.push(*id),
+        }
+    }
+    (people, assistants)
+}
+
+/// Adds those of whom calls speak.
+fn mean(calls: &[Call], present: &[Present], found: &mut Vec<Mentioned>) {
+    for call in calls {
         let meant = present.iter().filter_map(|present| {
             let length = match present.user_id {
                 Some(_) => call.usernames.contains(&present.name).then_some(present.name.len()),
@@ -166,7 +197,6 @@ pub async fn find(connection: &mut Connection, chat: &Chat, text: &str, named: &
             found.push(who);
         }
     }
-    Ok(found)
 }
 
 impl Present {
@@ -177,7 +207,8 @@ impl Present {
 }
 
 /// Notes whom a message mentions that says something else now: those whom its sender's client named stay, and in the place
-/// of those whom the text named come those whom it names now. Says whether they are others.
+/// of those whom the text named come those whom it names now. Who has gone since stays as long as the text names them. Says
+/// whether they are others.
 ///
 /// # Errors
 /// When Postgres fails.
@@ -186,9 +217,20 @@ pub async fn amend(connection: &mut Connection, chat: &Chat, old: &Message, text
         .await?
         .remove(&old.id)
         .unwrap_or_default();
-    let read = find(connection, chat, &old.content, &[]).await?;
-    let mut mentioned: Vec<Mentioned> = before.iter().filter(|one| !read.contains(one)).copied().collect();
-    for one in find(connection, chat, text, &[]).await? {
+    let (was, is) = (calls(&old.content), calls(text));
+    let both: Vec<&Call> = was.iter().chain(&is).collect();
+    let mut present = present(connection, chat, &both, &[], &before).await?;
+    let (mut named, mut named_before) = (Vec::new(), Vec::new());
+    mean(&is, &present, &mut named);
+    // Whom it named when it was written was mentioned by it.
+    present.retain(|present| present.who().is_some_and(|who| before.contains(&who)));
+    mean(&was, &present, &mut named_before);
+    let mut mentioned: Vec<Mentioned> = before
+        .iter()
+        .filter(|one| !named_before.contains(one))
+        .copied()
+        .collect();
+    for one in named {
         if !mentioned.contains(&one) && mentioned.len() < MOST {
             mentioned.push(one);
         }

@@ -899,6 +899,22 @@ diesel::table! {
 }
 
 diesel::table! {
+    /// What message_reactions come to, so that nobody who looks at them counts and sorts: changed with them, under the lock of the chat.
+    reaction_counts (message_id, emoji) {
+        /// To which message.
+        message_id -> Uuid,
+        /// In which way.
+        emoji -> Text,
+        /// How many people react so, with those whose reaction is withheld from somebody.
+        people -> Int4,
+        /// The first five of them. Not references.
+        first_ids -> Array<Nullable<Uuid>>,
+        /// When the first of them did.
+        since -> Timestamptz,
+    }
+}
+
+diesel::table! {
     /// How far people have come in rooms of several, as the others are told. Who has left a group is not among them any more.
     receipts (chat_id, user_id) {
         /// In which room.
@@ -1285,6 +1301,7 @@ diesel::joinable!(messages -> users (author_id));
 diesel::joinable!(people_here -> nodes (node_id));
 diesel::joinable!(preferences -> users (user_id));
 diesel::joinable!(presences -> users (user_id));
+diesel::joinable!(reaction_counts -> messages (message_id));
 diesel::joinable!(receipts -> chats (chat_id));
 diesel::joinable!(receipts -> users (user_id));
 diesel::joinable!(push_subscriptions -> sessions (session_id));
@@ -1343,6 +1360,7 @@ diesel::allow_tables_to_appear_in_same_query!(
     people_here,
     preferences,
     presences,
+    reaction_counts,
     receipts,
     push_subscriptions,
     refresh_tokens,

@@ -4,6 +4,7 @@ use http::StatusCode;
 use serde_json::json;
 
 use crate::harness::app::{TestApp, new_key};
+use crate::rooms::{done, group, people, say};
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn every_root_field_counts_on_every_request() {
@@ -42,4 +43,18 @@ async fn a_repeat_of_a_message_is_answered_whatever_the_limit() {
         .mutate("sendMessage", first, "message { id } generation { id }")
         .await;
     assert_eq!(again, sent);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn reactions_count_as_messages_do() {
+    let app = TestApp::with(&["--messages-per-minute=2"]).await;
+    let [ada, bob] = people(&app, ["ada", "bob"]).await;
+    let chat = group(&ada, &[&bob]).await;
+    let message = say(&ada, &chat, "Cake?").await;
+    let input = json!({ "messageId": message, "emoji": "🍰" });
+    done(&bob, "addReaction", input.clone()).await;
+    done(&bob, "removeReaction", input.clone()).await;
+    let query = "mutation ($input: AddReactionInput!) { addReaction(input: $input) { message { id } } }";
+    let refused = bob.run(query, json!({ "input": input })).await;
+    assert_eq!(refused["errors"][0]["extensions"]["code"], "RATE_LIMITED", "{refused}");
 }

@@ -113,7 +113,8 @@ impl DeedMutation {
     }
 
     /// Answers to a message in one sign. Everybody who sees a message may react to it, in several ways; once in each. A
-    /// message has at most 20 different reactions.
+    /// message has at most 20 different reactions. It counts as a message for how often one may do it, and so does taking it
+    /// away.
     async fn add_reaction(
         &self,
         context: &Context<'_>,

@@ -202,9 +202,10 @@ impl Message {
     }
 
     /// How far a message of the viewer's has come: DELIVERED once a device of each of the others in the room has it, READ once
-    /// each of them has read it, as `markRead` says. SENT while nobody else is there, and in groups of more than 100. Those
-    /// who come later are not waited for. Null on what others wrote, and in chats with an assistant. It moves on with
-    /// `ReceiptsUpdated`, without another `version`.
+    /// each of them has read it, as `markRead` says; SENT while nobody else is there. Those who come later are not waited for,
+    /// nor those who have left. While a group has more than 100 people nobody comes further in it, so that what is sent then
+    /// stays SENT. Null on what others wrote, and in chats with an assistant. It changes with `ReceiptsUpdated`, without
+    /// another `version`.
     async fn status(&self, context: &Context<'_>) -> Result<Option<DeliveryStatus>> {
         let viewer = context.signed_in()?.user_id;
         if self.author_id != Some(viewer) || self.role != MessageRole::User {

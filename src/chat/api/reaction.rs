@@ -41,7 +41,7 @@ impl Reactions {
 
     /// How many they are.
     async fn count(&self) -> i32 {
-        i32::try_from(self.people).unwrap_or(i32::MAX)
+        self.people
     }
 
     /// Whether the viewer is one of them.

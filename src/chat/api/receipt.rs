@@ -102,8 +102,9 @@ impl Mark {
 }
 
 /// People have come further in a room: put these marks in the place of those of the same people in `Chat.members`, if they
-/// are higher. A message of the viewer's is READ once all others have read it, DELIVERED once all of them were handed it. At
-/// most two a second for each chat, and none in groups of more than 100.
+/// are higher. A message of the viewer's is READ once all others have read it, DELIVERED once all of them were handed it: so
+/// it is told also when somebody leaves for whom messages have waited, or joins a group of one, with marks that need not
+/// be higher. At most two a second for each chat besides those; in groups of more than 100 nobody comes further.
 #[derive(Debug, SimpleObject)]
 pub struct ReceiptsUpdated {
     /// Where the client stands then.

@@ -264,8 +264,8 @@ impl RoomMutation {
         Ok(CreateChatPayload { chat, errors })
     }
 
-    /// Leaves a room. An owner hands a group over to the moderator who is in it longest, else to the member who is; the
-    /// last one's leave deletes it. A direct chat comes back, empty, with the next message.
+    /// Leaves a room. An owner hands a group over to the moderator who is in it longest, else to the member who is, and to a
+    /// deactivated account only when no other is left; the last one's leave deletes it. A direct chat comes back, empty, with the next message.
     async fn leave_chat(
         &self,
         context: &Context<'_>,
@@ -327,7 +327,7 @@ impl RoomMutation {
         Ok(RemoveAssistantPayload { chat, errors })
     }
 
-    /// Gives somebody in a group another role; for its owner. With another owner, the new one does not pay for the answers
+    /// Gives somebody in a group another role; for its owner. A deactivated account does not become the owner. With another owner, the new one does not pay for the answers
     /// of the group: `payer` is ASKER again where it was OWNER.
     async fn set_member_role(
         &self,

@@ -49,8 +49,8 @@ pub async fn begin(connection: &mut Connection, chat: &Chat, people: &[UserId]) 
     query.execute(connection).await.map(drop)
 }
 
-/// Moves the marks of a member who has read up to a message, if they are behind; says whether the others are to be told.
-/// Whom somebody blocks is told nothing of it.
+/// Moves the marks of a member who has read up to a message of the room, if they are behind; says whether the others are
+/// to be told. Whom somebody blocks is told nothing of it.
 ///
 /// # Errors
 /// When Postgres fails.
@@ -69,11 +69,41 @@ pub async fn read(connection: &mut Connection, membership: &Membership, through:
     let query = diesel::sql_query(query)
         .bind::<SqlUuid, _>(chat.id)
         .bind::<SqlUuid, _>(*user_id)
-        .bind::<BigInt, _>(through.min(chat.last_sequence))
+        .bind::<BigInt, _>(through)
         .bind::<Nullable<SqlUuid>, _>(chat.direct_low_id)
         .bind::<Nullable<SqlUuid>, _>(chat.direct_high_id)
         .bind::<BigInt, _>(MOST_PEOPLE);
     Ok(prepared(query).execute(connection).await? > 0)
+}
+
+/// The messages of all but one wait for the one who is furthest behind, and those of that one for the next: so it is the
+/// next who must be ahead of who has gone. Of those who are left the one who has come furthest tells of it.
+const FREED: &str = "WITH here AS (\
+      SELECT user_id, coalesce(delivered_sequence, 0) AS delivered, coalesce(read_sequence, 0) AS read \
+      FROM chat_members LEFT JOIN receipts USING (chat_id, user_id) WHERE chat_id = $1), \
+    gone AS (SELECT coalesce(max(delivered_sequence), 0) AS delivered, coalesce(max(read_sequence), 0) AS read \
+      FROM receipts WHERE chat_id = $1 AND user_id = $2) \
+    SELECT user_id FROM here WHERE (SELECT count(*) FROM (SELECT FROM here LIMIT 2) AS few) = 1 \
+      OR (SELECT read FROM here ORDER BY read OFFSET 1 LIMIT 1) > (SELECT read FROM gone) \
+      OR (SELECT delivered FROM here ORDER BY delivered OFFSET 1 LIMIT 1) > (SELECT delivered FROM gone) \
+    ORDER BY read DESC, delivered DESC, user_id LIMIT 1";
+
+/// Whose marks to tell, as they are, now that somebody has gone from a group, which is locked: messages have waited for
+/// that one alone, or for nobody else. None when nothing has come to more or to less by it.
+///
+/// # Errors
+/// When Postgres fails.
+pub async fn freed(connection: &mut Connection, chat_id: ChatId, gone: UserId) -> QueryResult<Option<UserId>> {
+    #[derive(QueryableByName)]
+    struct Furthest {
+        #[diesel(sql_type = SqlUuid)]
+        user_id: UserId,
+    }
+    let query = diesel::sql_query(FREED)
+        .bind::<SqlUuid, _>(chat_id)
+        .bind::<SqlUuid, _>(gone);
+    let found: Option<Furthest> = prepared(query).get_result(connection).await.optional()?;
+    Ok(found.map(|furthest| furthest.user_id))
 }
 
 /// The marks of these people in these rooms, for those that `viewer` is in, and of those who still are.
@@ -86,12 +116,13 @@ pub async fn find_many(
     wanted: &[(ChatId, UserId)],
 ) -> QueryResult<Vec<Mark>> {
     let (chats, people): (Vec<ChatId>, Vec<UserId>) = wanted.iter().copied().unzip();
-    let query = "SELECT receipts.chat_id, receipts.user_id, delivered_sequence AS delivered, read_sequence AS read \
-        FROM unnest($1, $2) AS wanted (chat_id, user_id) JOIN receipts USING (chat_id, user_id) JOIN chats ON chats.id = receipts.chat_id \
-        WHERE EXISTS (SELECT FROM chat_members WHERE chat_id = receipts.chat_id AND user_id = $3) \
-          AND (receipts.user_id IN (chats.direct_low_id, chats.direct_high_id) \
-            OR EXISTS (SELECT FROM chat_members AS own WHERE own.chat_id = receipts.chat_id AND own.user_id = receipts.user_id)) \
-        ORDER BY receipts.chat_id, receipts.user_id";
+    let query = "SELECT wanted.chat_id, wanted.user_id, coalesce(delivered_sequence, 0) AS delivered, coalesce(read_sequence, 0) AS read \
+        FROM unnest($1, $2) AS wanted (chat_id, user_id) JOIN chats ON chats.id = wanted.chat_id \
+          LEFT JOIN receipts ON receipts.chat_id = wanted.chat_id AND receipts.user_id = wanted.user_id \
+        WHERE EXISTS (SELECT FROM chat_members WHERE chat_id = wanted.chat_id AND user_id = $3) \
+          AND (wanted.user_id IN (chats.direct_low_id, chats.direct_high_id) \
+            OR EXISTS (SELECT FROM chat_members AS own WHERE own.chat_id = wanted.chat_id AND own.user_id = wanted.user_id)) \
+        ORDER BY wanted.chat_id, wanted.user_id";
     let query = diesel::sql_query(query)
         .bind::<Array<SqlUuid>, _>(chats)
         .bind::<Array<SqlUuid>, _>(people)

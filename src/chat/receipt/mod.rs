@@ -6,6 +6,9 @@
 //! markRead ── stored with what is unread, marked as untold ─────┤
 //!                                                               └ stored ── told once for all in a chat: ReceiptsUpdated
 //! ```
+//! Who comes has nothing to catch up with, and nobody waits for who has gone: so what a message has come to may change
+//! with the members, and is told of then, too.
+//!
 //! What is gathered in memory and lost with its process is only late: the next message, or the reading, moves the mark.
 //! What was stored is told, by whichever process is up.
 
@@ -15,9 +18,9 @@ mod marks;
 use async_graphql::Enum;
 
 pub use coalesce::Receipts;
-pub use marks::{Floor, Mark, Receipt, Wanted, begin, find_many, floors, pages, read};
+pub use marks::{Floor, Mark, Receipt, Wanted, begin, find_many, floors, freed, pages, read};
 
-/// In groups of more people nobody is told who has read what: each would be told of each.
+/// In groups of more people nobody's marks move, and nobody is told who has read what: each would be told of each.
 pub const MOST_PEOPLE: i64 = 100;
 
 /// How far a message has come.

@@ -10,7 +10,7 @@ use super::asked::Asked;
 use super::permission::{ChatPermission, MemberRole, refusal};
 use super::post::{Said, say};
 use super::purse::{self, Purse};
-use super::scene::{Scene, part};
+use super::scene::{self, Scene, part};
 use crate::app::App;
 use crate::assistant::{Assistant, assistant};
 use crate::chat::answering::Answering;
@@ -220,7 +220,8 @@ pub fn check_command(membership: &Membership, asker: UserId, field: &str) -> Res
 /// Has an assistant of a group answer once more, at the end of the room; the answer that there is stays.
 ///
 /// # Errors
-/// FORBIDDEN; INVALID_STATE when the question or the assistant is gone; KEY_MISSING, LIMIT_REACHED.
+/// FORBIDDEN; INVALID_STATE when the question or the assistant is gone, or when somebody has come since who may not see
+/// the question; KEY_MISSING, LIMIT_REACHED.
 pub async fn again(
     app: &App,
     connection: &mut Connection,
@@ -228,30 +229,28 @@ pub async fn again(
     membership: &Membership,
     old: &Message,
 ) -> Result<Sent> {
-    let (chat, asker) = (&membership.chat, membership.user_id);
-    let (assistant, question) = answered(connection, membership, old).await?;
-    let asked = Question {
-        asker,
-        content: None,
-        through: question.sequence,
-    };
-    let plans = plan(connection, app, chat, &[assistant], asked).await?;
+    let (chat_id, version, asker) = (membership.chat.id, membership.chat.version, membership.user_id);
+    let prepared = prepare(connection, app, membership, old).await?;
     let stored = connection
         .transaction(async |connection| {
-            let membership = Membership::lock(connection, asker, chat.id)
+            let membership = Membership::lock(connection, asker, chat_id)
                 .await
                 .map_err(revise::hidden)?;
-            membership.check(ChatPermission::AskAi)?;
-            let answers = ids(&plans);
-            let &[(message_id, generation_id)] = answers.as_slice() else {
-                return Err(Error::internal("one answer is made anew"));
-            };
-            if !claim.take(connection, chat.id, message_id, Some(generation_id)).await? {
+            let (message_id, generation_id) = (MessageId::new(), GenerationId::new());
+            if !claim.take(connection, chat_id, message_id, Some(generation_id)).await? {
                 return Ok(None);
             }
-            check_running(connection, asker, 1).await?;
             let chat = &membership.chat;
-            let rows = rows(chat, chat.last_sequence + 1, question.id, &answers, &plans);
+            let (question, plans) = if chat.version == version {
+                prepared
+            } else {
+                // Somebody has come or gone, or pays no more: what holds now, holds until this is stored.
+                let old = revise::visible(connection, asker, old.id).await?;
+                prepare(connection, app, &membership, &old).await?
+            };
+            let answers = [(message_id, generation_id)];
+            check_running(connection, asker, 1).await?;
+            let rows = rows(chat, chat.last_sequence + 1, question, &answers, &plans);
             let Said { messages } = say(connection, chat, asker, rows).await?;
             let generations = queue(connection, app, (chat, asker), &answers, &plans).await?;
             let events = vec![
@@ -261,20 +260,38 @@ pub async fn again(
             append_all(connection, events).await?;
             let message = messages.into_iter().next();
             let message = message.ok_or_else(|| Error::internal("an inserted message did not come back"))?;
-            Ok(Some(Sent {
+            let sent = Sent {
                 message,
                 generations,
                 so_far: String::new(),
-            }))
+            };
+            Ok::<_, Error>(Some((sent, plans)))
         })
         .await?;
-    let Some(sent) = stored else {
+    let Some((sent, plans)) = stored else {
         let first = claim.first_result(connection).await?;
         return first.ok_or_else(|| Error::internal("a claimed key without a result"));
     };
     app.log().wake();
     start(app, &sent.generations, plans);
     Ok(sent)
+}
+
+/// The question that an answer made anew would answer, and what its assistant would be sent.
+async fn prepare(
+    connection: &mut Connection,
+    app: &App,
+    membership: &Membership,
+    old: &Message,
+) -> Result<(MessageId, Vec<Plan>)> {
+    let (assistant, question) = answered(connection, membership, old).await?;
+    let asked = Question {
+        asker: membership.user_id,
+        content: None,
+        through: question.sequence,
+    };
+    let plans = plan(connection, app, &membership.chat, &[assistant], asked).await?;
+    Ok((question.id, plans))
 }
 
 /// What making an answer of a group anew would have its assistant sent.
@@ -311,8 +328,12 @@ async fn answered(connection: &mut Connection, membership: &Membership, old: &Me
         return refuse("The question to this answer is gone. Ask again.");
     };
     let mut found = message::find_many_visible(connection, membership.user_id, &[question]).await?;
-    match found.remove(&question).filter(|question| question.deleted_at.is_none()) {
-        Some(question) => Ok((assistant, question)),
-        None => refuse("The question to this answer is gone. Ask again."),
+    let Some(question) = found.remove(&question).filter(|question| question.deleted_at.is_none()) else {
+        return refuse("The question to this answer is gone. Ask again.");
+    };
+    // Everybody reads the answer, and its assistant is shown nothing that somebody may not see.
+    if question.sequence <= scene::hidden_through(connection, membership.chat.id).await? {
+        return refuse("Somebody has come since who may not see this question. Ask it again.");
     }
+    Ok((assistant, question))
 }

@@ -148,10 +148,10 @@ fn asked(wanted: &NewGroup) -> serde_json::Value {
 /// The group that the same key made before.
 async fn first_result(connection: &Connection, claim: Option<&Claim>) -> Result<Option<Chat>> {
     let Some(claim) = claim else { return Ok(None) };
-    let Some(first) = claim.first_result(connection).await? else {
+    let Some(chat_id) = claim.first_chat(connection).await? else {
         return Ok(None);
     };
-    let membership = Membership::of(connection, claim.user_id, first.message.chat_id).await?;
+    let membership = Membership::of(connection, claim.user_id, chat_id).await?;
     let membership = membership.ok_or_else(|| Error::not_found(&["idempotencyKey"], "chat"))?;
     Ok(Some(membership.chat))
 }

@@ -13,13 +13,15 @@ use crate::chat::branch::{LONG_WORK, lock_running};
 use crate::chat::chat::ChatKind;
 use crate::chat::event;
 use crate::chat::member::Membership;
+use crate::chat::receipt;
 use crate::db::Connection;
-use crate::db::schema::{chat_members, chats, messages};
+use crate::db::schema::{chat_members, chats, messages, users};
 use crate::error::{Error, ErrorCode, Result};
 use crate::event::append_all;
 use crate::id::{ChatId, GenerationId, MessageId, UserId};
 
-/// Leaves a room. An owner hands a group over to the moderator who is there longest, else to the member who is.
+/// Leaves a room. An owner hands a group over to the moderator who is there longest, else to the member who is. Those who
+/// are deactivated come after all others.
 ///
 /// # Errors
 /// NOT_FOUND, INVALID_STATE for a chat with an assistant.
@@ -73,17 +75,23 @@ pub async fn depart(connection: &mut Connection, membership: &Membership) -> Res
         }
         events.extend(tell(connection, chat, *user_id, notes).await?);
         events.push(event::chat_upserted(chat.id));
+        let freed = receipt::freed(connection, chat.id, *user_id).await?;
+        events.extend(freed.map(|furthest| event::receipts_updated(chat.id, &[furthest])));
     }
     append_all(connection, events).await?;
     Ok(Vec::new())
 }
 
-/// Who of those that are left comes first; none when nobody is left.
+/// Who of those that are left comes first; none when nobody is left. Whoever may come back is waited for, and one that is
+/// being deleted leaves, too, so that it goes on from there.
 async fn heir(connection: &mut Connection, chat_id: ChatId) -> QueryResult<Option<(UserId, MemberRole)>> {
     chat_members::table
+        .inner_join(users::table)
         .filter(chat_members::chat_id.eq(chat_id))
         // MODERATOR comes after MEMBER by the alphabet, too.
         .order((
+            users::deactivated_at.is_null().desc(),
+            users::deleted_at.is_null().desc(),
             chat_members::role.desc(),
             chat_members::joined_at.asc(),
             chat_members::user_id.asc(),

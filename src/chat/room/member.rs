@@ -114,6 +114,10 @@ pub async fn add(app: &App, user_id: UserId, chat_id: ChatId, ids: &[UserId]) ->
                 events.extend(new.iter().map(|id| event::history_opened_for(chat_id, *id)));
             }
             events.extend(told);
+            if here.len() == 1 {
+                // Messages that nobody else was there for have come to those who have come.
+                events.push(event::receipts_updated(chat_id, &new));
+            }
             append_all(connection, events).await?;
             now(connection, chat_id).await
         })
@@ -146,6 +150,8 @@ pub async fn remove(app: &App, user_id: UserId, chat_id: ChatId, whom: UserId) -
             notes.extend(staff::leave_with(connection, chat_id, whom).await?);
             let mut events = tell(connection, &membership.chat, user_id, notes).await?;
             events.extend([event::chat_removed(chat_id, whom), event::chat_upserted(chat_id)]);
+            let freed = receipt::freed(connection, chat_id, whom).await?;
+            events.extend(freed.map(|furthest| event::receipts_updated(chat_id, &[furthest])));
             append_all(connection, events).await?;
             now(connection, chat_id).await
         })
@@ -157,7 +163,8 @@ pub async fn remove(app: &App, user_id: UserId, chat_id: ChatId, whom: UserId) -
 /// Gives somebody another role. Who makes another the owner is a moderator from then on.
 ///
 /// # Errors
-/// NOT_FOUND for the chat or the person, FORBIDDEN, INVALID_STATE where there is no group, INVALID for oneself.
+/// NOT_FOUND for the chat or the person, FORBIDDEN, INVALID_STATE where there is no group and for a new owner who is
+/// deactivated, INVALID for oneself.
 pub async fn set_role(app: &App, user_id: UserId, chat_id: ChatId, whom: UserId, role: MemberRole) -> Result<Chat> {
     let mut connection = app.connection().await?;
     let chat = connection
@@ -174,6 +181,7 @@ pub async fn set_role(app: &App, user_id: UserId, chat_id: ChatId, whom: UserId,
             }
             let mut notes = Vec::new();
             if role == MemberRole::Owner {
+                check_present(connection, whom).await?;
                 // First, for there is never more than one.
                 give_role(connection, chat_id, user_id, MemberRole::Moderator).await?;
                 notes.push((MessageId::new(), Note::role(user_id, MemberRole::Moderator)));
@@ -198,6 +206,16 @@ async fn role_of(connection: &mut Connection, chat_id: ChatId, whom: UserId) -> 
     let member = chat_members::table.find((chat_id, whom)).select(chat_members::role);
     let role = member.first(connection).await.optional()?;
     role.ok_or_else(|| Error::not_found(&["userId"], "member"))
+}
+
+/// Refuses to make somebody the owner who cannot do anything at the time.
+async fn check_present(connection: &mut Connection, whom: UserId) -> Result<()> {
+    let user = User::find(connection, whom).await?;
+    if user.is_some_and(|user| user.deactivated_at.is_none() && user.deleted_at.is_none()) {
+        return Ok(());
+    }
+    let message = "This account is deactivated, and could not look after the group. Choose somebody else.";
+    Err(Error::rejected(ErrorCode::InvalidState, &["userId"], message))
 }
 
 /// Gives a role to a member of a group that is locked.

@@ -10,12 +10,10 @@ use super::asked::{self, Asked};
 use super::direct;
 use super::permission::ChatPermission;
 use crate::app::App;
-use crate::assistant::Assistant;
 use crate::chat::chat::{Chat, ChatKind};
 use crate::chat::claim::{Claim, Sent};
 use crate::chat::draft;
 use crate::chat::event;
-use crate::chat::extras::Extras;
 use crate::chat::member::Membership;
 use crate::chat::mention::{self, Mentioned};
 use crate::chat::message::{Message, MessageRole, NewRow, coalesce};
@@ -52,12 +50,12 @@ pub async fn post(
         return Err(Error::rejected(ErrorCode::InvalidState, &["reply"], message));
     }
     let wanted = Wanted {
+        new,
         content: &content,
-        extras: &new.extras,
         mentioned: &mentioned,
     };
     let posted = loop {
-        let posted = try_post(app, connection, claim, membership, wanted, &asked.assistants).await;
+        let posted = try_post(app, connection, claim, membership, wanted, &asked).await;
         match posted {
             // Where assistants answer everything, people can talk also when these cannot.
             Err(Error::Rejected(_)) if !asked.addressed && !asked.assistants.is_empty() => asked.assistants.clear(),
@@ -78,40 +76,70 @@ pub async fn post(
 /// What is sent.
 #[derive(Clone, Copy)]
 struct Wanted<'a> {
+    new: &'a NewMessage,
     content: &'a str,
-    extras: &'a Extras,
     mentioned: &'a [Mentioned],
 }
 
-/// Stores a message and the answers of these assistants; none when its key was claimed meanwhile.
+impl Wanted<'_> {
+    /// As a question in the chat as it is.
+    fn question(&self, membership: &Membership) -> Question<'_> {
+        Question {
+            asker: membership.user_id,
+            content: Some(self.content),
+            through: membership.chat.last_sequence,
+        }
+    }
+}
+
+/// Stores a message and the answers of those who are asked; none when its key was claimed meanwhile.
 async fn try_post(
     app: &App,
     connection: &mut Connection,
     claim: &Claim,
     membership: &Membership,
     wanted: Wanted<'_>,
-    assistants: &[Assistant],
+    asked: &Asked,
 ) -> Result<Option<(Sent, Vec<Plan>)>> {
-    let question = |chat: &Chat| Question {
-        asker: claim.user_id,
-        content: Some(wanted.content),
-        through: chat.last_sequence,
-    };
     let chat = &membership.chat;
-    let plans = answer::plan(connection, app, chat, assistants, question(chat)).await?;
+    let question = wanted.question(membership);
+    let plans = answer::plan(connection, app, chat, &asked.assistants, question).await?;
     connection
         .transaction(async |connection| {
             let locked = Membership::lock(connection, claim.user_id, chat.id).await?;
             locked.check(ChatPermission::Post)?;
-            let mut plans = plans;
-            if !plans.is_empty() && locked.chat.last_sequence != chat.last_sequence {
-                // Somebody wrote meanwhile, and the models have to be shown it.
-                plans = answer::plan(connection, app, &locked.chat, assistants, question(&locked.chat)).await?;
+            if asked.assistants.is_empty() || locked.chat.version == chat.version {
+                let sent = store(connection, app, claim, &locked, wanted, &plans).await?;
+                return Ok(sent.map(|sent| (sent, plans)));
             }
+            let (mentioned, plans) = ask_anew(connection, app, &locked, wanted).await?;
+            let wanted = Wanted {
+                mentioned: &mentioned,
+                ..wanted
+            };
             let sent = store(connection, app, claim, &locked, wanted, &plans).await?;
             Ok(sent.map(|sent| (sent, plans)))
         })
         .await
+}
+
+/// Whom a message mentions, and what its assistants are sent, now that the chat is locked: somebody wrote since that was
+/// found out, or came or went, or may ask or pays no more.
+async fn ask_anew(
+    connection: &mut Connection,
+    app: &App,
+    locked: &Membership,
+    wanted: Wanted<'_>,
+) -> Result<(Vec<Mentioned>, Vec<Plan>)> {
+    let Wanted { new, content, .. } = wanted;
+    let mentioned = mention::find(connection, &locked.chat, content, &new.mentions).await?;
+    let asked = asked::by(connection, locked, &mentioned, new.extras.reply_to_id).await?;
+    let question = wanted.question(locked);
+    let plans = answer::plan(connection, app, &locked.chat, &asked.assistants, question).await;
+    match plans {
+        Err(Error::Rejected(_)) if !asked.addressed => Ok((mentioned, Vec::new())),
+        plans => Ok((mentioned, plans?)),
+    }
 }
 
 async fn store(
@@ -124,7 +152,8 @@ async fn store(
 ) -> Result<Option<Sent>> {
     let Membership { chat, user_id, .. } = membership;
     let (user_id, id) = (*user_id, MessageId::new());
-    let Wanted { extras, mentioned, .. } = wanted;
+    let Wanted { new, mentioned, .. } = wanted;
+    let extras = &new.extras;
     let answers = answer::ids(plans);
     let first = answers.as_slice().first().map(|(_, id)| *id);
     let shared: &Connection = connection;

@@ -4,6 +4,7 @@
 //! Everybody reads the answer, so nothing goes into it that was said before somebody joined who was not to see it. Of the
 //! people it is shown what they said here under which name: nothing of their memories and preferences, and no tools.
 
+use diesel::dsl::max;
 use diesel::prelude::*;
 use diesel::sql_types::{BigInt, Integer, Nullable, Text, Uuid as SqlUuid};
 use diesel_async::RunQueryDsl;
@@ -13,6 +14,7 @@ use crate::app::App;
 use crate::assistant::Assistant;
 use crate::chat::message::MessageRole;
 use crate::chat::plan::history::{History, Line, MOST_MESSAGES};
+use crate::db::schema::chat_members;
 use crate::db::{Connection, lives, prepared};
 use crate::error::Result;
 use crate::id::{AssistantId, ChatId, MessageId, UserId};
@@ -55,6 +57,18 @@ const SPOKEN: &str = concat!(
       LEFT JOIN users ON users.id = author_id LEFT JOIN assistants ON assistants.id = assistant_id \
     WHERE newer <= $3 ORDER BY sequence DESC"
 );
+
+/// The number of the last message of a group that somebody in it is kept from; 0 when there is none.
+///
+/// # Errors
+/// When Postgres fails.
+pub(super) async fn hidden_through(connection: &mut Connection, chat_id: ChatId) -> QueryResult<i64> {
+    let joined = chat_members::table.filter(chat_members::chat_id.eq(chat_id));
+    let joined = joined
+        .select(max(chat_members::joined_after))
+        .first::<Option<i64>>(connection);
+    Ok(joined.await?.unwrap_or_default())
+}
 
 /// What was said in a group lately.
 #[derive(Debug)]

@@ -7,13 +7,13 @@ use crate::chats::refused;
 use crate::harness::app::{Client, TestApp, User, new_key};
 
 /// An assistant that plays a script.
-async fn assistant(owner: &Client, name: &str, script: &str, visibility: &str) -> String {
+pub(super) async fn assistant(owner: &Client, name: &str, script: &str, visibility: &str) -> String {
     let model = format!("scripted:{script},first=0,delay=0");
     let input = json!({ "displayName": name, "model": model, "visibility": visibility, "instructions": format!("You are {name}.") });
     id(&owner.mutate("createAssistant", input, "assistant { id }").await["assistant"]["id"])
 }
 
-async fn add(client: &Client, chat: &str, assistants: &[&str]) {
+pub(super) async fn add(client: &Client, chat: &str, assistants: &[&str]) {
     done(
         client,
         "addAssistants",
@@ -23,7 +23,7 @@ async fn add(client: &Client, chat: &str, assistants: &[&str]) {
 }
 
 /// Sends a message; gives its id and those of the answers that it started.
-async fn ask(client: &Client, input: Value) -> (String, Vec<String>) {
+pub(super) async fn ask(client: &Client, input: Value) -> (String, Vec<String>) {
     let mut input = input;
     input["idempotencyKey"] = json!(new_key());
     let payload = client
@@ -38,7 +38,7 @@ async fn ask(client: &Client, input: Value) -> (String, Vec<String>) {
 }
 
 /// The text of an answer at its end, as somebody watches it.
-async fn text(client: &Client, generation: &str) -> String {
+pub(super) async fn text(client: &Client, generation: &str) -> String {
     let finished = client
         .generation_events(generation, None)
         .await

@@ -2,8 +2,9 @@
 
 use serde_json::{Value, json};
 
-use super::{done, group, people, say};
+use super::{done, group, hold, people, say, unread};
 use crate::chats::refused;
+use crate::generation::soon;
 use crate::harness::app::{Client, TestApp, User};
 use crate::tree;
 
@@ -155,4 +156,45 @@ async fn what_is_no_draft() {
         assert_eq!((refusals[0].0.as_str(), refusals[0].1.as_str()), expected);
     }
     assert_eq!(draft(&ada, &room).await, (Value::Null, 0));
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn what_is_ones_own_alone_waits_for_nobody_who_writes() {
+    let app = TestApp::start().await;
+    let [ada, bob]: [User; 2] = people(&app, ["ada", "bob"]).await;
+    let chat = group(&ada, &[&bob]).await;
+    let message = say(&ada, &chat, "Hello").await;
+    let query = "subscription { events { __typename ... on ChatUpserted { chat { version viewerState { unreadCount draft { text } } } } } }";
+    let mut his = bob.subscribe(query, json!({})).await;
+    assert_eq!(his.next().await.expect("an event")["__typename"], "StreamReady");
+    let mut sql = app.sql().await;
+    let holding = sql.transaction().await.expect("a transaction");
+    hold(&holding, &chat).await;
+    let read = done(&bob, "markRead", json!({ "chatId": chat, "messageId": message }));
+    soon(read).await;
+    soon(done(&bob, "saveDraft", json!({ "chatId": chat, "text": "Hi" }))).await;
+    assert_eq!((unread(&bob, &chat).await, draft(&bob, &chat).await.0), (0, text("Hi")));
+    let [first, second] = [his.until("ChatUpserted").await, his.until("ChatUpserted").await];
+    assert_eq!(first["chat"]["viewerState"]["unreadCount"], 0);
+    assert_eq!(second["chat"]["viewerState"]["draft"], json!({ "text": "Hi" }));
+    assert!(first["chat"]["version"].as_i64() <= second["chat"]["version"].as_i64());
+    holding.commit().await.expect("an end");
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn whoever_is_gone_saves_nothing() {
+    let app = TestApp::start().await;
+    let [ada, bob]: [User; 2] = people(&app, ["ada", "bob"]).await;
+    let chat = group(&ada, &[&bob]).await;
+    let message = say(&ada, &chat, "Hello").await;
+    let gone = |payload: &Value| payload["errors"][0]["code"] == "NOT_FOUND";
+    // Removed at the moment at which he does it: one of both comes first.
+    let input = json!({ "chatId": chat, "text": "Hi" });
+    let removing = done(&ada, "removeMember", json!({ "chatId": chat, "userId": bob.id }));
+    let reading = bob.mutate("markRead", json!({ "chatId": chat, "messageId": message }), "");
+    let ((), read, saved) = tokio::join!(removing, reading, bob.mutate("saveDraft", input.clone(), ""));
+    for payload in [read, saved] {
+        assert!(payload["errors"] == json!([]) || gone(&payload), "{payload}");
+    }
+    assert!(gone(&bob.mutate("saveDraft", input, "").await));
 }

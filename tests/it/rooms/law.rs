@@ -278,6 +278,40 @@ async fn obeyed(seed: u64) {
     for device in &mut devices {
         device.obeys().await;
     }
+    // All were handed everything by now.
+    app.app.receipts().flush(&app.app).await.expect("receipts");
+    for person in &people {
+        statuses_follow(person).await;
+    }
+}
+
+/// Fails unless how far one's messages have come in groups is what follows from the marks of the others in them: who holds
+/// those holds that, too.
+async fn statuses_follow(person: &User) {
+    let query = "{ viewer { chats(filter: { archived: null, kinds: [GROUP] }, first: 20) { nodes { \
+        members { nodes { deliveredSequence readSequence user { id } } } \
+        messages(last: 50) { nodes { sequence role status author { ... on User { id } } } } } } } }";
+    let chats = person.ok(query, json!({})).await["viewer"]["chats"]["nodes"].take();
+    for chat in chats.as_array().expect("groups") {
+        let others = chat["members"]["nodes"].as_array().expect("members").iter();
+        let others: Vec<_> = others.filter(|member| member["user"]["id"] != person.id).collect();
+        for message in chat["messages"]["nodes"].as_array().expect("messages") {
+            let is_own = message["role"] == "USER" && message["author"]["id"] == person.id;
+            let all = |mark: &str| {
+                others
+                    .iter()
+                    .all(|other| other[mark].as_i64() >= message["sequence"].as_i64())
+            };
+            let status = match others.as_slice() {
+                _ if !is_own => Value::Null,
+                [] => json!("SENT"),
+                _ if all("readSequence") => json!("READ"),
+                _ if all("deliveredSequence") => json!("DELIVERED"),
+                _ => json!("SENT"),
+            };
+            assert_eq!(message["status"], status, "{message} in {chat}");
+        }
+    }
 }
 
 /// One test for each seed, so that they run beside each other and the failing one has a name.

@@ -3,7 +3,8 @@
 use serde_json::json;
 
 use super::{done, group, notes, people, roster, say, texts};
-use crate::harness::app::{TestApp, uuid};
+use crate::chats::refused;
+use crate::harness::app::{TestApp, User, uuid};
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn an_owner_hands_over_to_the_oldest_moderator_or_member() {
@@ -73,6 +74,38 @@ async fn an_owner_hands_over_to_the_oldest_moderator_or_member() {
         .query("SELECT FROM chats WHERE id = $1::text::uuid", &[&uuid(&chat)])
         .await;
     assert!(rows.expect("rows").is_empty(), "the last one's leave deletes it");
+}
+
+/// Keeps somebody out until an administrator lets them in again.
+async fn deactivate(app: &TestApp, user: &User) {
+    let bar = "UPDATE users SET deactivated_at = now() WHERE id = $1::text::uuid";
+    let barred = app.sql().await.execute(bar, &[&uuid(&user.id)]).await;
+    assert_eq!(barred.expect("a row"), 1);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_group_goes_to_nobody_who_is_deactivated_while_others_are_there() {
+    let app = TestApp::start().await;
+    let [ada, bob, cyd] = people(&app, ["ada", "bob", "cyd"]).await;
+    let chat = group(&ada, &[&bob, &cyd]).await;
+    let give = |user: &User, role: &str| json!({ "chatId": chat, "userId": user.id, "role": role });
+    done(&ada, "setMemberRole", give(&bob, "MODERATOR")).await;
+    deactivate(&app, &bob).await;
+    let refusal = refused(&ada, "setMemberRole", give(&bob, "OWNER")).await;
+    assert_eq!(
+        (refusal[0].0.as_str(), refusal[0].1.as_str()),
+        ("INVALID_STATE", "input.userId")
+    );
+    done(&ada, "setMemberRole", give(&bob, "MEMBER")).await;
+    done(&ada, "setMemberRole", give(&bob, "MODERATOR")).await;
+    done(&ada, "leaveChat", json!({ "chatId": chat })).await;
+    assert_eq!(roster(&cyd, &chat).await, ["bob MODERATOR", "cyd OWNER"]);
+    // It waits for those who may come back.
+    done(&cyd, "leaveChat", json!({ "chatId": chat })).await;
+    let back = "UPDATE users SET deactivated_at = NULL";
+    app.sql().await.batch_execute(back).await.expect("rows");
+    let bob = app.anonymous().second_device("bob").await;
+    assert_eq!(roster(&bob, &chat).await, ["bob OWNER"]);
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

@@ -367,3 +367,30 @@ async fn every_device_ends_with_what_is_left_2() {
 async fn every_device_ends_with_what_is_left_3() {
     obeyed(23).await;
 }
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_group_that_is_made_again_with_the_same_key_is_found_when_all_in_it_has_disappeared() {
+    let app = TestApp::start().await;
+    let [ada, bob] = people(&app, ["ada", "bob"]).await;
+    let input = json!({ "kind": "GROUP", "title": "Painters", "memberIds": [bob.id], "idempotencyKey": new_key() });
+    let made = ada.mutate("createChat", input.clone(), "chat { id }").await;
+    let room = super::id(&made["chat"]["id"]);
+    assert_eq!(set(&ada, &room, 60).await["errors"], json!([]));
+    age(&app, &room, 2, 3600).await;
+    assert_eq!(ada.mutate("createChat", input.clone(), "chat { id }").await, made);
+    swept(&app).await;
+    assert_eq!(ada.mutate("createChat", input.clone(), "chat { id }").await, made);
+    let mut other = input.clone();
+    other["title"] = json!("Sculptors");
+    let error = ada.mutate("createChat", other, "").await["errors"][0].take();
+    assert_eq!(
+        (&error["code"], &error["field"]),
+        (&json!("CONFLICT"), &json!(["input", "idempotencyKey"]))
+    );
+    done(&ada, "leaveChat", json!({ "chatId": room })).await;
+    let error = ada.mutate("createChat", input, "").await["errors"][0].take();
+    assert_eq!(
+        (&error["code"], &error["field"]),
+        (&json!("NOT_FOUND"), &json!(["input", "idempotencyKey"]))
+    );
+}

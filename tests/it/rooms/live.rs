@@ -70,6 +70,7 @@ async fn who_is_added_is_told_at_once() {
         [
             "ChatUpserted",
             "MessageCreated ada added bob.",
+            "ReceiptsUpdated",
             "MessageCreated Hello, Bob.",
             "ChatUpserted"
         ]
@@ -89,7 +90,12 @@ async fn who_is_added_to_an_open_group_is_given_what_was_said() {
     let events = rest(&bob, &mut stream).await;
     assert_eq!(
         told(&events),
-        ["ChatUpserted", "BranchChanged", "MessageCreated ada added bob."]
+        [
+            "ChatUpserted",
+            "BranchChanged",
+            "MessageCreated ada added bob.",
+            "ReceiptsUpdated"
+        ]
     );
     assert_eq!(events[1]["afterSequence"], 0);
     assert!(events[1].to_string().contains("Before Bob."));

@@ -92,3 +92,30 @@ async fn other_words_mention_others() {
     assert_eq!(mentions(&bob, &said).await, [""; 0]);
     assert_eq!(counts(&cyd, &room).await, (0, 0));
 }
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn other_words_forget_those_who_have_gone_too() {
+    let app = TestApp::start().await;
+    let [ada, bob, cyd] = people(&app, ["ada", "bob", "cyd"]).await;
+    let room = group(&ada, &[&bob, &cyd]).await;
+    let clio = json!({ "displayName": "Clio", "model": "scripted:words=1,first=0,delay=0", "visibility": "SHARED" });
+    let clio = id(&ada.mutate("createAssistant", clio, "assistant { id }").await["assistant"]["id"]);
+    done(&ada, "addAssistants", json!({ "chatId": room, "assistantIds": [clio] })).await;
+    let input = json!({ "chatId": room, "content": "Hello @bob and @Clio", "mentionIds": [cyd.id], "idempotencyKey": new_key() });
+    let said = id(&ada.mutate("sendMessage", input, "message { id }").await["message"]["id"]);
+    done(&ada, "removeMember", json!({ "chatId": room, "userId": bob.id })).await;
+    done(&ada, "removeAssistant", json!({ "chatId": room, "assistantId": clio })).await;
+    let edit = |content: &str| json!({ "messageId": said, "content": content, "idempotencyKey": new_key() });
+    done(&ada, "editMessage", edit("Hello, @bob and @Clio!")).await;
+    assert_eq!(
+        mentions(&ada, &said).await,
+        ["cyd", "bob", "Clio"],
+        "who was mentioned and is still named stays so"
+    );
+    done(&ada, "editMessage", edit("Hello, @bob!")).await;
+    assert_eq!(mentions(&ada, &said).await, ["cyd", "bob"]);
+    done(&ada, "editMessage", edit("Hello!")).await;
+    assert_eq!(mentions(&ada, &said).await, ["cyd"]);
+    done(&ada, "editMessage", edit("Hello, @bob!")).await;
+    assert_eq!(mentions(&ada, &said).await, ["cyd"], "he is not here");
+}

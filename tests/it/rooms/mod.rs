@@ -11,6 +11,7 @@ mod law;
 mod leave;
 mod lifetime;
 mod live;
+mod meanwhile;
 mod member;
 mod mention;
 mod outage;
@@ -24,7 +25,8 @@ mod unread;
 
 use serde_json::{Value, json};
 
-use crate::harness::app::{Client, TestApp, User, new_key};
+use crate::generation::soon;
+use crate::harness::app::{Client, TestApp, User, new_key, uuid};
 
 /// People with these names.
 pub(crate) async fn people<const N: usize>(app: &TestApp, names: [&str; N]) -> [User; N] {
@@ -71,6 +73,40 @@ pub(crate) async fn done(client: &Client, mutation: &str, input: Value) {
         json!([]),
         "{mutation}"
     );
+}
+
+/// Holds the row of a chat as whoever writes in it does, until the end of the transaction.
+async fn hold(holding: &tokio_postgres::Transaction<'_>, chat: &str) {
+    let hold = "SELECT FROM chats WHERE id = $1::text::uuid FOR NO KEY UPDATE";
+    holding.query(hold, &[&uuid(chat)]).await.expect("the chat");
+}
+
+/// Does one thing in a chat and then another, which has read all that it reads beforehand while the first was not done.
+async fn in_turn<A, B>(
+    app: &TestApp,
+    chat: &str,
+    one: impl Future<Output = A>,
+    other: impl Future<Output = B>,
+) -> (A, B) {
+    let (mut sql, watch) = (app.sql().await, app.sql().await);
+    let holding = sql.transaction().await.expect("a transaction");
+    hold(&holding, chat).await;
+    let waiting = async |count: i64| {
+        let waits =
+            "SELECT count(*) FROM pg_stat_activity WHERE datname = current_database() AND wait_event_type = 'Lock'";
+        while watch.query_one(waits, &[]).await.expect("a row").get::<_, i64>(0) < count {
+            tokio::task::yield_now().await;
+        }
+    };
+    let second = async {
+        soon(waiting(1)).await;
+        let freeing = async {
+            soon(waiting(2)).await;
+            holding.commit().await.expect("an end");
+        };
+        tokio::join!(other, freeing).0
+    };
+    tokio::join!(one, second)
 }
 
 /// The texts that somebody sees in a chat; none when they see no such chat.

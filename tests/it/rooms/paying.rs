@@ -2,7 +2,7 @@
 
 use serde_json::{Value, json};
 
-use super::{done, group, id, notes, people};
+use super::{done, group, id, in_turn, notes, people};
 use crate::chats::refused;
 use crate::harness::app::{Client, TestApp, User, new_key};
 use crate::harness::upstream::{Gate, Reply, Upstream};
@@ -164,6 +164,24 @@ async fn an_owner_without_a_key_and_a_new_owner_pay_nothing() {
         "whoever asks pays again"
     );
     assert_eq!(house.paid_with(), "Bearer sk-of-ada-0123456789");
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn an_owner_who_gives_the_group_away_pays_for_nothing_that_is_stored_afterwards() {
+    let house = House::open(&[]).await;
+    let (ada, bob) = (&house.ada, &house.bob);
+    house.key(ada, "sk-of-ada-0123456789").await;
+    house.pays("OWNER").await;
+    house.answered(bob, bob).await;
+    let query = "query ($id: ID!) { chat(id: $id) { lastMessage { id } } }";
+    let answer = bob.ok(query, json!({ "id": house.room })).await["chat"]["lastMessage"]["id"].take();
+    let again = json!({ "messageId": answer, "idempotencyKey": new_key() });
+    let give = json!({ "chatId": house.room, "userId": bob.id, "role": "OWNER" });
+    let give = done(ada, "setMemberRole", give);
+    let refusing = refused(bob, "regenerateMessage", again);
+    let ((), refusal) = in_turn(&house.app, &house.room, give, refusing).await;
+    assert_eq!(refusal[0].0, "KEY_MISSING", "he would pay");
+    assert_eq!(house.upstream.requests().len(), 1, "only what was asked before");
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

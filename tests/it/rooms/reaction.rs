@@ -83,6 +83,75 @@ async fn those_who_react_at_once_are_all_counted() {
     let query = "query ($id: ID!) { message(id: $id) { version } }";
     let version = ada.ok(query, json!({ "id": message })).await["message"]["version"].take();
     assert_eq!(version, 1 + 12, "each counted once");
+    // And those who think better of it.
+    let few = clients.iter().skip(2);
+    let gone = few.flat_map(|client| ["1", "2"].map(|kind| done(client, "removeReaction", input(&message, kind))));
+    futures_util::future::join_all(gone).await;
+    done(&ada, "removeReaction", input(&message, "1")).await;
+    let left = reactions(&bob, &message).await;
+    let left: Vec<_> = left
+        .as_array()
+        .expect("three")
+        .iter()
+        .map(|group| (&group["emoji"], &group["count"]))
+        .collect();
+    assert_eq!(left.len(), 3, "{left:?}");
+    assert!(
+        left.contains(&(&json!("2"), &json!(1))) && left.contains(&(&json!("3"), &json!(3))),
+        "{left:?}"
+    );
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn the_first_five_are_shown_also_when_one_of_them_goes() {
+    let app = TestApp::start().await;
+    let all: [User; 7] = people(&app, ["usera", "userb", "userc", "userd", "usere", "userf", "userg"]).await;
+    let chat = group(&all[0], &all[1..].iter().collect::<Vec<_>>()).await;
+    let message = say(&all[0], &chat, "Cake?").await;
+    for user in &all {
+        done(user, "addReaction", input(&message, "🍰")).await;
+    }
+    let names = async || {
+        let seen = reactions(&all[6], &message).await;
+        let users = seen[0]["users"].as_array().expect("people").clone();
+        let names: Vec<String> = users
+            .iter()
+            .map(|user| user["username"].as_str().expect("a name").to_owned())
+            .collect();
+        (seen[0]["count"].as_i64().expect("a number"), names)
+    };
+    assert_eq!(
+        names().await,
+        (
+            7,
+            ["usera", "userb", "userc", "userd", "usere"]
+                .map(str::to_owned)
+                .to_vec()
+        )
+    );
+    done(&all[1], "removeReaction", input(&message, "🍰")).await;
+    assert_eq!(
+        names().await,
+        (
+            6,
+            ["usera", "userc", "userd", "usere", "userf"]
+                .map(str::to_owned)
+                .to_vec()
+        )
+    );
+    done(&all[1], "addReaction", input(&message, "🍰")).await;
+    done(&all[0], "removeReaction", input(&message, "🍰")).await;
+    assert_eq!(
+        names().await,
+        (
+            6,
+            ["userc", "userd", "usere", "userf", "userg"]
+                .map(str::to_owned)
+                .to_vec()
+        )
+    );
+    done(&all[0], "deleteMessage", json!({ "messageId": message })).await;
+    assert_eq!(reactions(&all[6], &message).await, json!([]));
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

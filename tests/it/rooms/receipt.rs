@@ -3,7 +3,7 @@
 use serde_json::{Value, json};
 
 use super::{direct, done, group, people, say, unread};
-use crate::harness::app::{Client, TestApp, User};
+use crate::harness::app::{Client, TestApp, User, uuid};
 use crate::harness::stream::Subscription;
 
 /// Stores and tells what was gathered.
@@ -269,4 +269,68 @@ async fn read_all(client: &Client, chat: &str) {
     let query = "query ($id: ID!) { chat(id: $id) { lastMessage { id } } }";
     let seen = client.ok(query, json!({ "id": chat })).await;
     read(client, chat, seen["chat"]["lastMessage"]["id"].as_str().expect("an id")).await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn who_comes_and_goes_changes_what_has_come_to_all_and_that_is_told() {
+    let app = TestApp::start().await;
+    let [ada, bob, cyd, dan]: [User; 4] = people(&app, ["ada", "bob", "cyd", "dan"]).await;
+    let chat = group(&ada, &[&bob, &cyd, &dan]).await;
+    let message = say(&ada, &chat, "Ready?").await;
+    read(&bob, &chat, &message).await;
+    flush(&app).await;
+    let mut hers = follow(&ada).await;
+    // She is told of herself, too: her device is handed what happens.
+    let marks_of = async |hers: &mut Subscription, name: &str| loop {
+        let told = hers.until("ReceiptsUpdated").await["receipts"].take();
+        if told[0]["user"]["username"] == name {
+            return told;
+        }
+    };
+    let sql = app.sql().await;
+    let told_of_bob = async || {
+        let told =
+            "SELECT count(*) FROM events WHERE kind = 'receipts.updated' AND payload->'userIds' ? $1::text::uuid::text";
+        let told = sql.query_one(told, &[&uuid(&bob.id)]).await;
+        told.expect("a count").get::<_, i64>(0)
+    };
+    assert_eq!(told_of_bob().await, 1);
+    done(&dan, "leaveChat", json!({ "chatId": chat })).await;
+    let waiting = (status(&ada, &message).await.0, told_of_bob().await);
+    assert_eq!(waiting, (json!("SENT"), 1), "Cyd has not read it either");
+    done(&ada, "removeMember", json!({ "chatId": chat, "userId": cyd.id })).await;
+    assert_eq!(told_of_bob().await, 2);
+    let his = json!([{ "deliveredSequence": 2, "readSequence": 2, "user": { "username": "bob" } }]);
+    assert_eq!(marks_of(&mut hers, "bob").await, his);
+    assert_eq!(status(&ada, &message).await.0, "READ");
+    done(&bob, "leaveChat", json!({ "chatId": chat })).await;
+    assert_eq!(status(&ada, &message).await.0, "SENT", "nobody else is there");
+    done(&ada, "addMembers", json!({ "chatId": chat, "userIds": [dan.id] })).await;
+    assert_eq!(marks_of(&mut hers, "dan").await.as_array().map(Vec::len), Some(1));
+    assert_eq!(status(&ada, &message).await.0, "READ");
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn in_large_groups_nobody_comes_further() {
+    let app = TestApp::start().await;
+    let [ada, bob]: [User; 2] = people(&app, ["ada", "bob"]).await;
+    let chat = group(&ada, &[&bob]).await;
+    let first = say(&ada, &chat, "Few of us").await;
+    read(&bob, &chat, &first).await;
+    let sql = app.sql().await;
+    let many = "INSERT INTO users (id, username, email, display_name, password_hash) \
+        SELECT gen_random_uuid(), 'u' || n, 'u' || n || '@example.com', 'u' || n, 'x' FROM generate_series(1, 99) AS n";
+    sql.batch_execute(many).await.expect("people");
+    let rows = sql.query(
+        "SELECT 'user_' || replace(id::text, '-', '') FROM users WHERE username LIKE 'u%' AND password_hash = 'x'",
+        &[],
+    );
+    let ids: Vec<String> = rows.await.expect("ids").iter().map(|row| row.get(0)).collect();
+    done(&ada, "addMembers", json!({ "chatId": chat, "userIds": ids })).await;
+    assert_eq!(status(&ada, &first).await.0, "READ", "it stays so");
+    let second = say(&ada, &chat, "Many of us").await;
+    read(&bob, &chat, &second).await;
+    look(&bob, &chat).await;
+    flush(&app).await;
+    assert_eq!(status(&ada, &second).await, (json!("SENT"), vec![]));
 }
