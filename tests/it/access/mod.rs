@@ -15,8 +15,12 @@ use crate::harness::app::{Client, TestApp, uuid};
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Outcome {
     Allowed,
+    /// A list without anything in it.
+    Empty,
     Null,
     NotFound,
+    /// It is there, and there is no such thing to do with it.
+    InvalidState,
     Unauthenticated,
     Forbidden,
 }

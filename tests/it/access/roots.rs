@@ -7,9 +7,10 @@ use async_graphql::parser::types::{TypeKind, TypeSystemDefinition};
 use parlor::graphql;
 use serde_json::{Value, json};
 
+use super::rooms::party::pending_call;
 use super::table::TABLE;
 use super::{Kind, Outcome, ask, furnish, people, summarised};
-use crate::harness::app::{Client, PASSWORD, TestApp, User, new_key, uuid};
+use crate::harness::app::{PASSWORD, TestApp, User, new_key, uuid};
 use crate::harness::mcp::McpServer;
 use crate::harness::upstream::{Reply, Upstream};
 use crate::rooms::group;
@@ -23,27 +24,13 @@ pub(super) fn outcome(field: &str, answer: &Value) -> Outcome {
         Some("UNAUTHENTICATED") => Outcome::Unauthenticated,
         Some("FORBIDDEN") => Outcome::Forbidden,
         Some("NOT_FOUND") => Outcome::NotFound,
+        Some("INVALID_STATE") => Outcome::InvalidState,
         // Whoever is asked for the password is let in so far.
         Some("WRONG_CREDENTIALS") => Outcome::Allowed,
         Some(other) => panic!("{field}: {other} is no matter of access: {answer}"),
         None if data.is_null() => Outcome::Null,
         None => Outcome::Allowed,
     }
-}
-
-/// A call of a tool that waits for its owner, put there by hand.
-async fn pending_call(app: &TestApp, owner: &Client) -> String {
-    let room = furnish(owner).await;
-    let generation = uuid(&room.generation);
-    let id = "019a0000-0000-7000-8000-000000000001";
-    let sql = format!(
-        "UPDATE generations SET status = 'WAITING_FOR_APPROVAL', finished_at = NULL, lease_expires_at = NULL WHERE id = '{generation}'; \
-         DELETE FROM tool_calls; \
-         INSERT INTO tool_calls (id, generation_id, step, position, call_id, function, name, arguments, status) \
-         VALUES ('{id}', '{generation}', 0, 0, 'call_1', 'tool', 'tool', '{{}}', 'PENDING_APPROVAL')"
-    );
-    app.sql().await.batch_execute(&sql).await.expect("rows");
-    format!("call_{}", id.replace('-', ""))
 }
 
 /// A leave for a tool, put there by hand.
@@ -82,7 +69,7 @@ async fn everybody_gets_what_the_table_says() {
         let assistant = json!({ "displayName": "Clio" });
         let assistant = owner.mutate("createAssistant", assistant, "assistant { id }").await["assistant"]["id"].take();
         let call = if row.call.contains("<call>") {
-            pending_call(&app, &owner).await
+            pending_call(&app, &furnish(&owner).await.generation).await
         } else {
             String::new()
         };
