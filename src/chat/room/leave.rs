@@ -6,7 +6,7 @@ use diesel_async::{AsyncConnection, RunQueryDsl};
 use super::member::give_role;
 use super::note::{Note, SystemKind, tell};
 use super::permission::MemberRole;
-use super::{purse, staff};
+use super::{direct, purse, staff};
 use crate::app::App;
 use crate::chat::branch::{LONG_WORK, lock_running};
 use crate::chat::chat::ChatKind;
@@ -51,6 +51,9 @@ pub async fn depart(connection: &mut Connection, membership: &Membership) -> Res
     let mut events = vec![event::chat_removed(chat.id, *user_id)];
     let Some((heir, _)) = heir(connection, chat.id).await? else {
         append_all(connection, events).await?;
+        if direct::outlives(connection, membership).await? {
+            return Ok(Vec::new());
+        }
         return erase(connection, chat.id).await;
     };
     if chat.kind == ChatKind::Group {

@@ -1,7 +1,9 @@
 //! Who may do what, tried for real: every root field by everybody, every path and every id that leads to another's
 //! things.
 
+mod house;
 mod ids;
+mod ignored;
 mod paths;
 mod rooms;
 mod roots;

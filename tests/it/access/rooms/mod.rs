@@ -1,5 +1,7 @@
-//! Who may do what in a group: everybody who is, was or never was in it, on every field that takes something of it.
+//! Who may do what in a group and in a direct chat: everybody who is, was or never was in it, on every field that takes
+//! something of it.
 
+mod pair;
 pub(super) mod party;
 mod table;
 
@@ -65,7 +67,7 @@ async fn everybody_in_and_out_of_a_group_gets_what_the_table_says() {
     let party = Party::of(&app).await;
     let mut kept: Option<Group> = None;
     let mut wrong = Vec::new();
-    for (kind, field, call, leaves, expected) in TABLE {
+    for (kind, field, call, leaves, expected, _) in TABLE {
         let mut tool_call = String::new();
         for (column, client) in party.viewers().into_iter().enumerate() {
             let group = match kept.take() {

@@ -53,7 +53,7 @@ pub(in crate::access) struct Group {
 }
 
 /// A shared assistant.
-async fn clio(client: &Client) -> String {
+pub(super) async fn clio(client: &Client) -> String {
     let model = "scripted:words=1,finish=length,first=0,delay=0";
     let input = json!({ "displayName": "Clio", "model": model, "visibility": "SHARED" });
     let made = client.mutate("createAssistant", input, "assistant { id }").await;
