@@ -129,27 +129,7 @@ async fn check_ended(connection: &mut Connection, ids: &[MessageId]) -> Result<(
 
 /// Takes out of these messages all that was in them, and tells of it. The chat is locked.
 async fn bury(connection: &mut Connection, chat_id: ChatId, user_id: UserId, ids: &[MessageId]) -> Result<()> {
-    let empty = (
-        messages::content.eq(""),
-        messages::metadata.eq(None::<serde_json::Value>),
-        messages::tokens.eq(None::<i32>),
-        messages::own_content.eq(None::<String>),
-        messages::own_edited_at.eq(None::<DateTime<Utc>>),
-        messages::deleted_at.eq(now),
-        messages::deleted_by.eq(user_id),
-        messages::pinned_at.eq(None::<DateTime<Utc>>),
-        messages::pinned_by.eq(None::<UserId>),
-        messages::version.eq(messages::version + 1),
-    );
-    let sequences: Vec<i64> = diesel::update(messages::table.filter(messages::id.eq_any(ids)))
-        .set(empty)
-        .returning(messages::sequence)
-        .get_results(connection)
-        .await?;
-    diesel::delete(message_edits::table.filter(message_edits::message_id.eq_any(ids)))
-        .execute(connection)
-        .await?;
-    reaction::clear(connection, ids).await?;
+    let sequences = empty(connection, user_id, ids).await?;
     forget_making(connection, ids).await?;
     let mut events: Vec<_> = ids
         .iter()
@@ -173,6 +153,35 @@ async fn bury(connection: &mut Connection, chat_id: ChatId, user_id: UserId, ids
     others.dedup();
     branch::tell_siblings(connection, chat_id, &others).await?;
     Ok(())
+}
+
+/// Takes out of these messages what was said, and what people made of it. Gives their numbers.
+///
+/// # Errors
+/// When Postgres fails.
+pub async fn empty(connection: &mut Connection, user_id: UserId, ids: &[MessageId]) -> QueryResult<Vec<i64>> {
+    let empty = (
+        messages::content.eq(""),
+        messages::metadata.eq(None::<serde_json::Value>),
+        messages::tokens.eq(None::<i32>),
+        messages::own_content.eq(None::<String>),
+        messages::own_edited_at.eq(None::<DateTime<Utc>>),
+        messages::deleted_at.eq(now),
+        messages::deleted_by.eq(user_id),
+        messages::pinned_at.eq(None::<DateTime<Utc>>),
+        messages::pinned_by.eq(None::<UserId>),
+        messages::version.eq(messages::version + 1),
+    );
+    let sequences: Vec<i64> = diesel::update(messages::table.filter(messages::id.eq_any(ids)))
+        .set(empty)
+        .returning(messages::sequence)
+        .get_results(connection)
+        .await?;
+    diesel::delete(message_edits::table.filter(message_edits::message_id.eq_any(ids)))
+        .execute(connection)
+        .await?;
+    reaction::clear(connection, ids).await?;
+    Ok(sequences)
 }
 
 /// Of how answers were made, what they cost stays; not what was thought, and what tools were asked and said.

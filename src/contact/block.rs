@@ -77,9 +77,10 @@ pub async fn block(app: &App, owner: UserId, other: UserId) -> Result<User> {
         return Err(Error::rejected(ErrorCode::Invalid, &["userId"], message));
     }
     let mut connection = app.connection().await?;
-    let user = connection
+    let (user, sight) = connection
         .transaction(async |connection| {
             let (version, user) = open(connection, owner, other).await?;
+            let mut sight = app.presence().sight(connection, owner, other).await?;
             let row = (
                 blocks::user_id.eq(owner),
                 blocks::blocked_id.eq(other),
@@ -90,7 +91,7 @@ pub async fn block(app: &App, owner: UserId, other: UserId) -> Result<User> {
                 .on_conflict((blocks::user_id, blocks::blocked_id))
                 .do_nothing();
             if made.execute(connection).await? == 0 {
-                return Ok(user);
+                return Ok((user, None));
             }
             let mine = blocks::table.filter(blocks::user_id.eq(owner)).count();
             if mine.get_result::<i64>(connection).await? > MOST {
@@ -101,11 +102,12 @@ pub async fn block(app: &App, owner: UserId, other: UserId) -> Result<User> {
                 .execute(connection)
                 .await?;
             append(connection, [contact_changed(owner, other)]).await?;
-            Ok(user)
+            sight.again(connection).await?;
+            Ok((user, Some(sight)))
         })
         .await?;
     app.log().wake();
-    app.presence().between(owner, other);
+    sight.into_iter().for_each(|sight| app.presence().between(sight));
     Ok(user)
 }
 
@@ -115,17 +117,20 @@ pub async fn block(app: &App, owner: UserId, other: UserId) -> Result<User> {
 /// NOT_FOUND when there is no such person.
 pub async fn unblock(app: &App, owner: UserId, other: UserId) -> Result<User> {
     let mut connection = app.connection().await?;
-    let user = connection
+    let (user, sight) = connection
         .transaction(async |connection| {
             let (_, user) = open(connection, owner, other).await?;
+            let mut sight = app.presence().sight(connection, owner, other).await?;
             let lifted = diesel::delete(blocks::table.find((owner, other)));
-            if lifted.execute(connection).await? > 0 {
-                append(connection, [contact_changed(owner, other)]).await?;
+            if lifted.execute(connection).await? == 0 {
+                return Ok((user, None));
             }
-            Ok::<_, Error>(user)
+            append(connection, [contact_changed(owner, other)]).await?;
+            sight.again(connection).await?;
+            Ok::<_, Error>((user, Some(sight)))
         })
         .await?;
     app.log().wake();
-    app.presence().between(owner, other);
+    sight.into_iter().for_each(|sight| app.presence().between(sight));
     Ok(user)
 }

@@ -66,7 +66,7 @@ pub async fn add(app: &App, owner: UserId, other: UserId) -> Result<Contact> {
         return Err(Error::rejected(ErrorCode::Invalid, &["userId"], message));
     }
     let mut connection = app.connection().await?;
-    let contact = connection
+    let (contact, sight) = connection
         .transaction(async |connection| {
             let (version, user) = open(connection, owner, other).await?;
             let mine = contacts::table.filter(contacts::user_id.eq(owner));
@@ -74,11 +74,12 @@ pub async fn add(app: &App, owner: UserId, other: UserId) -> Result<Contact> {
                 .filter(contacts::contact_id.eq(other))
                 .select((contacts::version, contacts::created_at));
             if let Some((version, added_at)) = have.first(connection).await.optional()? {
-                return Ok(Contact {
+                let contact = Contact {
                     user,
                     version,
                     added_at,
-                });
+                };
+                return Ok((contact, None));
             }
             let blocked = diesel::select(diesel::dsl::exists(blocks::table.find((owner, other))));
             if blocked.get_result(connection).await? {
@@ -89,6 +90,7 @@ pub async fn add(app: &App, owner: UserId, other: UserId) -> Result<Contact> {
                 let message = format!("You have {MOST} contacts. Remove some first.");
                 return Err(Error::rejected(ErrorCode::LimitReached, &[], message));
             }
+            let mut sight = app.presence().sight(connection, owner, other).await?;
             let row = (
                 contacts::user_id.eq(owner),
                 contacts::contact_id.eq(other),
@@ -100,15 +102,17 @@ pub async fn add(app: &App, owner: UserId, other: UserId) -> Result<Contact> {
                 .get_result(connection)
                 .await?;
             append(connection, [contact_changed(owner, other)]).await?;
-            Ok(Contact {
+            sight.again(connection).await?;
+            let contact = Contact {
                 user,
                 version,
                 added_at,
-            })
+            };
+            Ok((contact, Some(sight)))
         })
         .await?;
     app.log().wake();
-    app.presence().between(owner, other);
+    sight.into_iter().for_each(|sight| app.presence().between(sight));
     Ok(contact)
 }
 
@@ -118,18 +122,21 @@ pub async fn add(app: &App, owner: UserId, other: UserId) -> Result<Contact> {
 /// NOT_FOUND when there is no such person.
 pub async fn remove(app: &App, owner: UserId, other: UserId) -> Result<User> {
     let mut connection = app.connection().await?;
-    let user = connection
+    let (user, sight) = connection
         .transaction(async |connection| {
             let (_, user) = open(connection, owner, other).await?;
+            let mut sight = app.presence().sight(connection, owner, other).await?;
             let removed = diesel::delete(contacts::table.find((owner, other)));
-            if removed.execute(connection).await? > 0 {
-                append(connection, [contact_changed(owner, other)]).await?;
+            if removed.execute(connection).await? == 0 {
+                return Ok((user, None));
             }
-            Ok::<_, Error>(user)
+            append(connection, [contact_changed(owner, other)]).await?;
+            sight.again(connection).await?;
+            Ok::<_, Error>((user, Some(sight)))
         })
         .await?;
     app.log().wake();
-    app.presence().between(owner, other);
+    sight.into_iter().for_each(|sight| app.presence().between(sight));
     Ok(user)
 }
 

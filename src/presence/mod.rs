@@ -33,13 +33,16 @@ use std::sync::atomic::{AtomicBool, AtomicU64};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Instant;
 
+use diesel::QueryResult;
 use tokio::sync::Notify;
 use uuid::Uuid;
 
 use self::here::{Attending, Here};
+use self::seen::Sight;
 use self::typing::Typists;
 use self::wire::{Item, News};
 use crate::account::viewer::SignedIn;
+use crate::db::Connection;
 use crate::id::{ChatId, SessionId, UserId};
 
 /// Knows who is here. A cheap handle.
@@ -104,9 +107,19 @@ impl Presences {
         self.say(if hid { Item::Hid(user_id) } else { Item::Person(user_id) });
     }
 
-    /// Says that what two people are to each other changed, and with it perhaps whether they see each other.
-    pub fn between(&self, one: UserId, other: UserId) {
-        self.say(Item::Pair(one, other));
+    /// What two people see of each other, before something changes between them in this transaction.
+    ///
+    /// # Errors
+    /// When Postgres fails.
+    pub async fn sight(&self, connection: &mut Connection, one: UserId, other: UserId) -> QueryResult<Sight> {
+        Sight::of(connection, one, other).await
+    }
+
+    /// Says that what two people are to each other changed, and with it what they see of each other.
+    pub fn between(&self, sight: Sight) {
+        sight
+            .told()
+            .for_each(|(viewer, other)| self.say(Item::Pair(viewer, other)));
     }
 
     /// Says that somebody types in a room, or does no more. Repeated too soon, it is not told again.

@@ -299,13 +299,12 @@ async fn tell_of_people(app: &App, people: &[UserId], hid: &HashSet<UserId>) -> 
     Ok(())
 }
 
-/// Tells each of two people what they see of the other now.
+/// Tells the first of each pair what they see of the other now.
 async fn tell_pairs(app: &App, pairs: &[(UserId, UserId)]) -> Result<()> {
-    let both = pairs.iter().flat_map(|(one, other)| [(*one, *other), (*other, *one)]);
-    for (viewer, other) in both.filter(|(viewer, _)| app.log().hears(*viewer)) {
-        let seen = seen::by(&mut *app.upkeep_connection().await?, viewer, &[other]).await?;
+    for (viewer, other) in pairs.iter().filter(|(viewer, _)| app.log().hears(*viewer)) {
+        let seen = seen::by(&mut *app.upkeep_connection().await?, *viewer, &[*other]).await?;
         seen.iter()
-            .for_each(|presence| show(app, Circle::person(viewer), presence));
+            .for_each(|presence| show(app, Circle::person(*viewer), presence));
     }
     Ok(())
 }

@@ -121,6 +121,52 @@ pub async fn by(connection: &mut Connection, viewer: UserId, people: &[UserId]) 
     Ok(rows.into_iter().map(seen).collect())
 }
 
+/// What two people see of each other before and after something changes between them.
+#[derive(Debug, Clone, Copy)]
+pub struct Sight {
+    pair: (UserId, UserId),
+    /// Whether the first has seen anything of the other, and the other of the first.
+    seen: (bool, bool),
+}
+
+impl Sight {
+    /// What they see before the change.
+    ///
+    /// # Errors
+    /// When Postgres fails.
+    pub async fn of(connection: &mut Connection, one: UserId, other: UserId) -> QueryResult<Self> {
+        let mut sight = Sight {
+            pair: (one, other),
+            seen: (false, false),
+        };
+        sight.again(connection).await?;
+        Ok(sight)
+    }
+
+    /// What they see after it, in the same transaction.
+    ///
+    /// # Errors
+    /// When Postgres fails.
+    pub async fn again(&mut self, connection: &mut Connection) -> QueryResult<()> {
+        let (one, other) = self.pair;
+        let sees = |seen: Vec<Presence>| {
+            seen.into_iter()
+                .any(|presence| presence != Presence::unknown(presence.user_id))
+        };
+        self.seen.0 |= sees(by(connection, one, &[other]).await?);
+        self.seen.1 |= sees(by(connection, other, &[one]).await?);
+        Ok(())
+    }
+
+    /// Who is to be told what they see now of whom. Nobody else has anything to notice, and so is told nothing: not that
+    /// somebody whom they could not see has blocked them, or taken them into their book unseen.
+    pub fn told(self) -> impl Iterator<Item = (UserId, UserId)> {
+        let (one, other) = self.pair;
+        let first = self.seen.0.then_some((one, other));
+        first.into_iter().chain(self.seen.1.then_some((other, one)))
+    }
+}
+
 /// Whether somebody is invisible.
 ///
 /// # Errors

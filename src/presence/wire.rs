@@ -27,7 +27,7 @@ pub enum Item {
     /// Somebody wants to be seen no more.
     #[serde(rename = "h")]
     Hid(UserId),
-    /// Two people may see each other, or do no more.
+    /// The first of two people may see the other, or does no more.
     #[serde(rename = "b")]
     Pair(UserId, UserId),
     /// Somebody types in a room, or does no more.

@@ -12,16 +12,18 @@ use diesel_async::{AsyncConnection, RunQueryDsl};
 
 use super::member::people;
 use crate::app::App;
+use crate::chat::branch::LONG_WORK;
 use crate::chat::chat::{Chat, ChatKind};
 use crate::chat::create::check_count;
-use crate::chat::event;
+use crate::chat::member::Membership;
+use crate::chat::{event, tombstone};
 use crate::contact::block;
 use crate::db::Connection;
 use crate::db::prepared;
-use crate::db::schema::{chat_members, chats};
+use crate::db::schema::{chat_members, chats, message_mentions, messages, users};
 use crate::error::{Error, ErrorCode, Result};
 use crate::event::append;
-use crate::id::{ChatId, UserId};
+use crate::id::{ChatId, MessageId, UserId};
 
 /// The chat of two people, made when there is none.
 ///
@@ -91,7 +93,14 @@ async fn find_or_make(connection: &mut Connection, (low, high): (UserId, UserId)
 
 /// Lets somebody in, to see what is said from now on.
 async fn enter(connection: &mut Connection, chat: &Chat, user_id: UserId) -> QueryResult<()> {
+    // What was withheld is counted in the row of its author, which went when they left.
+    let withheld: i64 = withheld(chat.id)
+        .filter(messages::author_id.eq(user_id))
+        .count()
+        .get_result(connection)
+        .await?;
     let member = (
+        chat_members::version.eq(i32::try_from(withheld).unwrap_or(i32::MAX)),
         chat_members::chat_id.eq(chat.id),
         chat_members::user_id.eq(user_id),
         chat_members::history_after.eq(chat.last_sequence),
@@ -103,6 +112,45 @@ async fn enter(connection: &mut Connection, chat: &Chat, user_id: UserId) -> Que
         .execute(connection)
         .await
         .map(drop)
+}
+
+/// What is said in a chat that its author alone was shown.
+#[diesel::dsl::auto_type(no_type_alias)]
+fn withheld(chat_id: ChatId) -> _ {
+    messages::table
+        .filter(messages::chat_id.eq(chat_id))
+        .filter(messages::withheld_from.is_not_null())
+}
+
+/// Keeps a direct chat that its last person has left, if what they said in it was withheld from the other: who is not
+/// blocked leaves it to the other, and finds the same chat again. Nothing of what was said stays in it.
+///
+/// # Errors
+/// When Postgres fails.
+pub(super) async fn outlives(connection: &mut Connection, left: &Membership) -> QueryResult<bool> {
+    let Membership { chat, user_id, .. } = left;
+    if chat.kind != ChatKind::Direct {
+        return Ok(false);
+    }
+    let comes_back = users::table.find(user_id).filter(users::deleted_at.is_null());
+    let withheld: Vec<MessageId> = withheld(chat.id)
+        .filter(diesel::dsl::exists(comes_back))
+        .select(messages::id)
+        .load(connection)
+        .await?;
+    if withheld.is_empty() {
+        return Ok(false);
+    }
+    diesel::sql_query(LONG_WORK).execute(connection).await?;
+    tombstone::empty(connection, *user_id, &withheld).await?;
+    diesel::delete(message_mentions::table.filter(message_mentions::message_id.eq_any(&withheld)))
+        .execute(connection)
+        .await?;
+    let others = messages::table.filter(messages::chat_id.eq(chat.id));
+    diesel::delete(others.filter(messages::withheld_from.is_null()))
+        .execute(connection)
+        .await?;
+    Ok(true)
 }
 
 /// What whoever blocks somebody is told who then turns to them.

@@ -3,11 +3,10 @@
 use diesel::prelude::*;
 use diesel_async::{AsyncConnection, RunQueryDsl};
 
-use super::direct;
 use super::member::give_role;
 use super::note::{Note, SystemKind, tell};
 use super::permission::MemberRole;
-use super::{purse, staff};
+use super::{direct, purse, staff};
 use crate::app::App;
 use crate::chat::branch::{LONG_WORK, lock_running};
 use crate::chat::chat::ChatKind;
@@ -15,7 +14,7 @@ use crate::chat::event;
 use crate::chat::member::Membership;
 use crate::chat::receipt;
 use crate::db::Connection;
-use crate::db::schema::{chat_members, chats, messages, users};
+use crate::db::schema::{chat_members, chats, users};
 use crate::error::{Error, ErrorCode, Result};
 use crate::event::append_all;
 use crate::id::{ChatId, GenerationId, MessageId, UserId};
@@ -53,16 +52,10 @@ pub async fn depart(connection: &mut Connection, membership: &Membership) -> Res
         .await?;
     let mut events = vec![event::chat_removed(chat.id, *user_id)];
     let Some((heir, _)) = heir(connection, chat.id).await? else {
-        if chat.last_sequence > 0 && direct::blocking(connection, chat, *user_id).await?.is_some() {
-            // Somebody who is not kept out would be in it by now, and keep it: it has to be the same when it is opened again.
-            append_all(connection, events).await?;
-            diesel::sql_query(LONG_WORK).execute(connection).await?;
-            diesel::delete(messages::table.filter(messages::chat_id.eq(chat.id)))
-                .execute(connection)
-                .await?;
+        append_all(connection, events).await?;
+        if direct::outlives(connection, membership).await? {
             return Ok(Vec::new());
         }
-        append_all(connection, events).await?;
         return erase(connection, chat.id).await;
     };
     if chat.kind == ChatKind::Group {

@@ -1,7 +1,9 @@
 //! Who may do what, tried for real: every root field by everybody, every path and every id that leads to another's
 //! things.
 
+mod house;
 mod ids;
+mod ignored;
 mod paths;
 mod rooms;
 mod roots;
@@ -15,8 +17,12 @@ use crate::harness::app::{Client, TestApp, uuid};
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Outcome {
     Allowed,
+    /// A list without anything in it.
+    Empty,
     Null,
     NotFound,
+    /// It is there, and there is no such thing to do with it.
+    InvalidState,
     Unauthenticated,
     Forbidden,
 }

@@ -193,7 +193,7 @@ async fn a_chat_that_the_blocked_delete_is_the_same_when_it_comes_back() {
     let stored: i64 = app
         .sql()
         .await
-        .query_one("SELECT count(*) FROM messages", &[])
+        .query_one("SELECT count(*) FROM messages WHERE content <> ''", &[])
         .await
         .expect("a count")
         .get(0);
@@ -260,4 +260,22 @@ async fn receipts_are_those_of_somebody_who_did_not_look() {
     }
     assert_eq!(seen[0].1["message"]["status"], "READ");
     assert_eq!(seen[0], seen[1]);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_chat_that_only_the_blocked_were_in_is_found_again_and_empty() {
+    let app = TestApp::start().await;
+    let [ada, bob] = people(&app, ["ada", "bob"]).await;
+    block(&bob, &ada).await;
+    let chat = direct(&ada, &bob).await;
+    say(&ada, &chat, "hello?").await;
+    done(&ada, "deleteChat", json!({ "chatId": chat })).await;
+    let left = "SELECT count(*) FROM messages WHERE content <> ''";
+    let left = app.sql().await.query_one(left, &[]).await.expect("a count");
+    assert_eq!(left.get::<_, i64>(0), 0, "nothing of what was said");
+    assert_eq!(direct(&ada, &bob).await, chat, "as if he had it");
+    assert_eq!(texts(&ada, &chat).await, Some(Vec::new()));
+    unblock(&bob, &ada).await;
+    say(&ada, &chat, "hello again").await;
+    assert_eq!(texts(&bob, &chat).await.expect("a chat"), ["hello again"]);
 }

@@ -40,7 +40,7 @@ pub(crate) async fn people<const N: usize>(app: &TestApp, names: [&str; N]) -> [
 }
 
 /// The direct chat of a client's person and somebody else.
-async fn direct(client: &Client, other: &User) -> String {
+pub(crate) async fn direct(client: &Client, other: &User) -> String {
     let input = json!({ "kind": "DIRECT", "memberIds": [other.id] });
     id(&client.mutate("createChat", input, "chat { id }").await["chat"]["id"])
 }
