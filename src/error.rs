@@ -138,6 +138,11 @@ impl From<diesel::result::Error> for Error {
             {
                 Error::BadInput("A text holds a NUL character, which cannot be stored.".into())
             }
+            diesel::result::Error::DatabaseError(_, information)
+                if information.message() == "timestamp out of range" =>
+            {
+                Error::BadInput("A time lies so far away that it cannot be stored.".into())
+            }
             _ => Error::surprise(error),
         }
     }

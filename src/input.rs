@@ -1,5 +1,6 @@
 //! Input -> checked text. What passes here can be stored and shown; what does not gets an error that says why.
 
+use chrono::{DateTime, Datelike, Utc};
 use unicode_segmentation::UnicodeSegmentation;
 use url::Url;
 
@@ -57,6 +58,18 @@ pub fn idempotency_key(value: &str) -> Result<String, UserError> {
     }
     let message = "The idempotency key must be 1 to 128 visible ASCII characters. Use a new UUID for each action and the same one for its retries.";
     Err(UserError::new(ErrorCode::Invalid, &["idempotencyKey"], message))
+}
+
+/// A moment of the years 1 to 9999: others cannot be written as the standard wants it, and some cannot be stored.
+///
+/// # Errors
+/// A [`UserError`] for `field`, in which `what` names the moment.
+pub fn moment(field: &[&str], what: &str, value: DateTime<Utc>) -> Result<DateTime<Utc>, UserError> {
+    if (1..=9999).contains(&value.year()) {
+        return Ok(value);
+    }
+    let message = format!("{what} must be in the years 1 to 9999.");
+    Err(UserError::new(ErrorCode::Invalid, field, message))
 }
 
 /// Where a picture is: an https address, or a path on this server. A browser loads it, the server never does.

@@ -22,6 +22,7 @@ use crate::db::schema::{chat_members, chats, messages};
 use crate::error::{Error, ErrorCode, Result};
 use crate::event::{append, append_all};
 use crate::id::{AssistantId, ChatId, GenerationId, MessageId, ToolServerId, UserId};
+use crate::input;
 use crate::notify::rules::NotificationLevel;
 use crate::tool::builtin::BuiltinTool;
 use crate::tool::server;
@@ -125,6 +126,10 @@ pub async fn update(app: &App, user_id: UserId, chat_id: ChatId, change: ChatCha
         .map(|provider| provider.map(|provider| provider.name().to_owned()));
     columns.builtin_tools = change.builtin_tools.clone().map(each_once);
     let mut details = Some(change.details.check()?);
+    if let Some(Some(until)) = change.muted_until {
+        input::moment(&["mutedUntil"], "The end of the silence", until)
+            .map_err(|error| Error::Rejected(vec![error]))?;
+    }
     let member = MemberColumns {
         pinned_at: change.pinned.map(|pinned| pinned.then(Utc::now)),
         archived_at: change.archived.map(|archived| archived.then(Utc::now)),

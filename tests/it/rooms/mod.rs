@@ -133,6 +133,15 @@ async fn roster(client: &Client, chat: &str) -> Vec<String> {
     nodes.iter().map(line).collect()
 }
 
+/// The newest system message of a room.
+pub(crate) async fn newest_note(client: &Client, chat: &str) -> String {
+    let query = "query ($id: ID!) { chat(id: $id) { messages(last: 100) { nodes { id role } } } }";
+    let seen = client.ok(query, json!({ "id": chat })).await;
+    let nodes = seen["chat"]["messages"]["nodes"].as_array().expect("messages").clone();
+    let newest = nodes.iter().rfind(|node| node["role"] == "SYSTEM");
+    id(&newest.expect("a system message")["id"])
+}
+
 /// What the system messages of a room tell, as somebody sees them.
 async fn notes(client: &Client, chat: &str) -> Vec<Value> {
     let query = "query ($id: ID!) { chat(id: $id) { messages(last: 100) { nodes { role content author { ... on User { username } } \
