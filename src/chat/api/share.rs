@@ -188,7 +188,8 @@ impl Told {
         let of_assistant = event.message().is_some_and(|message| message.assistant_id.is_some());
         // Nor is what its author alone sees it say.
         let is_own = event.message().is_some_and(|message| message.own_content.is_some());
-        let selection = selections.get(&event.introspection_type_name()).cloned();
+        // Of the event itself: an `Arc` of it only knows the name of the interface.
+        let selection = selections.get(&Event::introspection_type_name(&event)).cloned();
         let shared = selection
             .filter(|_| !of_assistant && !is_own)
             .map(|selection| (shared, selection));
@@ -254,11 +255,14 @@ impl OutputType for Told {
 mod tests {
     use std::sync::atomic::{AtomicUsize, Ordering};
 
+    use async_graphql::parser::parse_query;
+    use async_graphql::parser::types::Selection;
     use chrono::Utc;
 
     use super::*;
-    use crate::chat::api::event::ChatRemoved;
+    use crate::chat::api::event::{ChatRemoved, HistoryCleared};
     use crate::error::Error;
+    use crate::scalar::Long;
 
     fn shared(chat_id: ChatId) -> Shared {
         let event = Event::ChatRemoved(ChatRemoved {
@@ -267,6 +271,32 @@ mod tests {
             chat_id,
         });
         Shared::new(Some(event), None)
+    }
+
+    #[test]
+    fn what_is_the_same_for_all_is_written_once() {
+        let document = parse_query(
+            "subscription { events { cursor ... on HistoryCleared { chatId } ... on ChatUpserted { chat { version } } } }",
+        );
+        let document = document.expect("a document");
+        let (_, operation) = document.operations.iter().next().expect("an operation");
+        let Selection::Field(field) = &operation.node.selection_set.node.items[0].node else {
+            panic!("a field");
+        };
+        let selections = Selections::of(&field.node, &document.fragments);
+        let event = Event::HistoryCleared(HistoryCleared {
+            cursor: None,
+            occurred_at: Utc::now(),
+            chat_id: ChatId::new(),
+            through_sequence: Long(1),
+        });
+        let shared = Arc::new(Shared::new(Some(event), None));
+        let place = || {
+            let (shared, selection) = Told::shared(Arc::clone(&shared), &selections)?.shared?;
+            shared.answer(&selection)
+        };
+        let (one, other) = (place().expect("a place"), place().expect("a place"));
+        assert!(Arc::ptr_eq(&one, &other));
     }
 
     #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
