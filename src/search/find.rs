@@ -25,23 +25,54 @@ macro_rules! mine {
 }
 pub(super) const MINE: &str = mine!();
 
+/// What is looked for, by one author if that is wanted.
+macro_rules! words {
+    () => {
+        "(CASE WHEN $7 IS NULL THEN $4 ELSE format('(%s) & ''@%s''', $4, left(md5($7::text), 16)) END)::tsquery"
+    };
+}
+
+/// The hits in some of the parts, those of the newest first.
+macro_rules! hits {
+    ($condition:literal) => {
+        concat!(
+            "SELECT hit.message_id FROM marked CROSS JOIN LATERAL (\
+               SELECT message_id FROM message_words WHERE words @@ (marked.marks && ",
+            words!(),
+            ") ORDER BY message_id DESC LIMIT 2001) AS hit WHERE ",
+            $condition
+        )
+    };
+}
+
 /// The statement, for whoever wants to see its plan. The newest parts of all chats first, then those before them, eight at
-/// a time: 4,096 parts, and as many messages as are ranked. A page is cut from what one set of candidates was ranked to, at
-/// the time of the first page.
+/// a time: 4,096 parts, and as many messages as are ranked. Where the first 64 parts hold so little that all of them would
+/// have to be gone through, and what all people said holds little of it as well, that is read instead. A page is cut from
+/// what one set of candidates was ranked to, at the time of the first page.
 pub const QUERY: &str = concat!(
     "WITH ",
     mine!(),
     ", ",
-    "parts AS (SELECT id, block, row_number() OVER (ORDER BY age, last_activity_at DESC, id) - 1 AS place \
+    "parts AS MATERIALIZED (SELECT id, block, row_number() OVER (ORDER BY age, last_activity_at DESC, id) - 1 AS place \
       FROM mine CROSS JOIN LATERAL (SELECT age, mine.last_sequence / 1024 - age AS block \
         FROM generate_series(0, mine.last_sequence / 1024 - mine.cleared_sequence / 1024) AS age) AS part \
       ORDER BY age, last_activity_at DESC, id LIMIT 4097), \
-    marked AS (SELECT string_agg(quote_literal(search_block(id, block)), '|')::tsquery AS marks FROM parts WHERE place < 4096 \
-      GROUP BY place / 8 ORDER BY place / 8), \
-    candidates AS MATERIALIZED (SELECT hit.message_id FROM marked CROSS JOIN LATERAL (\
-        SELECT message_id FROM message_words \
-        WHERE words @@ (marked.marks && (CASE WHEN $7 IS NULL THEN $4 ELSE format('(%s) & ''@%s''', $4, left(md5($7::text), 16)) END)::tsquery) \
-        ORDER BY message_id DESC LIMIT 2001) AS hit LIMIT 2001), \
+    marked AS MATERIALIZED (SELECT place / 8 AS bunch, string_agg(quote_literal(search_block(id, block)), '|')::tsquery AS marks \
+      FROM parts WHERE place < 4096 GROUP BY place / 8 ORDER BY place / 8), \
+    newest AS MATERIALIZED (",
+    hits!("bunch < 8"),
+    " LIMIT 2001), \
+    seldom AS MATERIALIZED (SELECT count(*) > 64 AND (SELECT count(*) FROM newest) * count(*) < 2001 * 64 AS is_so FROM parts), \
+    everywhere AS MATERIALIZED (SELECT message_id FROM message_words WHERE (SELECT is_so FROM seldom) AND words @@ ",
+    words!(),
+    " LIMIT 4001), \
+    direct AS MATERIALIZED (SELECT is_so AND (SELECT count(*) FROM everywhere) <= 4000 AS is_so FROM seldom), \
+    candidates AS MATERIALIZED (SELECT message_id FROM (\
+        SELECT message_id FROM newest WHERE NOT (SELECT is_so FROM direct) \
+        UNION ALL ",
+    hits!("bunch >= 8 AND NOT (SELECT is_so FROM direct)"),
+    " UNION ALL SELECT message_id FROM everywhere JOIN messages ON messages.id = message_id JOIN mine ON mine.id = messages.chat_id \
+          AND messages.sequence > mine.cleared_sequence WHERE (SELECT is_so FROM direct)) AS found LIMIT 2001), \
     ranked AS (SELECT messages.id, ((ts_rank(words, $5::tsquery, 1) + 3 * ts_rank(words, $6::tsquery, 1)) * 1000000 \
         * (1 + 30 / (30 + extract(epoch FROM coalesce($11, now()) - messages.created_at) / 86400)))::bigint AS score \
       FROM (SELECT message_id FROM candidates LIMIT 2000) AS candidate \
@@ -55,7 +86,8 @@ pub const QUERY: &str = concat!(
       AND messages.created_at <= coalesce($11, now())), \
     page AS (SELECT id, score FROM ranked WHERE $12 IS NULL OR (score, id) < ($12, $13) ORDER BY score DESC, id DESC LIMIT $14) \
     SELECT page.id, page.score, coalesce($11, now()) AS until, \
-      (SELECT count(*) FROM candidates) <= 2000 AND (SELECT count(*) FROM parts) <= 4096 AND (SELECT count(*) FROM mine) < 2000 \
+      (SELECT count(*) FROM candidates) <= 2000 AND ((SELECT count(*) FROM parts) <= 4096 OR (SELECT is_so FROM direct)) \
+      AND (SELECT count(*) FROM mine) < 2000 \
       AND NOT EXISTS (SELECT FROM jobs WHERE kind = 'search.fill') AS complete \
     FROM (VALUES (1)) AS one LEFT JOIN page ON true ORDER BY page.score DESC, page.id DESC"
 );

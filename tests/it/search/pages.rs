@@ -4,7 +4,7 @@ use std::collections::HashSet;
 
 use serde_json::{Value, json};
 
-use super::{contents, fill, said, searched, speaker};
+use super::{ECHO, contents, fill, said, searched, speaker};
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn pages_lead_through_all_hits() {
@@ -78,4 +78,27 @@ async fn a_common_word_is_bounded_and_says_so() {
         (contents(&narrow), &narrow["complete"]),
         (vec!["the same 1234".to_owned()], &json!(true))
     );
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn what_is_seldom_said_is_found_in_many_chats_and_only_in_ones_own() {
+    let (app, ada, _) = speaker(&["the heron knows"]).await;
+    let bob = app.user("bob").await;
+    let theirs = bob.chat(ECHO).await;
+    said(&bob, &theirs, "the heron of another").await;
+    let many = "WITH many AS (INSERT INTO chats (id, kind, created_by, last_sequence) \
+          SELECT gen_random_uuid(), 'ASSISTANT', id, 2 FROM users, generate_series(1, 200) WHERE username = 'ada' RETURNING id, created_by), \
+        mine AS (INSERT INTO chat_members (chat_id, user_id, history_after) SELECT id, created_by, 1 FROM many) \
+        INSERT INTO messages (id, chat_id, sequence, role, content) \
+          SELECT gen_random_uuid(), id, n, 'USER', CASE n WHEN 1 THEN 'the heron that was cleared' ELSE 'the stork' END FROM many, generate_series(1, 2) AS n";
+    app.sql().await.batch_execute(many).await.expect("many chats");
+    let heron = searched(&ada, json!({ "query": "heron ", "filter": { "roles": ["USER"] } })).await;
+    assert_eq!(
+        (contents(&heron), &heron["complete"]),
+        (vec!["the heron knows".to_owned()], &json!(true))
+    );
+    let stork = searched(&ada, json!({ "query": "stork ", "first": 100 })).await;
+    assert_eq!((contents(&stork).len(), &stork["complete"]), (100, &json!(true)));
+    let nothing = searched(&ada, json!({ "query": "pelican " })).await;
+    assert_eq!((contents(&nothing).len(), &nothing["complete"]), (0, &json!(true)));
 }
