@@ -187,7 +187,10 @@ impl SearchQuery {
             .into_iter()
             .filter_map(|hit| Some((hit, messages.remove(&hit.message_id)?)))
             .collect();
-        let texts: Vec<&str> = hits.iter().map(|(_, message)| message.content.as_str()).collect();
+        let texts: Vec<&str> = hits
+            .iter()
+            .map(|(_, message)| message.content_for(Some(who.user_id)))
+            .collect();
         let fragments = if context
             .look_ahead()
             .field("edges")

@@ -74,6 +74,8 @@ pub async fn amend(
             // What was changed once without the other of the pair goes on so.
             let withheld_from = match old.own_content {
                 Some(_) => membership.chat.other_of_pair(claim.user_id),
+                // They have never seen it.
+                None if old.withheld_from.is_some() => None,
                 None => direct::blocking(connection, &membership.chat, claim.user_id).await?,
             };
             keep(connection, &old, withheld_from).await?;

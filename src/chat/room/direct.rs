@@ -6,6 +6,8 @@
 //! shown them, not even when they lift the block: `messages.withheld_from` keeps them out of every reading. For the other
 //! the chat does not change at all, so what changes for the author is in their own row of `chat_members`.
 
+use chrono::{DateTime, Utc};
+use diesel::dsl::{count_star, max};
 use diesel::prelude::*;
 use diesel::sql_types::{BigInt, Nullable, Uuid as SqlUuid};
 use diesel_async::{AsyncConnection, RunQueryDsl};
@@ -94,13 +96,14 @@ async fn find_or_make(connection: &mut Connection, (low, high): (UserId, UserId)
 /// Lets somebody in, to see what is said from now on.
 async fn enter(connection: &mut Connection, chat: &Chat, user_id: UserId) -> QueryResult<()> {
     // What was withheld is counted in the row of its author, which went when they left.
-    let withheld: i64 = withheld(chat.id)
+    let (withheld, latest): (i64, Option<DateTime<Utc>>) = withheld(chat.id)
         .filter(messages::author_id.eq(user_id))
-        .count()
+        .select((count_star(), max(messages::created_at)))
         .get_result(connection)
         .await?;
     let member = (
         chat_members::version.eq(i32::try_from(withheld).unwrap_or(i32::MAX)),
+        chat_members::own_activity_at.eq(latest),
         chat_members::chat_id.eq(chat.id),
         chat_members::user_id.eq(user_id),
         chat_members::history_after.eq(chat.last_sequence),

@@ -252,7 +252,8 @@ pub async fn tell(
         Some(other) => {
             let row = rows.pop().filter(|_| rows.is_empty());
             let row = row.ok_or_else(|| Error::internal("several notes of a direct chat at once"))?;
-            withhold(connection, chat, author, row, other).await?;
+            let message = withhold(connection, chat, author, row, other).await?;
+            events.push(event::message_created_for(chat.id, author, message.id));
         }
         None => {
             let Said { messages } = say(connection, chat, author, rows).await?;

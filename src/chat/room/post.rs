@@ -183,6 +183,11 @@ async fn store(
     };
     if let Some(other) = withheld_from {
         let message = withhold(connection, chat, user_id, row, other).await?;
+        let events = [
+            event::message_created_for(chat.id, user_id, id),
+            event::chat_upserted_for(chat.id, user_id),
+        ];
+        append(connection, events).await?;
         mention::store(connection, (chat.id, id, sequence), mentioned).await?;
         return Ok(Some(Sent {
             message,
@@ -217,6 +222,7 @@ async fn store(
 }
 
 /// Puts a message at the end of a direct chat, which is locked, that only its author sees. Nothing changes for the other.
+/// Whoever calls this tells of it.
 ///
 /// # Errors
 /// When Postgres fails.
@@ -227,7 +233,7 @@ pub(super) async fn withhold(
     row: NewRow,
     other: UserId,
 ) -> Result<Message> {
-    let (id, sequence, is_sent) = (row.id, row.sequence, row.role == MessageRole::User);
+    let (sequence, is_sent) = (row.sequence, row.role == MessageRole::User);
     let before: Option<MessageId> = messages::table
         .filter(messages::chat_id.eq(chat.id))
         .filter(messages::active)
@@ -258,11 +264,6 @@ pub(super) async fn withhold(
         .set(chat_members::last_read_sequence.eq(sequence))
         .execute(connection)
         .await?;
-    let events = [
-        event::message_created_for(chat.id, author, id),
-        event::chat_upserted_for(chat.id, author),
-    ];
-    append(connection, events).await?;
     Ok(message)
 }
 

@@ -137,13 +137,14 @@ async fn a_large_room_is_called_for_in_parts() {
         say(&ada, &chat, &format!("turn {turn}")).await;
     }
     sql.batch_execute("COMMIT").await.expect("the reader's row");
-    called_for(&app).await;
-    let parts = "SELECT sum(size)::bigint, max(size) FROM (SELECT count(*) AS size FROM webhook_deliveries GROUP BY xmin) AS part";
-    let row = sql.query_one(parts, &[]).await.expect("a row");
-    let (all, largest): (i64, i64) = (row.get(0), row.get(1));
-    assert_eq!(
-        all, 25_000,
-        "each of ten messages is news to everybody but who wrote it"
-    );
+    // Each of ten messages is news to everybody but who wrote it; the server reads on by itself, too.
+    let parts = "SELECT coalesce(sum(size), 0)::bigint, max(size) FROM (SELECT count(*) AS size FROM webhook_deliveries GROUP BY xmin) AS part";
+    let largest: i64 = loop {
+        called_for(&app).await;
+        let row = sql.query_one(parts, &[]).await.expect("a row");
+        if row.get::<_, i64>(0) == 25_000 {
+            break row.get(1);
+        }
+    };
     assert!(largest <= 10_000, "{largest} were called for in one transaction");
 }

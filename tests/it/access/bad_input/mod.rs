@@ -108,7 +108,14 @@ async fn attack(house: &House, shape: &Shape, sql: &Sql, tables: &[String], row:
     let write = async || {
         let things = house.furnish(row).await;
         settled(sql).await;
-        input_of(&things.written(row.call, "bad", &house.bystander.refresh_token))
+        let mut input = input_of(&things.written(row.call, "bad", &house.bystander.refresh_token));
+        if row.field == "register" {
+            // Whatever was taken before has taken the name, too.
+            let name = format!("bad-{}", new_key());
+            input["email"] = json!(format!("{name}@example.com"));
+            input["username"] = json!(name);
+        }
+        input
     };
     let mut good = write().await;
     let (name, kind) = shape
