@@ -84,8 +84,8 @@ async fn what_somebody_may_not_see_is_not_answered_anew() {
     // While it is being asked for, and afterwards.
     let ((), refusals) = in_turn(&app, &room, adding, refused(&bob, "regenerateMessage", again())).await;
     assert_eq!(refusals, std::slice::from_ref(&refusal));
-    let again = refused(&bob, "regenerateMessage", again()).await;
-    assert_eq!(again, std::slice::from_ref(&refusal));
+    let afterwards = refused(&bob, "regenerateMessage", again()).await;
+    assert_eq!(afterwards, std::slice::from_ref(&refusal));
     let plan = "query ($id: ID!) { generationPlan(input: { regenerate: $id }) { refusals { code } } }";
     let plan = bob.ok(plan, json!({ "id": answer })).await;
     assert_eq!(plan["generationPlan"]["refusals"], json!([{ "code": "INVALID_STATE" }]));
