@@ -333,3 +333,30 @@ async fn they_get_the_answer_of_absent_ones() {
     );
     assert_eq!(seen["viewer"]["apiKeys"], json!([{ "id": key }]));
 }
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn moments_beyond_all_calendars_are_no_fault_of_ours() {
+    let app = TestApp::start().await;
+    let ada = app.user("ada").await;
+    for moment in [
+        "-9999-01-01T00:00:00Z",
+        "+262142-01-01T00:00:00Z",
+        "-262143-01-01T00:00:00Z",
+    ] {
+        for call in [
+            "search(query: \"x\", filter: { from: \"<>\" }) { nodes { rank } }",
+            "search(query: \"x\", filter: { to: \"<>\" }) { nodes { rank } }",
+            "viewer { usage(to: \"<>\") { truncated } }",
+            "viewer { usage(from: \"<>\") { truncated } }",
+        ] {
+            let answer = ada
+                .run(&format!("{{ {} }}", call.replace("<>", moment)), json!({}))
+                .await;
+            let code = answer["errors"][0]["extensions"]["code"].as_str().unwrap_or_default();
+            assert!(
+                !["INTERNAL_SERVER_ERROR", "SERVICE_UNAVAILABLE"].contains(&code),
+                "{call} with {moment}: {answer}"
+            );
+        }
+    }
+}
