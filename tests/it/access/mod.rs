@@ -4,7 +4,6 @@
 mod fields;
 mod house;
 mod ids;
-mod ignored;
 mod paths;
 mod rooms;
 mod roots;
