@@ -3,16 +3,15 @@
 use std::collections::HashSet;
 
 use diesel::prelude::*;
-use diesel_async::{AsyncConnection, RunQueryDsl};
+use diesel_async::RunQueryDsl;
+use futures_util::FutureExt;
 
-use super::book::open;
-use super::event::contact_changed;
+use super::book::change;
 use crate::account::user::User;
 use crate::app::App;
 use crate::db::Connection;
 use crate::db::schema::{blocks, contacts, users};
 use crate::error::{Error, ErrorCode, Result};
-use crate::event::append;
 use crate::id::UserId;
 
 /// The most people that one person may block: they are listed in one piece.
@@ -76,11 +75,8 @@ pub async fn block(app: &App, owner: UserId, other: UserId) -> Result<User> {
         let message = "You cannot block yourself. Block somebody else.";
         return Err(Error::rejected(ErrorCode::Invalid, &["userId"], message));
     }
-    let mut connection = app.connection().await?;
-    let (user, sight) = connection
-        .transaction(async |connection| {
-            let (version, user) = open(connection, owner, other).await?;
-            let mut sight = app.presence().sight(connection, owner, other).await?;
+    change(app, owner, other, |connection, version, user| {
+        async move {
             let row = (
                 blocks::user_id.eq(owner),
                 blocks::blocked_id.eq(other),
@@ -91,7 +87,7 @@ pub async fn block(app: &App, owner: UserId, other: UserId) -> Result<User> {
                 .on_conflict((blocks::user_id, blocks::blocked_id))
                 .do_nothing();
             if made.execute(connection).await? == 0 {
-                return Ok((user, None));
+                return Ok((user, false));
             }
             let mine = blocks::table.filter(blocks::user_id.eq(owner)).count();
             if mine.get_result::<i64>(connection).await? > MOST {
@@ -101,14 +97,11 @@ pub async fn block(app: &App, owner: UserId, other: UserId) -> Result<User> {
             diesel::delete(contacts::table.find((owner, other)))
                 .execute(connection)
                 .await?;
-            append(connection, [contact_changed(owner, other)]).await?;
-            sight.again(connection).await?;
-            Ok((user, Some(sight)))
-        })
-        .await?;
-    app.log().wake();
-    sight.into_iter().for_each(|sight| app.presence().between(sight));
-    Ok(user)
+            Ok((user, true))
+        }
+        .boxed()
+    })
+    .await
 }
 
 /// Blocks somebody no more. They are no contact then, until they are added again.
@@ -116,21 +109,12 @@ pub async fn block(app: &App, owner: UserId, other: UserId) -> Result<User> {
 /// # Errors
 /// NOT_FOUND when there is no such person.
 pub async fn unblock(app: &App, owner: UserId, other: UserId) -> Result<User> {
-    let mut connection = app.connection().await?;
-    let (user, sight) = connection
-        .transaction(async |connection| {
-            let (_, user) = open(connection, owner, other).await?;
-            let mut sight = app.presence().sight(connection, owner, other).await?;
+    change(app, owner, other, |connection, _, user| {
+        async move {
             let lifted = diesel::delete(blocks::table.find((owner, other)));
-            if lifted.execute(connection).await? == 0 {
-                return Ok((user, None));
-            }
-            append(connection, [contact_changed(owner, other)]).await?;
-            sight.again(connection).await?;
-            Ok::<_, Error>((user, Some(sight)))
-        })
-        .await?;
-    app.log().wake();
-    sight.into_iter().for_each(|sight| app.presence().between(sight));
-    Ok(user)
+            Ok((user, lifted.execute(connection).await? > 0))
+        }
+        .boxed()
+    })
+    .await
 }

@@ -3,6 +3,8 @@
 use chrono::{DateTime, Utc};
 use diesel::prelude::*;
 use diesel_async::{AsyncConnection, RunQueryDsl};
+use futures_util::FutureExt;
+use futures_util::future::BoxFuture;
 
 use super::event::contact_changed;
 use crate::account::user::User;
@@ -65,10 +67,8 @@ pub async fn add(app: &App, owner: UserId, other: UserId) -> Result<Contact> {
         let message = "You cannot add yourself. Add somebody else.";
         return Err(Error::rejected(ErrorCode::Invalid, &["userId"], message));
     }
-    let mut connection = app.connection().await?;
-    let (contact, sight) = connection
-        .transaction(async |connection| {
-            let (version, user) = open(connection, owner, other).await?;
+    change(app, owner, other, |connection, version, user| {
+        async move {
             let mine = contacts::table.filter(contacts::user_id.eq(owner));
             let have = mine
                 .filter(contacts::contact_id.eq(other))
@@ -79,7 +79,7 @@ pub async fn add(app: &App, owner: UserId, other: UserId) -> Result<Contact> {
                     version,
                     added_at,
                 };
-                return Ok((contact, None));
+                return Ok((contact, false));
             }
             let blocked = diesel::select(diesel::dsl::exists(blocks::table.find((owner, other))));
             if blocked.get_result(connection).await? {
@@ -90,7 +90,6 @@ pub async fn add(app: &App, owner: UserId, other: UserId) -> Result<Contact> {
                 let message = format!("You have {MOST} contacts. Remove some first.");
                 return Err(Error::rejected(ErrorCode::LimitReached, &[], message));
             }
-            let mut sight = app.presence().sight(connection, owner, other).await?;
             let row = (
                 contacts::user_id.eq(owner),
                 contacts::contact_id.eq(other),
@@ -101,19 +100,16 @@ pub async fn add(app: &App, owner: UserId, other: UserId) -> Result<Contact> {
                 .returning(contacts::created_at)
                 .get_result(connection)
                 .await?;
-            append(connection, [contact_changed(owner, other)]).await?;
-            sight.again(connection).await?;
             let contact = Contact {
                 user,
                 version,
                 added_at,
             };
-            Ok((contact, Some(sight)))
-        })
-        .await?;
-    app.log().wake();
-    sight.into_iter().for_each(|sight| app.presence().between(sight));
-    Ok(contact)
+            Ok((contact, true))
+        }
+        .boxed()
+    })
+    .await
 }
 
 /// Takes somebody out of the book. Whoever is not in it stays out of it.
@@ -121,23 +117,44 @@ pub async fn add(app: &App, owner: UserId, other: UserId) -> Result<Contact> {
 /// # Errors
 /// NOT_FOUND when there is no such person.
 pub async fn remove(app: &App, owner: UserId, other: UserId) -> Result<User> {
-    let mut connection = app.connection().await?;
-    let (user, sight) = connection
-        .transaction(async |connection| {
-            let (_, user) = open(connection, owner, other).await?;
-            let mut sight = app.presence().sight(connection, owner, other).await?;
+    change(app, owner, other, |connection, _, user| {
+        async move {
             let removed = diesel::delete(contacts::table.find((owner, other)));
-            if removed.execute(connection).await? == 0 {
-                return Ok((user, None));
+            Ok((user, removed.execute(connection).await? > 0))
+        }
+        .boxed()
+    })
+    .await
+}
+
+/// Changes what `other` is to `owner` by `work`, which is given the version of the change and the person, and says whether
+/// anything did change: then it is told, and so is what the two see of each other now.
+///
+/// # Errors
+/// NOT_FOUND when there is no such person, and those of `work`.
+pub(super) async fn change<T: Send>(
+    app: &App,
+    owner: UserId,
+    other: UserId,
+    work: impl for<'a> FnOnce(&'a mut Connection, i32, User) -> BoxFuture<'a, Result<(T, bool)>> + Send,
+) -> Result<T> {
+    let mut connection = app.connection().await?;
+    let (value, sight) = connection
+        .transaction(async |connection| {
+            let (version, user) = open(connection, owner, other).await?;
+            let mut sight = app.presence().sight(connection, owner, other).await?;
+            let (value, is_changed) = work(connection, version, user).await?;
+            if !is_changed {
+                return Ok((value, None));
             }
             append(connection, [contact_changed(owner, other)]).await?;
             sight.again(connection).await?;
-            Ok::<_, Error>((user, Some(sight)))
+            Ok::<_, Error>((value, Some(sight)))
         })
         .await?;
     app.log().wake();
     sight.into_iter().for_each(|sight| app.presence().between(sight));
-    Ok(user)
+    Ok(value)
 }
 
 /// Opens the owner's book for a change, to be called first in its transaction: until it ends, their other changes wait.
