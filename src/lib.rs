@@ -8,7 +8,7 @@
 //! |---|---|
 //! | [`app`] | the handles that all requests share, and what runs beside them |
 //! | [`server`] | the doors: GraphQL over HTTP, sockets, SSE, multipart; pages, health. A token becomes a viewer here and nowhere else |
-//! | [`graphql`] | the schema's roots, a list; the limits before execution |
+//! | [`graphql`] | the schema's roots, a list; the limits before execution; running subscriptions |
 //! | [`privacy`] | one's own data: gathering it into an archive, and deleting the account with what becomes of each thing then |
 //! | [`viewer`], [`admin`] | what the signed-in person, and what administrators see: they gather from every feature |
 //! | [`account`] | people: passwords, sessions, tokens, roles, the audit log |
@@ -53,7 +53,7 @@
 //!    cannot leave out, only the doors, the app and the engine spawn tasks.
 //! 8. Secrets live in types that print as redacted and are no GraphQL types.
 //! 9. Every queue is bounded, and beside it stands what happens when it is full: a slow watcher of tokens gets longer
-//!    pieces, a slow reader of events reads the log.
+//!    pieces, a slow reader of events goes on with what was handed out lately, or reads the log.
 //! 10. What is taken from outside is an argument: settings, listener, shutdown.
 //!
 //! `tests/it/tidy.rs` checks what can be checked of this by reading.

@@ -7,6 +7,8 @@ use tokio::sync::mpsc;
 
 use super::cursor::{Position, Snapshot};
 use super::log::{Audience, LoggedEvent};
+use super::made::Made;
+use super::recent::Recent;
 use super::roster::{Roster, Rosters};
 use super::signal::{Circle, Signal, Slot};
 use super::tail::Log;
@@ -22,6 +24,10 @@ pub struct Handed {
     pub event: LoggedEvent,
     /// Where its reader stands then.
     pub position: Position,
+    /// For an event of a room: how many its members are.
+    pub members: usize,
+    /// What was made of it for all.
+    pub made: Made,
 }
 
 /// An event for one stream.
@@ -38,6 +44,7 @@ pub(super) struct State {
     pub(super) reached: Snapshot,
     pub(super) streams: HashMap<UserId, HashMap<u64, Stream>>,
     pub(super) ears: HashMap<UserId, Vec<Arc<Slot>>>,
+    pub(super) recent: Recent,
     next: u64,
 }
 
@@ -69,6 +76,7 @@ impl State {
             reached,
             streams: HashMap::new(),
             ears: HashMap::new(),
+            recent: Recent::default(),
             next: 0,
         }
     }
@@ -96,12 +104,13 @@ impl State {
 
     /// Whether nobody here would hear anything.
     pub(super) fn is_unheard(&self) -> bool {
-        self.streams.is_empty() && self.ears.is_empty()
+        self.streams.is_empty() && self.ears.is_empty() && !self.recent.is_wanted()
     }
 
     /// Has every stream read the log by itself, and takes back what signals say of rooms: who left which was not looked at.
     pub(super) fn cut_off(&mut self) {
         self.streams.clear();
+        self.recent.clear();
         self.ears.values().flatten().for_each(|slot| slot.withdraw_all());
     }
 
@@ -114,6 +123,7 @@ impl State {
         now: &Snapshot,
     ) {
         let last = rows.last().map(|row| row.id);
+        let (mut given, mut cut) = (Vec::with_capacity(rows.len()), Vec::new());
         for event in rows {
             let position = if Some(event.id) == last {
                 Position::at(now.clone())
@@ -123,28 +133,40 @@ impl State {
                     then: Some((now.clone(), event.id)),
                 }
             };
-            let handed = Arc::new(Handed { event, position });
-            match handed.event.audience() {
+            let audience = event.audience();
+            let roster = match audience {
+                Audience::Chat(chat_id) => rooms.get(&chat_id),
+                Audience::User(_) | Audience::Everybody => None,
+            };
+            let handed = Arc::new(Handed {
+                event,
+                position,
+                members: roster.map_or(0, |roster| roster.len()),
+                made: Made::default(),
+            });
+            match audience {
                 Audience::User(user_id) => {
                     if let Some(chat_id) = handed.event.left_chat() {
                         self.withdraw(user_id, chat_id, handed.event.id);
                     }
-                    self.give(user_id, &handed, None);
+                    self.give(user_id, &handed, None, &mut cut);
                 }
-                Audience::Chat(chat_id) => {
-                    let Some(roster) = rooms.get(&chat_id) else { continue };
+                Audience::Chat(_) => {
+                    let Some(roster) = roster else { continue };
                     for user_id in here(roster, &self.streams) {
-                        self.give(user_id, &handed, roster.get(&user_id).copied());
+                        self.give(user_id, &handed, roster.get(&user_id).copied(), &mut cut);
                     }
                 }
                 Audience::Everybody => {
                     let everybody: Vec<UserId> = self.streams.keys().copied().collect();
                     for user_id in everybody {
-                        self.give(user_id, &handed, None);
+                        self.give(user_id, &handed, None, &mut cut);
                     }
                 }
             }
+            given.push((handed, roster.cloned()));
         }
+        self.recent.keep(given, cut);
     }
 
     /// Takes back what waits for somebody of a room that they have left.
@@ -155,17 +177,21 @@ impl State {
         streams.for_each(|(_, stream)| lock(&stream.left).push((chat_id, event_id)));
     }
 
-    fn give(&mut self, user_id: UserId, handed: &Arc<Handed>, history_after: Option<i64>) {
+    fn give(&mut self, user_id: UserId, handed: &Arc<Handed>, history_after: Option<i64>, cut: &mut Vec<u64>) {
         let Some(streams) = self.streams.get_mut(&user_id) else {
             return;
         };
-        // A full queue is a slow reader: it is cut off, and reads the log from where it stands.
-        streams.retain(|_, stream| {
+        // A full queue is a slow reader, or a burst: it is cut off, and recovers from where it stands.
+        streams.retain(|id, stream| {
             let delivery = Delivery {
                 handed: Arc::clone(handed),
                 history_after,
             };
-            stream.sender.try_send(delivery).is_ok()
+            let has_room = stream.sender.try_send(delivery).is_ok();
+            if !has_room {
+                cut.push(*id);
+            }
+            has_room
         });
     }
 
@@ -201,13 +227,29 @@ fn here<T>(roster: &Roster, present: &HashMap<UserId, T>) -> Vec<UserId> {
 }
 
 impl Feed {
-    /// The next events, as many as have come; none when this feed was cut off and the log has to be read instead.
+    /// The next events, as many as have come; none when this feed was cut off.
     pub async fn next(&mut self) -> Vec<Delivery> {
         let mut waiting = Vec::new();
         while waiting.is_empty() && self.deliveries.recv_many(&mut waiting, QUEUE).await > 0 {
             self.leave_out(&mut waiting);
         }
         waiting
+    }
+
+    /// What comes next after a feed was cut off whose reader stands at this position, from what was handed out lately; the
+    /// feed goes on behind the last of it. None when it is not there any more, and the log has to be read instead.
+    pub fn recover(&mut self, position: &Position) -> Option<Vec<Delivery>> {
+        let log = self.log.clone();
+        let mut state = log.lock();
+        let next = state.recent.next(self.id, self.user_id, position, QUEUE)?;
+        if next.len() == QUEUE {
+            return Some(next);
+        }
+        let again = state.follow(self.user_id, &log);
+        // The feed that was says itself that it is behind no more.
+        drop(state);
+        *self = again;
+        Some(next)
     }
 
     fn leave_out(&self, waiting: &mut Vec<Delivery>) {

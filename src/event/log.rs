@@ -33,11 +33,11 @@ pub struct LoggedEvent {
     #[diesel(sql_type = BigInt)]
     pub id: i64,
     #[diesel(sql_type = Text)]
-    xid: String,
+    pub(super) xid: String,
     #[diesel(sql_type = Nullable<SqlUuid>)]
-    user_id: Option<UserId>,
+    pub(super) user_id: Option<UserId>,
     #[diesel(sql_type = Nullable<SqlUuid>)]
-    chat_id: Option<ChatId>,
+    pub(super) chat_id: Option<ChatId>,
     /// What kind of event it is.
     #[diesel(sql_type = Text)]
     pub kind: String,

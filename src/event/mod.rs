@@ -14,6 +14,8 @@
 mod cursor;
 mod feed;
 mod log;
+mod made;
+mod recent;
 mod roster;
 mod signal;
 mod tail;
@@ -24,6 +26,7 @@ pub use log::{
     Audience, CHAT_REMOVED, LoggedEvent, NewEvent, Resumable, adopt, append, append_all, current, read,
     read_everything, resumable, trim,
 };
+pub use made::Made;
 pub use signal::{Circle, Ear, Signal, Subject};
 pub use tail::Log;
 

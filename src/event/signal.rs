@@ -12,6 +12,7 @@ use chrono::{DateTime, Utc};
 use tokio::sync::Notify;
 use uuid::Uuid;
 
+use super::made::Made;
 use super::tail::Log;
 use crate::id::{ChatId, UserId};
 
@@ -69,6 +70,8 @@ pub struct Signal {
     pub payload: serde_json::Value,
     /// When it happened.
     pub occurred_at: DateTime<Utc>,
+    /// What was made of it for all.
+    pub made: Made,
 }
 
 /// The signals that wait for one stream.
@@ -151,6 +154,7 @@ mod tests {
             },
             payload: serde_json::Value::Null,
             occurred_at: Utc::now(),
+            made: Made::default(),
         })
     }
 

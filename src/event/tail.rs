@@ -2,7 +2,8 @@
 //!
 //! A stream registers and learns, under the same lock, which snapshot the reader has reached. It then reads from the
 //! log what lies between its own cursor and that snapshot, and goes on with what it is handed: no gap, no overlap.
-//! Its queue is bounded; when it overflows the stream is cut off and starts over from its cursor by reading the log.
+//! Its queue is bounded; when it overflows the stream is cut off, and goes on from where it stands with what was handed out
+//! lately, or, if that is not enough, by reading the log.
 //!
 //! The same task hands out signals, so that they never go to somebody of whom it has read that they left.
 
@@ -18,6 +19,8 @@ use uuid::Uuid;
 use super::cursor::Snapshot;
 use super::feed::{Feed, State};
 use super::log::{self, Audience, LoggedEvent};
+use super::made::Made;
+use super::recent;
 use super::roster::{self, Rosters};
 use super::signal::{Circle, Ear, Signal, Slot, Subject};
 use crate::app::App;
@@ -27,8 +30,10 @@ use crate::id::{ChatId, UserId};
 
 /// How long other processes' events wait at most: what this process writes wakes the reader at once.
 const EVERY: Duration = Duration::from_secs(1);
-/// The most events handed out of one read; after a larger burst every stream reads the log by itself.
-const BURST: i32 = 1000;
+/// The most events that are looked for at once: mostly it is a few.
+const READ: i32 = 1000;
+/// The most that are handed out of one reading; after a larger burst every stream reads the log by itself.
+const BURST: usize = recent::MOST;
 /// How many signals may wait to be handed out; further ones are not told.
 const MOST_SIGNALS: usize = 16_384;
 /// How many of them are handed out in one go.
@@ -132,6 +137,7 @@ impl Log {
                 state.streams.remove(&user_id);
             }
         }
+        state.recent.leave(id);
     }
 
     /// Registers an ear of `user_id` for signals.
@@ -176,6 +182,7 @@ impl Log {
             subject,
             payload,
             occurred_at: Utc::now(),
+            made: Made::default(),
         };
         signals.push((circle, Arc::new(signal)));
         drop(signals);
@@ -215,10 +222,14 @@ impl Log {
             return Ok(());
         }
         let mut connection = app.upkeep_connection().await?;
-        let (now, rows) = log::read_all(&mut connection, &seen, BURST).await?;
+        let (now, mut rows) = log::read_all(&mut connection, &seen, READ).await?;
+        if rows.len() >= usize::try_from(READ).unwrap_or(usize::MAX) {
+            let burst = i32::try_from(BURST).unwrap_or(i32::MAX);
+            rows = log::read_everything(&mut connection, (&seen, &now, 0), burst).await?;
+        }
         let rooms = roster::read(&mut connection, &rooms_of(&rows)).await?;
         drop(connection);
-        let overflow = rows.len() >= usize::try_from(BURST).unwrap_or(usize::MAX);
+        let overflow = rows.len() >= BURST;
         if overflow {
             rosters.clear();
         }
@@ -294,7 +305,7 @@ impl Log {
         self.inner.signals.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    fn lock(&self) -> MutexGuard<'_, State> {
+    pub(super) fn lock(&self) -> MutexGuard<'_, State> {
         self.inner.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }

@@ -3,6 +3,7 @@
 pub mod codes;
 pub mod limits;
 pub mod nulls;
+pub mod subscription;
 
 mod node;
 mod server_info;
@@ -110,17 +111,16 @@ pub fn sdl() -> String {
     format!("{}\n", lines.join("\n").trim())
 }
 
-/// A request with all that it carries: who asks, from where, loaders of its own, so that nothing cached crosses people,
-/// and the sync cursor, read before anything else, if it is asked for.
+/// A request with all that it carries, and the sync cursor, read before anything else, if it is asked for.
 ///
 /// # Errors
 /// The answer: too many requests, or Postgres fails.
-pub async fn prepare(app: &App, request: Request, viewer: Viewer, client: Client) -> Result<Request, Box<Response>> {
-    let people = UserLoader {
-        app: app.clone(),
-        viewer: viewer.signed_in().ok().map(|who| who.user_id),
-    };
-    let mut request = request.data(DataLoader::new(people, tokio::spawn));
+pub async fn prepare(
+    app: &App,
+    mut request: Request,
+    viewer: Viewer,
+    client: Client,
+) -> Result<Request, Box<Response>> {
     let name = request.operation_name.clone();
     let fields = request
         .parsed_query()
@@ -132,11 +132,24 @@ pub async fn prepare(app: &App, request: Request, viewer: Viewer, client: Client
         let cursor = sync_cursor(app).await.map_err(refusal)?;
         request = request.data(cursor);
     }
-    if let Viewer::SignedIn(who) = &viewer {
-        let loader = ChatLoader::new(app.clone(), who.user_id);
-        request = request.data(DataLoader::new(loader, tokio::spawn));
+    let loader = viewer
+        .signed_in()
+        .ok()
+        .map(|who| ChatLoader::new(app.clone(), who.user_id));
+    Ok(laden(app, request, loader, viewer, client))
+}
+
+/// A request with who asks, from where, and loaders of its own, so that nothing cached crosses people.
+fn laden(app: &App, request: Request, chats: Option<ChatLoader>, viewer: Viewer, client: Client) -> Request {
+    let people = UserLoader {
+        app: app.clone(),
+        viewer: viewer.signed_in().ok().map(|who| who.user_id),
+    };
+    let mut request = request.data(DataLoader::new(people, tokio::spawn));
+    if let Some(chats) = chats {
+        request = request.data(DataLoader::new(chats, tokio::spawn));
     }
-    Ok(request.data(viewer).data(client))
+    request.data(viewer).data(client)
 }
 
 /// The answer where a whole request is refused.

@@ -50,7 +50,36 @@ pub struct Plan {
     name: Option<String>,
 }
 
+/// Makes the same request again, as often as it is wanted, and keeps little meanwhile.
+pub struct Again {
+    document: Arc<Document>,
+    name: Option<Box<str>>,
+    /// In JSON, which is several times smaller.
+    variables: Option<Box<str>>,
+}
+
+impl Again {
+    /// The request once more, parsed, without its text and extensions.
+    pub fn request(&self) -> Request {
+        let variables = self.variables.as_deref().map(serde_json::from_str);
+        let mut request = Request::new("").variables(variables.and_then(Result::ok).unwrap_or_default());
+        request.operation_name = self.name.as_deref().map(str::to_owned);
+        request.set_parsed_query(self.document.parsed.clone());
+        request
+    }
+}
+
 impl Opened {
+    /// What makes this request again.
+    pub fn again(&self) -> Again {
+        let variables = &self.request.variables;
+        Again {
+            document: self.document.clone(),
+            name: self.name.as_deref().map(Box::from),
+            variables: (!variables.is_empty()).then(|| serde_json::to_string(variables).unwrap_or_default().into()),
+        }
+    }
+
     /// What finishing the answers takes.
     pub fn plan(&self) -> Plan {
         Plan {

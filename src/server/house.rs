@@ -4,14 +4,15 @@
 
 use async_graphql::{Request, Response};
 use futures_util::future::{BoxFuture, FutureExt};
-use futures_util::stream::{self, BoxStream, StreamExt};
+use futures_util::stream::{BoxStream, StreamExt};
 
+use super::documents::Opened;
 use crate::account::token::{self, TokenError};
 use crate::account::viewer::{Client, SignedIn, Viewer};
 use crate::app::App;
 use crate::error::Error;
 use crate::export::download::{self, Download};
-use crate::graphql::{self, Schema};
+use crate::graphql::{self, Schema, subscription};
 
 /// The rest of the server, seen from its doors.
 pub trait House: Send + Sync + 'static {
@@ -22,7 +23,7 @@ pub trait House: Send + Sync + 'static {
     fn execute(&self, request: Request, viewer: Viewer, client: Client) -> BoxFuture<'static, Response>;
 
     /// Runs a subscription.
-    fn execute_stream(&self, request: Request, viewer: Viewer, client: Client) -> BoxStream<'static, Response>;
+    fn execute_stream(&self, opened: Opened, viewer: Viewer, client: Client) -> BoxStream<'static, Response>;
 
     /// Waits until the session is revoked or its account deactivated.
     fn ended(&self, signed_in: &SignedIn) -> BoxFuture<'static, ()>;
@@ -65,15 +66,10 @@ impl House for Parlor {
         answer.boxed()
     }
 
-    fn execute_stream(&self, request: Request, viewer: Viewer, client: Client) -> BoxStream<'static, Response> {
+    fn execute_stream(&self, opened: Opened, viewer: Viewer, client: Client) -> BoxStream<'static, Response> {
         let Parlor { app, schema } = self.clone();
-        let answers = async move {
-            match graphql::prepare(&app, request, viewer, client).await {
-                Ok(request) => schema.execute_stream(request).boxed(),
-                Err(refusal) => stream::once(std::future::ready(*refusal)).boxed(),
-            }
-        };
-        answers.flatten_stream().boxed()
+        let again = opened.again();
+        subscription::answers(app, schema, opened.request, move || again.request(), viewer, client).boxed()
     }
 
     fn ended(&self, signed_in: &SignedIn) -> BoxFuture<'static, ()> {

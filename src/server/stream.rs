@@ -125,7 +125,7 @@ pub fn answers(doors: &Doors, opened: Opened, viewer: Viewer, client: Client) ->
         return stream::once(async move { execution::run(&doors, opened, viewer, client).await }).boxed();
     }
     let plan = opened.plan();
-    let stream = AssertUnwindSafe(doors.house().execute_stream(opened.request, viewer, client)).catch_unwind();
+    let stream = AssertUnwindSafe(doors.house().execute_stream(opened, viewer, client)).catch_unwind();
     let finished = move |answer: std::thread::Result<Response>| match answer {
         Ok(answer) => plan.finish(doors.types(), answer),
         Err(panic) => execution::panicked(&*panic),

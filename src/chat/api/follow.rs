@@ -11,15 +11,18 @@ use std::sync::Arc;
 use async_graphql::Context;
 use async_stream::try_stream;
 use chrono::Utc;
-use futures_util::Stream;
+use futures_util::{Stream, StreamExt};
+use serde::Deserialize;
 
-use super::event::{Event, Payload, ResyncReason, ResyncRequired, StreamReady};
+use super::apart::{self, Events};
+use super::event::{Event, ResyncReason, ResyncRequired, StreamReady};
 use super::live;
 use super::loader::{ChatLoader, loader};
 use super::selection::Selections;
-use super::share::{Shared, Source, Told};
+use super::share::{Shared, Told};
 use crate::account::viewer::SignedIn;
 use crate::app::App;
+use crate::chat::receipt;
 use crate::context::RequestContext;
 use crate::error::{Error, Result};
 use crate::event::{self, Cursor, Delivery, Ear, LoggedEvent, Position, Resumable, Signal, Snapshot};
@@ -82,11 +85,12 @@ impl Follower {
         }
     }
 
-    /// Takes note of an event that this client is given next, before it is. Gives whether nothing comes after it.
+    /// Takes note of an event that this client is given next, before it is; in a room of so many, if that is known. Gives
+    /// whether nothing comes after it.
     ///
     /// Whatever is to happen when a device gets a message happens here.
-    fn gives(&self, event: &Event) -> bool {
-        if let Some(message) = event.message() {
+    fn gives(&self, event: &Event, members: usize) -> bool {
+        if let Some(message) = event.message().filter(|_| members as i64 <= receipt::MOST_PEOPLE) {
             // In a chat with an AI there is nobody else who could have written it.
             let of_another = message.author_id.is_some_and(|author| author != self.user_id());
             let handed = of_another.then_some((message.chat_id, message.sequence));
@@ -98,20 +102,27 @@ impl Follower {
         }
     }
 
-    pub(super) fn stream(self, after: Option<String>) -> Result<impl Stream<Item = Result<Told>> + 'static> {
+    /// What this client is told, for the executor to begin with.
+    pub(super) fn begin(self, context: &Context<'_>, after: Option<String>) -> Result<Events> {
+        let loader = self.loader.clone();
+        Ok(apart::begin(context, loader, self.stream(after)?.boxed()))
+    }
+
+    fn stream(self, after: Option<String>) -> Result<impl Stream<Item = Result<Told>> + 'static> {
         let after: Option<Cursor> = after
             .map(|after| after.parse())
             .transpose()
             .map_err(|error: event::CursorError| Error::BadInput(error.to_string()))?;
         Ok(try_stream! {
-            if let Some(reason) = self.app.patiently(|| self.refuses(after.as_ref())).await? {
+            // Boxed, all of these: most streams wait most of the time, and need no room for what is rare.
+            if let Some(reason) = Box::pin(self.app.patiently(|| self.refuses(after.as_ref()))).await? {
                 yield Told::alone(Event::ResyncRequired(ResyncRequired { cursor: None, occurred_at: Utc::now(), reason }));
                 return;
             }
             let resumed = after.is_some();
             let mut position = match after {
                 Some(cursor) => cursor.position,
-                None => self.app.patiently(|| self.end()).await?,
+                None => Box::pin(self.app.patiently(|| self.end())).await?,
             };
             let _attending = self.app.presence().attend(&self.who);
             let ear = self.ephemeral.then(|| self.app.log().listen(self.user_id()));
@@ -119,10 +130,9 @@ impl Follower {
             loop {
                 let mut feed = Box::pin(self.app.log().follow(self.user_id(), position.reaches())).await;
                 while !(position.then.is_none() && position.seen.covers(&feed.reached)) {
-                    // Boxed, all of these: most streams wait most of the time, and need no room for what is rare.
                     let (missed, next) = Box::pin(self.app.patiently(|| self.missed(&position, &feed.reached))).await?;
                     for event in Box::pin(self.app.patiently(|| self.hydrate(&missed))).await?.into_iter().flatten() {
-                        let last = self.gives(&event);
+                        let last = self.gives(&event, 0);
                         yield Told::alone(event);
                         if last {
                             return;
@@ -145,24 +155,29 @@ impl Follower {
                         }
                         Heard::Deliveries(deliveries) => deliveries,
                     };
-                    if new.is_empty() {
-                        break;
-                    }
-                    let mut new = new;
+                    // Cut off: this client reads slowly, or there was a burst. On from where it stands, or else in the log.
+                    let new = if new.is_empty() { feed.recover(&position) } else { Some(new) };
+                    let Some(mut new) = new else { break };
+                    let behind = new.last().filter(|last| !last.handed.event.is_before(&position));
+                    let behind = behind.map(|last| last.handed.position.clone());
                     new.retain(|new| !new.handed.event.is_before(&position) && self.wants(&new.handed.event));
-                    let told = Box::pin(self.app.patiently(|| self.share(&new))).await?;
+                    let told = match self.known(&new) {
+                        Some(told) => told,
+                        None => Box::pin(self.app.patiently(|| self.share(&new))).await?,
+                    };
                     for (told, new) in told.into_iter().zip(new) {
                         position.clone_from(&new.handed.position);
                         if let Some(told) = told {
-                            let last = self.gives(told.event());
+                            let last = self.gives(told.event(), new.handed.members);
                             yield told;
                             if last {
                                 return;
                             }
                         }
                     }
+                    // Also what is not wanted is done with.
+                    position = behind.unwrap_or(position);
                 }
-                // The feed was cut off: this client reads slowly, or there was a burst. On from where it stands.
             }
         })
     }
@@ -176,12 +191,19 @@ impl Follower {
                 (Some(chats), Some(chat_id)) => chats.contains(&chat_id),
                 (Some(_), None) => false,
             });
-        let sharing = self.app.sharing();
         let mut told = Vec::new();
         for signal in wanted {
-            let make = || Ok(Shared::new(live::event(signal)?, None));
-            let shared = sharing.get_or_make(Source::Signal(signal.number), make)?;
-            told.extend(Told::shared(shared, &self.selections));
+            let shared = match signal.made.get::<Shared>() {
+                Some(shared) => shared,
+                None => {
+                    signal.made.put(Shared::new(live::event(signal)?, None));
+                    signal
+                        .made
+                        .get()
+                        .ok_or_else(|| Error::internal("what was made is something else"))?
+                }
+            };
+            told.extend(Told::shared(&shared, &self.selections));
         }
         Ok(told)
     }
@@ -212,9 +234,9 @@ impl Follower {
 
     fn wants(&self, event: &LoggedEvent) -> bool {
         let Some(chats) = self.chats() else { return true };
-        serde_json::from_value::<Payload>(event.payload.clone()).is_ok_and(|payload| {
-            payload.assistant_id.is_some() || payload.chat_id.is_some_and(|id| chats.contains(&id))
-        })
+        let names = |field: &str| event.payload.get(field).filter(|value| !value.is_null());
+        let chat_id = || names("chatId").and_then(|id| ChatId::deserialize(id).ok());
+        names("assistantId").is_some() || chat_id().is_some_and(|id| chats.contains(&id))
     }
 
     /// The next events on the way to `target`, each with the position behind it, and the position behind them all.

@@ -128,6 +128,21 @@ impl Follower {
         Ok(events)
     }
 
+    /// What others were told of all that was just handed out, if they were: most followers of a room have to wait for
+    /// nothing.
+    pub(super) fn known(&self, new: &[Delivery]) -> Option<Vec<Option<Told>>> {
+        let known = |delivery: &Delivery| {
+            let shared = delivery.handed.made.get::<Shared>()?;
+            let (after, _) = (delivery.history_after?, shared.event.as_ref()?);
+            if !is_visible(&shared, after) {
+                return Some(None);
+            }
+            let told = Told::shared(&shared, &self.selections)?;
+            told.written().is_some().then_some(Some(told))
+        };
+        new.iter().map(known).collect()
+    }
+
     /// The same of what was just handed out, in which this client has part with others: of a room, the reader of the log
     /// has found that this client's person is a member, and which of its messages are theirs to see.
     pub(super) async fn share(&self, new: &[Delivery]) -> Result<Vec<Option<Told>>> {
@@ -155,15 +170,15 @@ impl Follower {
         let mut chats = HashMap::new();
         let mut particular = Vec::new();
         for (chat_id, indexes) in rooms {
-            let ids: Vec<i64> = indexes.iter().map(|index| new[*index].handed.event.id).collect();
+            let handed: Vec<&Handed> = indexes.iter().map(|index| &*new[*index].handed).collect();
+            let wanted: Vec<_> = handed.iter().map(|handed| (handed.event.id, &handed.made)).collect();
             let read = async |missing: &[i64]| {
-                let handed = indexes.iter().map(|index| &*new[*index].handed);
-                self.read(handed.filter(|handed| missing.contains(&handed.event.id)).collect())
-                    .await
+                let missing = handed.iter().filter(|handed| missing.contains(&handed.event.id));
+                self.read(missing.copied().collect()).await
             };
-            let found = self.app.sharing().all(chat_id, &ids, read).await?;
+            self.app.sharing().all(chat_id, &wanted, read).await?;
             for index in indexes {
-                let Some(shared) = found.get(&new[index].handed.event.id) else {
+                let Some(shared) = new[index].handed.made.get::<Shared>() else {
                     continue;
                 };
                 if let Some(chat) = &shared.chat {
@@ -172,8 +187,8 @@ impl Follower {
                 if shared.event.is_none() {
                     // Gone, or withheld from somebody: then it is its author's still.
                     particular.push(index);
-                } else if new[index].history_after.is_some_and(|after| is_visible(shared, after)) {
-                    told[index] = Told::shared(Arc::clone(shared), &self.selections);
+                } else if new[index].history_after.is_some_and(|after| is_visible(&shared, after)) {
+                    told[index] = Told::shared(&shared, &self.selections);
                 }
             }
         }

@@ -1,5 +1,6 @@
 //! Chats in GraphQL.
 
+mod apart;
 mod chat;
 mod deed;
 mod draft;
@@ -32,6 +33,7 @@ mod summary;
 mod tool_call;
 mod tree;
 
+pub use apart::{Given, Outlet};
 pub use chat::{ChatConnection, ChatFilterInput, ChatViewerState, MessageConnection, list, message_page};
 pub use deed::DeedMutation;
 pub use draft::DraftMutation;

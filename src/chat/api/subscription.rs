@@ -3,9 +3,9 @@
 use async_graphql::{Context, Subscription};
 use futures_util::{Stream, StreamExt};
 
+use super::apart::{self, Events};
 use super::follow::{Follower, Narrowed};
 use super::generation::GenerationEvent;
-use super::share::Told;
 use crate::chat::member::Membership;
 use crate::chat::reply::watch;
 use crate::context::RequestContext;
@@ -36,14 +36,17 @@ impl ChatSubscription {
             default = true
         )]
         ephemeral: bool,
-    ) -> Result<impl Stream<Item = Result<Told>> + 'static> {
+    ) -> Result<Events> {
+        if let Some(given) = apart::given(context) {
+            return Ok(given);
+        }
         if chat_ids.as_ref().is_some_and(|ids| ids.len() > MOST_CHATS) {
             return Err(Error::BadInput(format!(
                 "Name at most {MOST_CHATS} chats, or none for all."
             )));
         }
         let narrowed = chat_ids.map_or(Narrowed::No, Narrowed::To);
-        Follower::new(context, narrowed, ephemeral)?.stream(after)
+        Follower::new(context, narrowed, ephemeral)?.begin(context, after)
     }
 
     /// The same for one chat, and for assistants. Completes after the `ChatRemoved` of the chat.
@@ -59,14 +62,17 @@ impl ChatSubscription {
             default = true
         )]
         ephemeral: bool,
-    ) -> Result<impl Stream<Item = Result<Told>> + 'static> {
+    ) -> Result<Events> {
+        if let Some(given) = apart::given(context) {
+            return Ok(given);
+        }
         let who = context.signed_in()?;
         let membership = Membership::of(&*context.app().connection().await?, who.user_id, chat_id).await?;
         // A chat that is gone can still be caught up with: its removal is in the log.
         if membership.is_none() && after.is_none() {
             return Err(Error::not_found(&["chatId"], "chat"));
         }
-        Follower::new(context, Narrowed::EndsWith(chat_id), ephemeral)?.stream(after)
+        Follower::new(context, Narrowed::EndsWith(chat_id), ephemeral)?.begin(context, after)
     }
 
     /// The tokens of one answer, as they come. Begins with a `GenerationSnapshot`, unless `after` can be continued;

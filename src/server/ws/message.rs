@@ -120,10 +120,6 @@ pub(super) enum Outgoing<'a> {
         payload: Ack,
     },
     Pong,
-    Next {
-        id: &'a str,
-        payload: Answer<'a>,
-    },
     Error {
         id: &'a str,
         payload: &'a [async_graphql::ServerError],
@@ -139,6 +135,16 @@ pub(super) enum Outgoing<'a> {
 pub(super) struct Ack {
     /// When the access token ends and the socket with it; null for an anonymous viewer.
     pub(super) expires_at: Option<String>,
+}
+
+/// The message that brings an answer: most of all that is said.
+pub(super) fn next(id: &str, answer: &Answer<'_>) -> Box<str> {
+    let mut text = String::from(r#"{"type":"next","id":"#);
+    text.push_str(&serde_json::to_string(id).unwrap_or_default());
+    text.push_str(r#","payload":"#);
+    answer.write(&mut text);
+    text.push('}');
+    text.into()
 }
 
 impl Outgoing<'_> {

@@ -59,10 +59,11 @@ pub async fn upgrade(doors: Doors, mut parts: Parts) -> Result<Response, Refusal
             ));
         }
     };
-    // The defaults of 128 KiB a buffer are most of what an idle socket takes.
+    // The defaults of 128 KiB a buffer are most of what an idle socket takes. What is written goes out when it is flushed,
+    // or more than this has come together.
     let socket = socket
         .read_buffer_size(1024)
-        .write_buffer_size(0)
+        .write_buffer_size(2048)
         .max_message_size(MESSAGE_BYTES)
         .max_frame_size(MESSAGE_BYTES);
     let socket = socket.protocols([PROTOCOL]);

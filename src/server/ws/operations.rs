@@ -130,18 +130,11 @@ impl Operation {
                 return self.fail(&answer).await;
             }
             is_first = false;
-            if !self
-                .say(&Outgoing::Next {
-                    id: &self.id,
-                    payload: answer::Answer(&answer),
-                })
-                .await
-            {
+            let next = message::next(&self.id, &answer::Answer(&answer));
+            // This waits now and then although there is room, so that a stream that is always ready does not keep the
+            // thread from the others. Mostly it does not: what comes together is to be written together.
+            if self.queue.send(Frame::Text(next)).await.is_err() {
                 return;
-            }
-            if kind == OperationType::Subscription {
-                // A stream that is always ready must not keep the thread from the others.
-                tokio::task::yield_now().await;
             }
         }
         drop(answers);

@@ -11,6 +11,7 @@ use parlor::account::token::TokenError;
 use parlor::account::user::Role;
 use parlor::account::viewer::{Client, SignedIn, Viewer};
 use parlor::id::{SessionId, UserId};
+use parlor::server::documents::Opened;
 use parlor::server::house::House;
 use tokio::sync::Notify;
 use tokio_util::sync::CancellationToken;
@@ -80,8 +81,8 @@ impl House for Toy {
         async move { schema.execute(request.data(viewer).data(client)).await }.boxed()
     }
 
-    fn execute_stream(&self, request: Request, viewer: Viewer, client: Client) -> BoxStream<'static, Response> {
-        self.schema.execute_stream(request.data(viewer).data(client))
+    fn execute_stream(&self, opened: Opened, viewer: Viewer, client: Client) -> BoxStream<'static, Response> {
+        self.schema.execute_stream(opened.request.data(viewer).data(client))
     }
 
     fn ended(&self, _: &SignedIn) -> BoxFuture<'static, ()> {

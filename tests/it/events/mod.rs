@@ -1,5 +1,6 @@
 //! The event log as clients follow it: no gap, ever; no repeat but the same change again.
 
+mod apart;
 mod cursor;
 mod law;
 mod paused;

@@ -81,19 +81,20 @@ async fn a_burst_loses_nothing_and_is_resumed_in_its_middle() {
     let app = TestApp::start().await;
     let ada = app.user("ada").await;
     let chat = ada.chat("scripted").await;
-    // One reads along, one reads nothing until all is over, one is cut off by more than its queue holds.
+    // One reads along, one reads nothing until all is over: both are cut off by more than their queues hold, and then by
+    // more than is kept for those who are.
     let mut eager = follow(&ada, None).await;
     let mut lazy = follow(&ada, None).await;
-    for count in [300, 1_500] {
+    for count in [300, 1_500, 2_500] {
         burst(&app, &chat, count).await;
     }
     mark(&ada, "first").await;
     let heard = until_title(&mut eager, "first").await;
-    let all: Vec<i64> = (1..=1_800).collect();
+    let all: Vec<i64> = (1..=4_300).collect();
     assert_eq!(sequences(&heard), all);
     burst(&app, &chat, 10).await;
     mark(&ada, "second").await;
-    let all: Vec<i64> = (1..=1_810).collect();
+    let all: Vec<i64> = (1..=4_310).collect();
     assert_eq!(sequences(&until_title(&mut lazy, "second").await), all);
     // More than one read of the log fetches, from positions around the borders of reads.
     for index in [0, 199, 200, 999, 1_589] {
@@ -108,8 +109,8 @@ async fn a_burst_loses_nothing_and_is_resumed_in_its_middle() {
             "from the event at {index}"
         );
     }
-    let rest = until_title(&mut follow(&ada, Some(cursor(&heard[1_799]))).await, "second").await;
-    assert_eq!(sequences(&rest), all[1_800..]);
+    let rest = until_title(&mut follow(&ada, Some(cursor(&heard[4_299]))).await, "second").await;
+    assert_eq!(sequences(&rest), all[4_300..]);
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

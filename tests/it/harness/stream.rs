@@ -18,14 +18,18 @@ pub struct Subscription {
 impl Client {
     /// Starts a subscription.
     pub async fn subscribe(&self, query: &str, variables: Value) -> Subscription {
-        let body = json!({ "query": query, "variables": variables }).to_string();
+        self.stream(&json!({ "query": query, "variables": variables })).await
+    }
+
+    /// Starts what the body of a request asks for.
+    pub async fn stream(&self, body: &Value) -> Subscription {
         let mut request = Request::post("/graphql")
             .header(header::CONTENT_TYPE, "application/json")
             .header(header::ACCEPT, "text/event-stream");
         if let Some(token) = &self.token {
             request = request.header(header::AUTHORIZATION, format!("Bearer {token}"));
         }
-        let mut request = request.body(Body::from(body)).expect("a request");
+        let mut request = request.body(Body::from(body.to_string())).expect("a request");
         request.extensions_mut().insert(Peer((self.address, 40_000).into()));
         let response = self.router.clone().oneshot(request).await.expect("an answer");
         Subscription {
