@@ -42,6 +42,9 @@ pub enum Error {
 }
 
 impl Error {
+    /// The code of what fails while Postgres is away.
+    pub const UNAVAILABLE: &'static str = "SERVICE_UNAVAILABLE";
+
     /// One refused input field.
     pub fn rejected(code: ErrorCode, field: &[&str], message: impl Into<String>) -> Self {
         Error::Rejected(vec![UserError::new(code, field, message)])
@@ -89,7 +92,7 @@ impl Error {
             Error::RateLimited { .. } => "RATE_LIMITED",
             Error::Rejected(errors) if errors.iter().any(|error| error.code == ErrorCode::NotFound) => "NOT_FOUND",
             Error::BadInput(_) | Error::Rejected(_) => "BAD_USER_INPUT",
-            Error::Unavailable(_) => "SERVICE_UNAVAILABLE",
+            Error::Unavailable(_) => Self::UNAVAILABLE,
             Error::Internal(_) => "INTERNAL_SERVER_ERROR",
         }
     }

@@ -11,7 +11,7 @@ use super::made::Made;
 use super::recent::Recent;
 use super::roster::{Roster, Rosters};
 use super::signal::{Circle, Signal, Slot};
-use super::tail::Log;
+use super::tail::{Log, Reached};
 use crate::id::{ChatId, UserId};
 
 /// How many events may wait for one stream before it is cut off.
@@ -41,7 +41,7 @@ pub struct Delivery {
 
 #[derive(Debug)]
 pub(super) struct State {
-    pub(super) reached: Snapshot,
+    pub(super) reached: Reached,
     pub(super) streams: HashMap<UserId, HashMap<u64, Stream>>,
     pub(super) ears: HashMap<UserId, Vec<Arc<Slot>>>,
     pub(super) recent: Recent,
@@ -71,7 +71,7 @@ pub struct Feed {
 }
 
 impl State {
-    pub(super) fn new(reached: Snapshot) -> Self {
+    pub(super) fn new(reached: Reached) -> Self {
         State {
             reached,
             streams: HashMap::new(),
@@ -93,7 +93,7 @@ impl State {
         };
         self.streams.entry(user_id).or_default().insert(id, stream);
         Feed {
-            reached: self.reached.clone(),
+            reached: self.reached.snapshot.clone(),
             deliveries,
             left,
             user_id,

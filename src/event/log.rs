@@ -2,7 +2,7 @@
 
 use chrono::{DateTime, Utc};
 use diesel::prelude::*;
-use diesel::sql_types::{Array, BigInt, Integer, Jsonb, Nullable, Text, Timestamptz, Uuid as SqlUuid};
+use diesel::sql_types::{Array, BigInt, Bool, Integer, Jsonb, Nullable, Text, Timestamptz, Uuid as SqlUuid};
 use diesel_async::{AsyncConnection, RunQueryDsl};
 use uuid::Uuid;
 
@@ -154,20 +154,25 @@ pub async fn current(connection: &mut Connection) -> Result<Cursor> {
     })
 }
 
-/// Starts a new log when this one was moved here from another Postgres, another timeline of it (a restore to a point in
-/// time) or another database: transaction ids from there mean nothing here. Called at start.
+/// Where a log is at home: the cluster, the timeline that it writes (the one of its control file is the old one until the
+/// first checkpoint after a failover) and the database.
+const HOME: &str = "concat_ws('/', (SELECT system_identifier FROM pg_control_system()), \
+    ('x' || left(pg_walfile_name(pg_current_wal_lsn()), 8))::bit(32)::int, \
+    (SELECT oid FROM pg_database WHERE datname = current_database()))";
+
+/// Starts a new log when this one was moved here from another Postgres, another timeline of it (a failover, a restore to a
+/// point in time) or another database: transaction ids from there mean nothing here. Called at start, and when the log is
+/// found not to be at home.
 ///
 /// # Errors
 /// When Postgres fails.
 pub async fn adopt(connection: &mut Connection) -> Result<bool> {
-    let home = "concat_ws('/', (SELECT system_identifier FROM pg_control_system()), \
-        (SELECT timeline_id FROM pg_control_checkpoint()), (SELECT oid FROM pg_database WHERE datname = current_database()))";
     let moved = format!(
-        "UPDATE event_log SET epoch = gen_random_uuid(), trimmed_xid = '0', home = {home} \
-         WHERE (home IS NOT NULL AND home <> {home}) OR trimmed_xid >= pg_snapshot_xmax(pg_current_snapshot()) \
+        "UPDATE event_log SET epoch = gen_random_uuid(), trimmed_xid = '0', home = {HOME} \
+         WHERE (home IS NOT NULL AND home <> {HOME}) OR trimmed_xid >= pg_snapshot_xmax(pg_current_snapshot()) \
          OR EXISTS (SELECT FROM events WHERE xid >= pg_snapshot_xmax(pg_current_snapshot()))"
     );
-    let settled = format!("UPDATE event_log SET home = {home} WHERE home IS NULL");
+    let settled = format!("UPDATE event_log SET home = {HOME} WHERE home IS NULL");
     let adopted = connection
         .transaction(async |connection| {
             let moved = diesel::sql_query(moved).execute(connection).await? > 0;
@@ -284,27 +289,38 @@ pub async fn read_everything(
     Ok(rows.load(connection).await?)
 }
 
+/// What one reading of the log finds.
+#[derive(Debug)]
+pub(super) struct Reading {
+    /// Which log it is.
+    pub(super) epoch: Uuid,
+    /// Whether another Postgres has taken over.
+    pub(super) moved: bool,
+    /// Which transactions could be seen.
+    pub(super) now: Snapshot,
+    /// The events.
+    pub(super) rows: Vec<LoggedEvent>,
+}
+
 /// The snapshot of now and every event that it shows and `seen` does not, at most `limit`, in order.
 ///
 /// # Errors
 /// When Postgres fails.
-pub(super) async fn read_all(
-    connection: &mut Connection,
-    seen: &Snapshot,
-    limit: i32,
-) -> Result<(Snapshot, Vec<LoggedEvent>)> {
+pub(super) async fn read_all(connection: &mut Connection, seen: &Snapshot, limit: i32) -> Result<Reading> {
     #[derive(QueryableByName)]
     struct Row {
-        #[diesel(sql_type = Text)]
-        now: String,
+        #[diesel(embed)]
+        end: Now,
+        #[diesel(sql_type = Bool)]
+        moved: bool,
         #[diesel(sql_type = Nullable<Jsonb>)]
         rows: Option<serde_json::Value>,
     }
     // One statement, so that the snapshot is the very one that the events were read with. The limit is taken on the
     // index that finds them.
     let query = format!(
-        "SELECT pg_current_snapshot()::text AS now, (SELECT jsonb_agg(new ORDER BY id) FROM (SELECT {COLUMNS} FROM events \
-         WHERE xid >= $1::text::xid8 AND NOT pg_visible_in_snapshot(xid, $2::pg_snapshot) ORDER BY xid LIMIT $3) AS new) AS rows"
+        "SELECT epoch, pg_current_snapshot()::text AS now, home IS DISTINCT FROM {HOME} AS moved, (SELECT jsonb_agg(new ORDER BY id) FROM (SELECT {COLUMNS} FROM events \
+         WHERE xid >= $1::text::xid8 AND NOT pg_visible_in_snapshot(xid, $2::pg_snapshot) ORDER BY xid LIMIT $3) AS new) AS rows FROM event_log"
     );
     let row: Row = diesel::sql_query(query)
         .bind::<Text, _>(seen.xmin.to_string())
@@ -316,7 +332,12 @@ pub(super) async fn read_all(
         Some(rows) => serde_json::from_value::<Vec<WireEvent>>(rows).map_err(Error::surprise)?,
         None => Vec::new(),
     };
-    Ok((parse(&row.now)?, rows.into_iter().map(LoggedEvent::from).collect()))
+    Ok(Reading {
+        epoch: row.end.epoch,
+        moved: row.moved,
+        now: parse(&row.end.now)?,
+        rows: rows.into_iter().map(LoggedEvent::from).collect(),
+    })
 }
 
 /// A [`LoggedEvent`] as `jsonb_agg` writes it.

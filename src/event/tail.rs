@@ -16,7 +16,7 @@ use chrono::Utc;
 use tokio::sync::{Notify, watch};
 use uuid::Uuid;
 
-use super::cursor::Snapshot;
+use super::cursor::{Cursor, Snapshot};
 use super::feed::{Feed, State};
 use super::log::{self, Audience, LoggedEvent};
 use super::made::Made;
@@ -47,16 +47,31 @@ pub struct Log {
 
 #[derive(Debug)]
 struct Inner {
-    epoch: Uuid,
     wake: Notify,
     written: Notify,
     state: Mutex<State>,
-    reached: watch::Sender<Snapshot>,
+    reached: watch::Sender<Reached>,
     waiting: AtomicUsize,
     signals: Mutex<Vec<(Circle, Arc<Signal>)>>,
     signalled: Notify,
     told: Notify,
     numbers: AtomicU64,
+}
+
+/// How far the reader has come, and in which log.
+#[derive(Debug, Clone)]
+pub(super) struct Reached {
+    pub(super) epoch: Uuid,
+    pub(super) snapshot: Snapshot,
+}
+
+impl From<Cursor> for Reached {
+    fn from(end: Cursor) -> Self {
+        Reached {
+            epoch: end.epoch,
+            snapshot: end.position.seen,
+        }
+    }
 }
 
 /// Somebody who waits for the reader to get further; counted as long as it is there.
@@ -81,10 +96,8 @@ impl Log {
     /// # Errors
     /// When Postgres fails.
     pub async fn open(connection: &mut Connection) -> Result<Self> {
-        let now = log::current(connection).await?;
-        let reached = now.position.seen;
+        let reached = Reached::from(log::current(connection).await?);
         let inner = Inner {
-            epoch: now.epoch,
             wake: Notify::new(),
             written: Notify::new(),
             state: Mutex::new(State::new(reached.clone())),
@@ -98,11 +111,6 @@ impl Log {
         Ok(Log { inner: Arc::new(inner) })
     }
 
-    /// Which log this is.
-    pub fn epoch(&self) -> Uuid {
-        self.inner.epoch
-    }
-
     /// Says that events were committed.
     pub fn wake(&self) {
         self.inner.wake.notify_one();
@@ -114,19 +122,40 @@ impl Log {
         self.inner.written.notified().await;
     }
 
-    /// Registers a stream of `user_id`, once the reader has reached at least `snapshot`.
-    pub async fn follow(&self, user_id: UserId, snapshot: &Snapshot) -> Feed {
+    /// Registers a stream of `user_id`, once the reader has reached at least this position. None when the reader is in
+    /// another log: the position is of one that is no more, or the reader has not noticed yet that there is a new one.
+    pub async fn follow(&self, user_id: UserId, from: &Cursor) -> Option<Feed> {
         let mut reached = self.inner.reached.subscribe();
-        if !reached.borrow().covers(snapshot) {
+        let decided =
+            |reached: &Reached| reached.epoch != from.epoch || reached.snapshot.covers(from.position.reaches());
+        if !decided(&reached.borrow()) {
             let _waiting = Waiting::new(&self.inner.waiting);
             self.wake();
-            // The sender lives in `self`, so this ends only by reaching the snapshot.
-            drop(reached.wait_for(|reached| reached.covers(snapshot)).await);
+            // The sender lives in `self`, so this ends only when it is decided.
+            drop(reached.wait_for(decided).await);
         }
+        let mut state = self.lock();
+        let feed = (state.reached.epoch == from.epoch).then(|| state.follow(user_id, self));
+        drop(state);
+        // What was committed while nobody listened was not read.
+        self.wake();
+        feed
+    }
+
+    /// Registers a stream of `user_id` from wherever the reader is.
+    pub fn follow_on(&self, user_id: UserId) -> Feed {
         let feed = self.lock().follow(user_id, self);
         // What was committed while nobody listened was not read.
         self.wake();
         feed
+    }
+
+    /// Waits until the reader has looked at the log once more.
+    pub async fn looked(&self) {
+        let mut reached = self.inner.reached.subscribe();
+        let _waiting = Waiting::new(&self.inner.waiting);
+        self.wake();
+        drop(reached.changed().await);
     }
 
     pub(super) fn unfollow(&self, user_id: UserId, id: u64) {
@@ -212,7 +241,7 @@ impl Log {
     }
 
     async fn advance(&self, app: &App, rosters: &mut Rosters) -> Result<()> {
-        let (seen, unheard) = {
+        let (at, unheard) = {
             let state = self.lock();
             (state.reached.clone(), state.is_unheard())
         };
@@ -222,10 +251,25 @@ impl Log {
             return Ok(());
         }
         let mut connection = app.upkeep_connection().await?;
-        let (now, mut rows) = log::read_all(&mut connection, &seen, READ).await?;
+        let seen = &at.snapshot;
+        let log::Reading {
+            epoch,
+            moved,
+            now,
+            mut rows,
+        } = log::read_all(&mut connection, seen, READ).await?;
+        if moved && log::adopt(&mut connection).await? {
+            tracing::warn!("another Postgres has taken over: clients will read everything anew");
+        }
+        if moved || epoch != at.epoch {
+            // What was read with a snapshot of the old log means nothing in the new one.
+            rosters.clear();
+            self.reach(log::current(&mut connection).await?.into(), State::cut_off);
+            return Ok(());
+        }
         if rows.len() >= usize::try_from(READ).unwrap_or(usize::MAX) {
             let burst = i32::try_from(BURST).unwrap_or(i32::MAX);
-            rows = log::read_everything(&mut connection, (&seen, &now, 0), burst).await?;
+            rows = log::read_everything(&mut connection, (seen, &now, 0), burst).await?;
         }
         let rooms = roster::read(&mut connection, &rooms_of(&rows)).await?;
         drop(connection);
@@ -237,16 +281,27 @@ impl Log {
             .filter_map(LoggedEvent::left_chat)
             .for_each(|id| rosters.forget(id));
         rosters.keep(&rooms);
-        let mut state = self.lock();
-        state.reached = now.clone();
-        if overflow {
-            state.cut_off();
-        } else {
-            state.hand_out(rows, &rooms, &seen, &now);
-        }
-        drop(state);
-        self.inner.reached.send_replace(now);
+        let reached = Reached {
+            epoch,
+            snapshot: now.clone(),
+        };
+        self.reach(reached, |state| {
+            if overflow {
+                state.cut_off();
+            } else {
+                state.hand_out(rows, &rooms, seen, &now);
+            }
+        });
         Ok(())
+    }
+
+    /// Notes how far the reader has come, in one go with what comes of it.
+    fn reach(&self, reached: Reached, then: impl FnOnce(&mut State)) {
+        let mut state = self.lock();
+        state.reached = reached.clone();
+        then(&mut state);
+        drop(state);
+        self.inner.reached.send_replace(reached);
     }
 
     /// Hands out the signals that wait, so many at a time that streams are not kept waiting. A room of a thousand is read as

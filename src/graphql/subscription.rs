@@ -36,11 +36,12 @@ pub fn answers(
         drop(answers);
         let Some(rest) = outlet.take() else { return };
         let loader = rest.loader.clone();
+        let patient = app.clone();
         let execute = move |given| {
             let request = again().data(given);
             schema.execute_stream(laden(&app, request, Some(loader.clone()), viewer.clone(), client.clone()))
         };
-        let mut answers = rest.answers(execute).boxed();
+        let mut answers = rest.answers(patient, execute).boxed();
         while let Some(answer) = answers.next().await {
             yield answer;
         }

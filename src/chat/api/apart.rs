@@ -13,14 +13,15 @@
 use std::sync::{Arc, Mutex, PoisonError};
 
 use async_graphql::indexmap::IndexMap;
-use async_graphql::{Context, Name, Response, Value};
+use async_graphql::{Context, Name, Pos, Response, Value};
 use async_stream::stream;
 use bytes::Bytes;
 use futures_util::stream::{self, BoxStream, Stream, StreamExt};
 
 use super::loader::ChatLoader;
 use super::share::Told;
-use crate::error::Result;
+use crate::app::App;
+use crate::error::{Error, Result};
 
 /// The events of one client, in order.
 pub(super) type Events = BoxStream<'static, Result<Told>>;
@@ -79,19 +80,30 @@ pub(super) fn begin(context: &Context<'_>, loader: ChatLoader, mut events: Event
 }
 
 impl Rest {
-    /// The answers to the other events; `execute` runs the request of this stream for what it is given.
+    /// The answers to the other events; `execute` runs the request of this stream for what it is given. It is run again as
+    /// long as Postgres is away: the next event's cursor would be past what could not be read.
     pub fn answers(
         self,
+        app: App,
         execute: impl Fn(Given) -> BoxStream<'static, Response> + Send + Sync + 'static,
     ) -> impl Stream<Item = Response> + Send + 'static {
         let Rest { mut events, field, .. } = self;
         stream! {
             while let Some(told) = events.next().await {
-                yield match told.as_ref().ok().and_then(Told::written) {
-                    Some(bytes) => written(&field, bytes.clone()),
-                    // Boxed: most of what comes was written for others already.
-                    None => Box::pin(executed(&field, told, &execute)).await,
-                };
+                if let Some(bytes) = told.as_ref().ok().and_then(Told::written) {
+                    yield written(&field, bytes.clone());
+                    continue;
+                }
+                // Boxed: most of what comes was written for others already.
+                match Box::pin(executed(&app, &field, told, &execute)).await {
+                    Ok(answer) => yield answer,
+                    // The server stops.
+                    Err(error) => {
+                        let error = async_graphql::Error::from(error).into_server_error(Pos::default());
+                        yield Response::from_errors(vec![error]);
+                        return;
+                    }
+                }
             }
         }
     }
@@ -103,34 +115,52 @@ fn written(field: &Name, bytes: Bytes) -> Response {
     Response::new(Value::Object(fields))
 }
 
-/// The answer of an execution, by which others are served who select the same.
+/// The answer of an execution, by which others are served who select the same; once Postgres is there.
 async fn executed(
+    app: &App,
     field: &Name,
     told: Result<Told>,
     execute: &(impl Fn(Given) -> BoxStream<'static, Response> + Sync),
-) -> Response {
+) -> Result<Response> {
     let run = async |told| {
         let given = Given {
             told: Mutex::new(Some(told)),
         };
         execute(given).next().await.unwrap_or_default()
     };
-    let (told, place) = match told {
-        Ok(told) => match told.place() {
-            Some(place) => (told.clone(), Arc::clone(place)),
-            None => return run(Ok(told)).await,
-        },
-        failure => return run(failure).await,
+    let told = match told {
+        Ok(told) => told,
+        failure => return Ok(run(failure).await),
+    };
+    let answer = || async {
+        let answer = run(Ok(told.clone())).await;
+        match is_unavailable(&answer) {
+            true => Err(Error::unavailable("what an event speaks of cannot be read")),
+            false => Ok(answer),
+        }
+    };
+    let Some(place) = told.place() else {
+        return app.patiently(answer).await;
     };
     let shared = place.get_or_try_init(async || {
-        let answer = run(Ok(told.clone())).await;
-        field_of(field, &answer).ok_or(answer)
+        let answer = app.patiently(answer).await.map_err(Err)?;
+        field_of(field, &answer).ok_or(Ok(answer))
     });
     match shared.await {
-        Ok(bytes) => written(field, bytes.clone()),
+        Ok(bytes) => Ok(written(field, bytes.clone())),
         // Nobody else's: what failed may not fail for the next one.
         Err(answer) => answer,
     }
+}
+
+/// Whether something of an answer could not be read because Postgres was away.
+fn is_unavailable(answer: &Response) -> bool {
+    let code = Error::UNAVAILABLE.into();
+    let mut codes = answer
+        .errors
+        .iter()
+        .filter_map(|error| error.extensions.as_ref()?.get("code"));
+    codes.any(|found| *found == code)
 }
 
 /// The field of an answer in JSON, if nothing of it failed.

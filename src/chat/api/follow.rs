@@ -13,6 +13,7 @@ use async_stream::try_stream;
 use chrono::Utc;
 use futures_util::{Stream, StreamExt};
 use serde::Deserialize;
+use uuid::Uuid;
 
 use super::apart::{self, Events};
 use super::event::{Event, ResyncReason, ResyncRequired, StreamReady};
@@ -22,8 +23,10 @@ use super::selection::Selections;
 use super::share::{Shared, Told};
 use crate::account::viewer::SignedIn;
 use crate::app::App;
+use crate::chat::member::Membership;
 use crate::chat::receipt;
 use crate::context::RequestContext;
+use crate::db::Connection;
 use crate::error::{Error, Result};
 use crate::event::{self, Cursor, Delivery, Ear, LoggedEvent, Position, Resumable, Signal, Snapshot};
 use crate::id::{ChatId, UserId};
@@ -49,6 +52,8 @@ pub(super) struct Follower {
     who: SignedIn,
     narrowed: Narrowed,
     ephemeral: bool,
+    /// The log that the stream is in.
+    epoch: Uuid,
     pub(super) selections: Arc<Selections>,
 }
 
@@ -68,6 +73,7 @@ impl Follower {
             who: context.signed_in()?.clone(),
             narrowed,
             ephemeral,
+            epoch: Uuid::nil(),
             selections: app.sharing().selections(selections),
         })
     }
@@ -108,7 +114,7 @@ impl Follower {
         Ok(apart::begin(context, loader, self.stream(after)?.boxed()))
     }
 
-    fn stream(self, after: Option<String>) -> Result<impl Stream<Item = Result<Told>> + 'static> {
+    fn stream(mut self, after: Option<String>) -> Result<impl Stream<Item = Result<Told>> + 'static> {
         let after: Option<Cursor> = after
             .map(|after| after.parse())
             .transpose()
@@ -116,21 +122,37 @@ impl Follower {
         Ok(try_stream! {
             // Boxed, all of these: most streams wait most of the time, and need no room for what is rare.
             if let Some(reason) = Box::pin(self.app.patiently(|| self.refuses(after.as_ref()))).await? {
-                yield Told::alone(Event::ResyncRequired(ResyncRequired { cursor: None, occurred_at: Utc::now(), reason }));
+                yield resync(reason);
                 return;
             }
             let resumed = after.is_some();
-            let mut position = match after {
-                Some(cursor) => cursor.position,
+            let Cursor { epoch, mut position } = match after {
+                Some(cursor) => cursor,
                 None => Box::pin(self.app.patiently(|| self.end())).await?,
             };
+            self.epoch = epoch;
             let _attending = self.app.presence().attend(&self.who);
             let ear = self.ephemeral.then(|| self.app.log().listen(self.user_id()));
             yield Told::alone(Event::StreamReady(StreamReady { cursor: Some(self.cursor(&position)), occurred_at: Utc::now(), resumed }));
             loop {
-                let mut feed = Box::pin(self.app.log().follow(self.user_id(), position.reaches())).await;
+                let Some(mut feed) = Box::pin(self.app.log().follow(self.user_id(), &self.at(&position))).await else {
+                    let at = self.at(&position);
+                    if let Some(reason) = Box::pin(self.app.patiently(|| self.refuses(Some(&at)))).await? {
+                        yield resync(reason);
+                        return;
+                    }
+                    Box::pin(self.app.log().looked()).await;
+                    continue;
+                };
                 while !(position.then.is_none() && position.seen.covers(&feed.reached)) {
-                    let (missed, next) = Box::pin(self.app.patiently(|| self.missed(&position, &feed.reached))).await?;
+                    let missed = Box::pin(self.app.patiently(|| self.missed(&position, &feed.reached))).await?;
+                    let (missed, next) = match missed {
+                        Ok(missed) => missed,
+                        Err(reason) => {
+                            yield resync(reason);
+                            return;
+                        }
+                    };
                     for event in Box::pin(self.app.patiently(|| self.hydrate(&missed))).await?.into_iter().flatten() {
                         let last = self.gives(&event, 0);
                         yield Told::alone(event);
@@ -211,25 +233,30 @@ impl Follower {
     /// Why a client at this cursor has to read everything anew, if it has to.
     async fn refuses(&self, after: Option<&Cursor>) -> Result<Option<ResyncReason>> {
         let Some(cursor) = after else { return Ok(None) };
-        let reason = match event::resumable(&mut *self.app.connection().await?, cursor).await? {
-            Resumable::Yes => return Ok(None),
-            Resumable::TooOld => ResyncReason::CursorTooOld,
-            Resumable::Unknown => ResyncReason::CursorUnknown,
-        };
-        Ok(Some(reason))
+        refusal(&mut *self.app.connection().await?, cursor).await
     }
 
-    /// The log's present end.
-    async fn end(&self) -> Result<Position> {
-        Ok(event::current(&mut *self.app.connection().await?).await?.position)
+    /// The log's present end, for who may begin there.
+    async fn end(&self) -> Result<Cursor> {
+        let mut connection = self.app.connection().await?;
+        let end = event::current(&mut connection).await?;
+        if let Narrowed::EndsWith(chat_id) = self.narrowed {
+            // Read after the end: whoever leaves from now on is told so by the stream.
+            let membership = Membership::of(&connection, self.user_id(), chat_id).await?;
+            membership.ok_or_else(|| Error::not_found(&["chatId"], "chat"))?;
+        }
+        Ok(end)
+    }
+
+    fn at(&self, position: &Position) -> Cursor {
+        Cursor {
+            epoch: self.epoch,
+            position: position.clone(),
+        }
     }
 
     pub(super) fn cursor(&self, position: &Position) -> String {
-        Cursor {
-            epoch: self.app.log().epoch(),
-            position: position.clone(),
-        }
-        .to_string()
+        self.at(position).to_string()
     }
 
     fn wants(&self, event: &LoggedEvent) -> bool {
@@ -239,8 +266,9 @@ impl Follower {
         names("assistantId").is_some() || chat_id().is_some_and(|id| chats.contains(&id))
     }
 
-    /// The next events on the way to `target`, each with the position behind it, and the position behind them all.
-    async fn missed(&self, position: &Position, target: &Snapshot) -> Result<(Vec<(LoggedEvent, Position)>, Position)> {
+    /// The next events on the way to `target`, each with the position behind it, and the position behind them all; or why
+    /// they cannot be known any more.
+    async fn missed(&self, position: &Position, target: &Snapshot) -> Result<Result<Missed, ResyncReason>> {
         let (upto, after_id) = position.then.as_ref().map_or((target, 0), |(upto, id)| (upto, *id));
         let mut connection = self.app.connection().await?;
         let rows = event::read(
@@ -251,6 +279,11 @@ impl Follower {
             READ,
         )
         .await?;
+        // Read after them: nothing of them was removed before.
+        if let Some(reason) = refusal(&mut connection, &self.at(position)).await? {
+            return Ok(Err(reason));
+        }
+        drop(connection);
         let full = rows.len() >= usize::try_from(READ).unwrap_or(usize::MAX);
         let behind = |id: i64| Position {
             seen: position.seen.clone(),
@@ -269,8 +302,28 @@ impl Follower {
             };
             (row, at)
         });
-        Ok((placed.collect(), next))
+        Ok(Ok((placed.collect(), next)))
     }
+}
+
+/// Events, each with the position behind it, and the position behind them all.
+type Missed = (Vec<(LoggedEvent, Position)>, Position);
+
+/// Why a client at this cursor has to read everything anew, if it has to.
+async fn refusal(connection: &mut Connection, cursor: &Cursor) -> Result<Option<ResyncReason>> {
+    Ok(match event::resumable(connection, cursor).await? {
+        Resumable::Yes => None,
+        Resumable::TooOld => Some(ResyncReason::CursorTooOld),
+        Resumable::Unknown => Some(ResyncReason::CursorUnknown),
+    })
+}
+
+fn resync(reason: ResyncReason) -> Told {
+    Told::alone(Event::ResyncRequired(ResyncRequired {
+        cursor: None,
+        occurred_at: Utc::now(),
+        reason,
+    }))
 }
 
 /// The next signals; never any for a stream without an ear.

@@ -19,7 +19,7 @@ use crate::app::App;
 use crate::chat::chat::ChatKind;
 use crate::chat::event::CHAT_REMOVED;
 use crate::error::{Error, Result};
-use crate::event::{Feed, Snapshot};
+use crate::event::Feed;
 use crate::id::{ChatId, GenerationId, UserId};
 
 /// How often an answer that is written elsewhere is looked at.
@@ -68,7 +68,7 @@ pub async fn watch(
     let mut row = load(&app, user_id, id).await?;
     Ok(try_stream! {
         let mut after = after;
-        let mut door = Door::of(&app, user_id, &row).await;
+        let mut door = Door::of(&app, user_id, &row);
         if let Door::Shared { .. } = door {
             // They may have been removed before their events were followed.
             app.patiently(|| look(&app, user_id, id)).await?;
@@ -119,7 +119,7 @@ pub async fn watch(
                         () = live.finished() => false,
                     };
                     if moved {
-                        door = Door::of(&app, user_id, &row).await;
+                        door = Door::of(&app, user_id, &row);
                         app.patiently(|| look(&app, user_id, id)).await?;
                     }
                 }
@@ -156,19 +156,13 @@ enum Door {
 }
 
 impl Door {
-    async fn of(app: &App, user_id: UserId, row: &Row) -> Self {
+    fn of(app: &App, user_id: UserId, row: &Row) -> Self {
         if row.2 == ChatKind::Assistant {
             return Door::Own;
         }
-        // Followed from wherever the log's reader is.
-        let anywhere = Snapshot {
-            xmin: 0,
-            xmax: 0,
-            running: Vec::new(),
-        };
         Door::Shared {
             chat_id: row.0.chat_id,
-            feed: app.log().follow(user_id, &anywhere).await,
+            feed: app.log().follow_on(user_id),
         }
     }
 

@@ -1,6 +1,7 @@
 //! The event log as clients follow it: no gap, ever; no repeat but the same change again.
 
 mod apart;
+mod away;
 mod cursor;
 mod law;
 mod paused;
@@ -60,7 +61,8 @@ pub(super) async fn mark(client: &Client, title: &str) {
 pub(super) async fn until_title(stream: &mut Subscription, title: &str) -> Vec<Value> {
     let mut events = Vec::new();
     loop {
-        let event = stream.next().await.expect("a stream without an end");
+        let event = stream.next().await;
+        let event = event.unwrap_or_else(|| panic!("the stream ended after {:?}", events.last()));
         let found = event["chat"]["title"] == title;
         events.push(event);
         if found {
