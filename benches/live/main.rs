@@ -7,6 +7,8 @@
 //! what is called so runs: `room`, `idle`, `presence`.
 
 mod client;
+mod people;
+#[path = "../server/mod.rs"]
 mod server;
 
 use std::sync::Arc;
@@ -85,8 +87,8 @@ async fn open(people: &[Person], query: &'static str) -> Vec<Socket> {
 
 /// One room that a thousand follow: how soon a message is with them, and how many deliveries there are in a second.
 async fn room() {
-    let server = Server::start(FOLLOWERS).await;
-    let people = server.people().await;
+    let server = Server::for_people().await;
+    let people = server.people(FOLLOWERS).await;
     let chat = server.room(FOLLOWERS).await;
     let sockets = open(&people, MESSAGE).await;
     let sent: Arc<Mutex<Vec<Instant>>> = Arc::default();
@@ -166,8 +168,8 @@ async fn room() {
 
 /// Sockets that wait, each with a subscription of an app's size: what one takes of memory.
 async fn idle() {
-    let server = Server::start(IDLE).await;
-    let people = server.people().await;
+    let server = Server::for_people().await;
+    let people = server.people(IDLE).await;
     // What the first ones make Parlor load and keep belongs to none of them.
     let first = open(&people[..100], EVERYTHING).await;
     tokio::time::sleep(Duration::from_secs(5)).await;
@@ -196,8 +198,8 @@ async fn idle() {
 /// Somebody is away and back, in a room of ten and in one of a thousand.
 async fn presence() {
     for members in [10, FOLLOWERS] {
-        let server = Server::start(members).await;
-        let people = server.people().await;
+        let server = Server::for_people().await;
+        let people = server.people(members).await;
         server.room(members).await;
         let sockets = open(&people, PRESENCE).await;
         let heard = Arc::new(AtomicUsize::new(0));

@@ -5,6 +5,8 @@
 //! the machine; compare ratios and medians.
 
 mod client;
+mod filling;
+#[path = "../server/mod.rs"]
 mod server;
 mod upstream;
 
@@ -28,7 +30,11 @@ fn main() {
         .expect("a runtime");
     runtime.block_on(async {
         let upstream = Upstream::start().await;
-        let server = Server::start(&upstream.base_url()).await;
+        let server = Server::start(&[
+            ("OPENAI_BASE_URL", &upstream.base_url()),
+            ("OPENAI_API_KEY", "sk-bench-0123456789"),
+        ])
+        .await;
         first_token(&upstream, &server).await;
         one_stream(&server).await;
         many_streams(&server).await;

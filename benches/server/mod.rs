@@ -5,6 +5,8 @@ use std::path::PathBuf;
 use std::process::{Child, Command, Stdio};
 use std::time::Duration;
 
+use diesel_async::SimpleAsyncConnection;
+use parlor::db::Connection;
 use parlor::db::embedded::{Embedded, Options};
 
 /// The server and its database.
@@ -16,8 +18,8 @@ pub struct Server {
 }
 
 impl Server {
-    /// Starts both in a folder that is removed at the end.
-    pub async fn start(base_url: &str) -> Self {
+    /// Starts both, with these settings, in a folder that is removed at the end.
+    pub async fn start(settings: &[(&str, &str)]) -> Self {
         let folder = std::env::temp_dir().join(format!("parlor-bench-{}", std::process::id()));
         std::fs::create_dir_all(&folder).expect("a folder");
         let mut options = Options::new(folder.clone());
@@ -32,9 +34,8 @@ impl Server {
             .env("PARLOR_REQUESTS_PER_MINUTE", "0")
             .env("PARLOR_MESSAGES_PER_MINUTE", "0")
             .env("DATABASE_URL", postgres.url())
-            .env("OPENAI_BASE_URL", base_url)
-            .env("OPENAI_API_KEY", "sk-bench-0123456789")
             .env("RUST_LOG", "warn")
+            .envs(settings.iter().copied())
             .stdout(Stdio::null())
             .spawn()
             .expect("parlor starts");
@@ -59,9 +60,25 @@ impl Server {
         self.address
     }
 
+    /// Its process.
+    pub fn process_id(&self) -> u32 {
+        self.child.id()
+    }
+
+    /// A connection to its database.
+    pub async fn connection(&self) -> Connection {
+        parlor::db::connect(&self.postgres.url()).await.expect("a connection")
+    }
+
+    /// Runs statements in its database, however long they take.
+    pub async fn run(&self, statements: &str) {
+        let statements = format!("SET statement_timeout = 0; {statements}");
+        self.connection().await.batch_execute(&statements).await.expect("rows");
+    }
+
     /// The processor time that Parlor has used, without Postgres.
     pub fn cpu(&self) -> Duration {
-        let stat = std::fs::read_to_string(format!("/proc/{}/stat", self.child.id())).expect("the process runs");
+        let stat = std::fs::read_to_string(format!("/proc/{}/stat", self.process_id())).expect("the process runs");
         // Fields 14 and 15 of proc(5), in hundredths of a second; the name before them may hold spaces.
         let fields: Vec<u64> = stat
             .rsplit(") ")
@@ -71,38 +88,6 @@ impl Server {
             .map(|field| field.parse().unwrap_or(0))
             .collect();
         Duration::from_millis((fields[11] + fields[12]) * 10)
-    }
-
-    /// Fills a chat with messages, past the triggers: they are not what is measured.
-    pub async fn fill(&self, chat_id: &str, messages: u64) {
-        let mut connection = parlor::db::connect(&self.postgres.url()).await.expect("a connection");
-        let chat = parlor::id::ChatId::from(chat_id).0;
-        let insert = format!(
-            "SET statement_timeout = 0; SET session_replication_role = replica; INSERT INTO messages (id, chat_id, sequence, parent_id, role, content) \
-             SELECT id, '{chat}', n, lag(id) OVER (ORDER BY n), 'USER', 'Message number ' || n || ' of a long conversation about nothing in particular.' \
-             FROM (SELECT n, gen_random_uuid() AS id FROM generate_series(1, {messages}) AS n) AS line; \
-             UPDATE chats SET last_sequence = {messages} WHERE id = '{chat}'; ANALYZE messages"
-        );
-        diesel_async::SimpleAsyncConnection::batch_execute(&mut connection, &insert)
-            .await
-            .expect("messages");
-    }
-
-    /// Puts somebody into rooms of people with as many unread messages in each.
-    pub async fn fill_rooms(&self, username: &str, rooms: u64, unread: u64) {
-        let mut connection = parlor::db::connect(&self.postgres.url()).await.expect("a connection");
-        let insert = format!(
-            "SET statement_timeout = 0; SET session_replication_role = replica; \
-             WITH rooms AS (INSERT INTO chats (id, kind, title, last_sequence, last_activity_at) \
-               SELECT gen_random_uuid(), 'GROUP', 'Room ' || n, {unread}, now() - n * interval '1 minute' FROM generate_series(1, {rooms}) AS n RETURNING id), \
-             members AS (INSERT INTO chat_members (chat_id, user_id) SELECT rooms.id, users.id FROM rooms, users WHERE username = '{username}') \
-             INSERT INTO messages (id, chat_id, sequence, role, content) \
-               SELECT gen_random_uuid(), rooms.id, n, 'USER', 'Something that was said.' FROM rooms, generate_series(1, {unread}) AS n; \
-             ANALYZE messages; ANALYZE chats; ANALYZE chat_members"
-        );
-        diesel_async::SimpleAsyncConnection::batch_execute(&mut connection, &insert)
-            .await
-            .expect("rooms");
     }
 
     /// Stops both and removes the folder.

@@ -1,83 +1,38 @@
-//! `parlor serve` as a process of its own, on an embedded Postgres with durable settings, with as many people as are
-//! wanted: their accounts are written into the database, for to register ten thousand takes long, and on purpose.
+//! As many people as are wanted: their accounts are written into the database, for to register ten thousand
+//! takes long, and on purpose.
 
-use std::net::{Ipv4Addr, SocketAddr};
-use std::path::PathBuf;
-use std::process::{Child, Command, Stdio};
+use std::net::Ipv4Addr;
 use std::time::Duration;
 
 use chrono::Utc;
 use diesel::sql_types::BigInt;
-use diesel_async::{RunQueryDsl, SimpleAsyncConnection};
+use diesel_async::RunQueryDsl;
 use parlor::account::token::Signer;
-use parlor::db::embedded::{Embedded, Options};
 use parlor::id::{SessionId, UserId};
 use secrecy::SecretString;
 use uuid::Uuid;
 
 use super::client::Person;
+use super::server::Server;
 
 const SECRET: &str = "Zk3uQ8mXv1LrT6yWc9NbHs4JdPe7RgAo2KfVi5TxEzM";
 const ROOM: u128 = 7;
 /// How many people are at one address: an address may have a hundred sockets.
 const AT_ONE_ADDRESS: usize = 90;
 
-/// The server and its database.
-pub struct Server {
-    child: Child,
-    address: SocketAddr,
-    postgres: Embedded,
-    folder: PathBuf,
-    people: usize,
-}
-
 impl Server {
-    /// Starts both in a folder that is removed at the end.
-    pub async fn start(people: usize) -> Self {
-        let folder = std::env::temp_dir().join(format!("parlor-bench-live-{}-{people}", std::process::id()));
-        std::fs::create_dir_all(&folder).expect("a folder");
-        let mut options = Options::new(folder.clone());
-        options.path = std::env::var_os("PATH");
-        let postgres = Embedded::start(&options).await.expect("Postgres");
-        let free = std::net::TcpListener::bind("127.0.0.1:0").expect("a free port");
-        let address = free.local_addr().expect("an address");
-        drop(free);
-        let child = Command::new(env!("CARGO_BIN_EXE_parlor"))
-            .env("PARLOR_LISTEN", address.to_string())
-            .env("PARLOR_DATA_DIR", &folder)
-            .env("PARLOR_JWT_SECRET", SECRET)
-            .env("PARLOR_REQUESTS_PER_MINUTE", "0")
-            .env("PARLOR_MESSAGES_PER_MINUTE", "0")
-            .env("DATABASE_URL", postgres.url())
-            .env("RUST_LOG", "warn")
-            .stdout(Stdio::null())
-            .spawn()
-            .expect("parlor starts");
-        let server = Server {
-            child,
-            address,
-            postgres,
-            folder,
-            people,
-        };
-        let ready = format!("http://{address}/readyz");
-        while !reqwest::get(&ready)
-            .await
-            .is_ok_and(|answer| answer.status().is_success())
-        {
-            tokio::time::sleep(Duration::from_millis(20)).await;
-        }
-        server
+    /// Starts one that knows the sessions of people who are written into its database.
+    pub async fn for_people() -> Self {
+        Server::start(&[("PARLOR_JWT_SECRET", SECRET)]).await
     }
 
-    /// The people, each with a session of their own.
-    pub async fn people(&self) -> Vec<Person> {
+    /// So many people, each with a session of their own.
+    pub async fn people(&self, count: usize) -> Vec<Person> {
         let insert = format!(
             "INSERT INTO users (id, username, email, display_name, password_hash) \
              SELECT ('00000000-0000-7000-8000-' || lpad(to_hex(n), 12, '0'))::uuid, 'person' || n, 'person' || n || '@example.com', 'Person ' || n, '!' \
-             FROM generate_series(1, {0}) AS n; \
-             INSERT INTO sessions (id, user_id, expires_at) SELECT id, id, now() + interval '1 day' FROM users; ANALYZE users; ANALYZE sessions",
-            self.people
+             FROM generate_series(1, {count}) AS n; \
+             INSERT INTO sessions (id, user_id, expires_at) SELECT id, id, now() + interval '1 day' FROM users; ANALYZE users; ANALYZE sessions"
         );
         self.run(&insert).await;
         let signer = Signer::new(&[SecretString::from(SECRET)], Duration::from_secs(900)).expect("a signer");
@@ -87,14 +42,14 @@ impl Server {
             let (token, _) = signer.sign(UserId(id), SessionId(id), Utc::now()).expect("a token");
             let place = u32::try_from(number / AT_ONE_ADDRESS).expect("a small number");
             Person {
-                server: self.address,
+                server: self.address(),
                 from: Ipv4Addr::from_bits(Ipv4Addr::new(127, 1, 0, 1).to_bits() + place),
                 id: UserId(id).to_string(),
                 token,
                 http: http.clone(),
             }
         };
-        (1..=self.people).map(person).collect()
+        (1..=count).map(person).collect()
     }
 
     /// A group of the first so many people; gives its id.
@@ -123,12 +78,6 @@ impl Server {
         self.run(&insert).await;
     }
 
-    async fn run(&self, statements: &str) {
-        let mut connection = parlor::db::connect(&self.postgres.url()).await.expect("a connection");
-        let statements = format!("SET statement_timeout = 0; {statements}");
-        connection.batch_execute(&statements).await.expect("rows");
-    }
-
     /// How many transactions Postgres has done.
     pub async fn transactions(&self) -> i64 {
         #[derive(diesel::QueryableByName)]
@@ -138,7 +87,7 @@ impl Server {
         }
         // The figures are a second late.
         tokio::time::sleep(Duration::from_secs(2)).await;
-        let mut connection = parlor::db::connect(&self.postgres.url()).await.expect("a connection");
+        let mut connection = self.connection().await;
         let query = "SELECT xact_commit AS done FROM pg_stat_database WHERE datname = current_database()";
         let done: Done = diesel::sql_query(query)
             .get_result(&mut connection)
@@ -147,37 +96,15 @@ impl Server {
         done.done
     }
 
-    /// The processor time that Parlor has used, without Postgres.
-    pub fn cpu(&self) -> Duration {
-        let stat = std::fs::read_to_string(format!("/proc/{}/stat", self.child.id())).expect("the process runs");
-        // Fields 14 and 15 of proc(5), in hundredths of a second; the name before them may hold spaces.
-        let fields: Vec<u64> = stat
-            .rsplit(") ")
-            .next()
-            .unwrap_or_default()
-            .split(' ')
-            .map(|field| field.parse().unwrap_or(0))
-            .collect();
-        Duration::from_millis((fields[11] + fields[12]) * 10)
-    }
-
     /// The bytes of memory that Parlor has.
     pub fn memory(&self) -> u64 {
-        let status = std::fs::read_to_string(format!("/proc/{}/status", self.child.id())).expect("the process runs");
+        let status = std::fs::read_to_string(format!("/proc/{}/status", self.process_id())).expect("the process runs");
         let line = status
             .lines()
             .find_map(|line| line.strip_prefix("VmRSS:"))
             .expect("its size");
         let kilobytes: u64 = line.trim().trim_end_matches(" kB").parse().expect("a number");
         kilobytes * 1024
-    }
-
-    /// Stops both and removes the folder.
-    pub async fn stop(mut self) {
-        self.child.kill().expect("it ran");
-        self.child.wait().expect("it ends");
-        self.postgres.stop().await;
-        std::fs::remove_dir_all(&self.folder).expect("the folder");
     }
 }
 
