@@ -24,6 +24,7 @@ use crate::event::{self, Log};
 use crate::export;
 use crate::job::{self, Jobs};
 use crate::model::catalogue::Catalogue;
+use crate::notify::places::Pushes;
 use crate::notify::vapid::Vapid;
 use crate::notify::{push, reader, webhook};
 use crate::presence::Presences;
@@ -77,7 +78,7 @@ struct Inner {
     schedules: Jobs,
     gatherings: Jobs,
     deliveries: Jobs,
-    pushes: Jobs,
+    pushes: Pushes,
     vapid: Vapid,
     reachable: Arc<Allowed>,
     tasks: TaskTracker,
@@ -182,7 +183,7 @@ impl App {
             schedules: Jobs::at_once(SCHEDULES_AT_ONCE),
             gatherings: Jobs::at_once(GATHERINGS_AT_ONCE),
             deliveries: Jobs::at_once(DELIVERIES_AT_ONCE),
-            pushes: Jobs::at_once(DELIVERIES_AT_ONCE),
+            pushes: Pushes::at_once(DELIVERIES_AT_ONCE),
             vapid,
             reachable: Arc::new(reachable),
             tasks: TaskTracker::new(),
@@ -217,7 +218,7 @@ impl App {
         self.steadily("schedules", |app| app.schedules().clone().run(app, SCHEDULES));
         self.steadily("gatherings", |app| app.gatherings().clone().run(app, GATHERINGS));
         self.steadily("deliveries", |app| app.deliveries().clone().run(app, DELIVERIES));
-        self.steadily("pushes", |app| app.pushes().clone().run(app, PUSHES));
+        self.steadily("pushes", |app| app.pushes().jobs().clone().run(app, PUSHES));
         self.steadily("notifications", reader::run);
         self.steadily("models", |app| app.models().clone().run(app));
         self.steadily("lifetimes", lifetime::sweep::run);
@@ -418,7 +419,7 @@ impl App {
     }
 
     /// Wakes browsers.
-    pub fn pushes(&self) -> &Jobs {
+    pub fn pushes(&self) -> &Pushes {
         &self.0.pushes
     }
 

@@ -11,6 +11,7 @@
 pub mod api;
 pub mod content;
 pub mod live;
+pub mod places;
 pub mod push;
 pub mod reader;
 pub mod rules;

@@ -29,6 +29,9 @@ const MOST_REFUSALS: i32 = 5;
 /// How long a push service may take.
 const PATIENCE: Duration = Duration::from_secs(20);
 
+/// When a push is tried again to a person to whom enough are on their way.
+const CROWDED: Duration = Duration::from_secs(1);
+
 /// The kind of job.
 pub const KIND: Kind = Kind {
     name: "notify.push",
@@ -61,7 +64,11 @@ fn run(app: App, payload: Value) -> Running {
         let task: Task =
             serde_json::from_value(payload).map_err(|error| Trouble::hopeless(format!("unreadable: {error}")))?;
         match still_wanted(&app, &task).await? {
-            Wanted::Now(told) => send(&app, &told.0, &told.1).await,
+            Wanted::Now(told) => {
+                let place = app.pushes().place(told.0.user_id);
+                let _place = place.ok_or_else(|| Trouble::resume(CROWDED))?;
+                send(&app, &told.0, &told.1).await
+            }
             Wanted::Later(wait) => Err(Trouble::resume(wait)),
             Wanted::Nothing => Ok(()),
         }

@@ -7,9 +7,9 @@ use serde_json::{Value, json};
 use super::browser::{decode, read, register};
 use super::{browsers, endpoint, with_service};
 use crate::generation::ended;
-use crate::harness::app::uuid;
-use crate::harness::upstream::Reply;
-use crate::rooms::{done, group, say};
+use crate::harness::app::{User, uuid};
+use crate::harness::upstream::{Gate, Reply};
+use crate::rooms::{done, group, people, say};
 use crate::titles::until_jobs;
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
@@ -143,6 +143,27 @@ async fn a_browser_that_is_gone_is_forgotten_and_a_busy_service_is_asked_again()
     service.asked(3).await;
     until_jobs(&app, "count = 0").await;
     assert_eq!(browsers(&bob).await, 0);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn whose_services_are_slow_keeps_nobody_else_waiting() {
+    let (app, service) = with_service().await;
+    let [ada, bob, eve]: [User; 3] = people(&app, ["ada", "bob", "eve"]).await;
+    let slow = group(&ada, &[&eve]).await;
+    let other = group(&ada, &[&bob]).await;
+    for number in 0..20 {
+        register(&eve, &endpoint(&service, &format!("eve{number}"))).await;
+    }
+    register(&bob, &endpoint(&service, "bob")).await;
+    let gate = Gate::new();
+    service.script((0..21).map(|_| Reply::status(201).late(&gate)));
+    say(&ada, &slow, "To twenty browsers that take nothing").await;
+    service.asked(4).await;
+    say(&ada, &other, "To one").await;
+    service.asked(5).await;
+    assert!(service.requests()[4].path.ends_with("/bob"));
+    gate.open();
+    service.asked(21).await;
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

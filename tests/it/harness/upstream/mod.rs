@@ -154,6 +154,12 @@ enum Given {
 }
 
 async fn give(reply: Reply, from: &mut OwnedReadHalf, to: &mut OwnedWriteHalf) -> Given {
+    if let Some(gate) = &reply.late {
+        tokio::select! {
+            () = gate.pass() => {}
+            () = gone(from) => return Given::HungUp,
+        }
+    }
     let mut head = format!("HTTP/1.1 {} Scripted\r\n", reply.status);
     for (name, value) in &reply.headers {
         head.push_str(&format!("{name}: {value}\r\n"));

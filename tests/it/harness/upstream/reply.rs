@@ -32,6 +32,7 @@ pub struct Reply {
     pub(super) status: u16,
     pub(super) headers: Vec<(String, String)>,
     pub(super) steps: Vec<Step>,
+    pub(super) late: Option<Gate>,
 }
 
 #[derive(Clone)]
@@ -49,6 +50,7 @@ impl Reply {
             status,
             headers: Vec::new(),
             steps: Vec::new(),
+            late: None,
         }
     }
 
@@ -135,6 +137,12 @@ impl Reply {
     /// Waits until the gate is open.
     pub fn hold(mut self, gate: &Gate) -> Self {
         self.steps.push(Step::Hold(gate.clone()));
+        self
+    }
+
+    /// Answers nothing at all before the gate is open.
+    pub fn late(mut self, gate: &Gate) -> Self {
+        self.late = Some(gate.clone());
         self
     }
 
