@@ -32,52 +32,82 @@ macro_rules! words {
     };
 }
 
-/// The hits in some of the parts, those of the newest first.
-macro_rules! hits {
+/// What is looked at in some of the parts, the newest first, and whether it is a hit.
+macro_rules! looked {
     ($condition:literal) => {
         concat!(
-            "SELECT hit.message_id FROM marked CROSS JOIN LATERAL (\
-               SELECT message_id FROM message_words WHERE words @@ (marked.marks && ",
+            "SELECT message_id, fits FROM marked CROSS JOIN LATERAL (SELECT message_id, words @@ ",
             words!(),
-            ") ORDER BY message_id DESC LIMIT 2001) AS hit WHERE ",
+            " AS fits FROM message_words WHERE words @@ (marked.marks && (SELECT words FROM asked)) ORDER BY message_id DESC) AS hit WHERE ",
             $condition
         )
     };
 }
 
-/// The statement, for whoever wants to see its plan. The newest parts of all chats first, then those before them, eight at
-/// a time: 4,096 parts, and as many messages as are ranked. Where the first 64 parts hold so little that all of them would
-/// have to be gone through, and what all people said holds little of it as well, that is read instead. A page is cut from
-/// what one set of candidates was ranked to, at the time of the first page.
+/// The messages that something names. Left to itself, Postgres may take them from among all messages of the chats: few, as
+/// far as it knows, where chats are short in the mean, and a million in a long one.
+macro_rules! named {
+    ($by:literal) => {
+        concat!(
+            "LATERAL (SELECT * FROM messages WHERE id = ",
+            $by,
+            ".message_id OFFSET 0) AS messages"
+        )
+    };
+}
+
+/// The statement, for whoever wants to see its plan. The newest parts of all chats first, then those before them, some 4,096
+/// messages at a time: 4,096 parts, and as many messages as are ranked.
+///
+/// The index knows neither the order of words nor their distance, and to ask it for a word that every other message holds
+/// costs more than to read the messages. So it is asked for what is rare in a sample of the newest parts (for what is the
+/// rarest there when nothing is), and everything else, phrases above all, is held against the messages that it names: the
+/// newest 16,000 of them, so that a phrase of frequent words that nobody said ends, too.
+///
+/// Where the newest 8,192 messages hold so little of what the index is asked for that all parts would have to be gone
+/// through, and what all people said holds little of it as well, that is read instead. A page is cut from what one set of
+/// candidates was ranked to, at the time of the first page.
 pub const QUERY: &str = concat!(
     "WITH ",
     mine!(),
     ", ",
-    "parts AS MATERIALIZED (SELECT id, block, row_number() OVER (ORDER BY age, last_activity_at DESC, id) - 1 AS place \
-      FROM mine CROSS JOIN LATERAL (SELECT age, mine.last_sequence / 1024 - age AS block \
+    "parts AS MATERIALIZED (SELECT id, block, sum(size) OVER (ORDER BY age, last_activity_at DESC, id ROWS UNBOUNDED PRECEDING) AS through \
+      FROM mine CROSS JOIN LATERAL (SELECT age, mine.last_sequence / 1024 - age AS block, \
+          CASE age WHEN 0 THEN greatest(mine.last_sequence % 1024, 64)::int ELSE 1024 END AS size \
         FROM generate_series(0, mine.last_sequence / 1024 - mine.cleared_sequence / 1024) AS age) AS part \
       ORDER BY age, last_activity_at DESC, id LIMIT 4097), \
-    marked AS MATERIALIZED (SELECT place / 8 AS bunch, string_agg(quote_literal(search_block(id, block)), '|')::tsquery AS marks \
-      FROM parts WHERE place < 4096 GROUP BY place / 8 ORDER BY place / 8), \
+    marked AS MATERIALIZED (SELECT (through - 1) / 4096 AS bunch, string_agg(quote_literal(search_block(id, block)), '|')::tsquery AS marks \
+      FROM (SELECT id, block, through FROM parts LIMIT 4096) AS part GROUP BY bunch ORDER BY bunch), \
+    conditions AS MATERIALIZED (SELECT condition \
+      FROM unnest($15 || CASE WHEN $7 IS NOT NULL THEN ARRAY[format('''@%s''', left(md5($7::text), 16))] END) AS condition), \
+    sample AS MATERIALIZED (SELECT words FROM message_words \
+      WHERE (SELECT count(*) FROM conditions) > 1 AND words @@ (SELECT marks FROM marked LIMIT 1) LIMIT 1000), \
+    held AS MATERIALIZED (SELECT condition, (SELECT count(*) FROM sample WHERE words @@ condition::tsquery) AS times FROM conditions), \
+    asked AS MATERIALIZED (SELECT concat_ws(' & ', string_agg('(' || condition || ')', ' & '), $16)::tsquery AS words FROM held \
+      WHERE times * 16 < (SELECT count(*) FROM sample) OR condition = (SELECT condition FROM held ORDER BY times, condition LIMIT 1)), \
     newest AS MATERIALIZED (",
-    hits!("bunch < 8"),
-    " LIMIT 2001), \
-    seldom AS MATERIALIZED (SELECT count(*) > 64 AND (SELECT count(*) FROM newest) * count(*) < 2001 * 64 AS is_so FROM parts), \
-    everywhere AS MATERIALIZED (SELECT message_id FROM message_words WHERE (SELECT is_so FROM seldom) AND words @@ ",
+    looked!("bunch < 2"),
+    "), \
+    seldom AS MATERIALIZED (SELECT max(through) > 8192 \
+      AND (SELECT count(*) FROM (SELECT FROM newest LIMIT 2001) AS few) * max(through) < 2001 * 8192 AS is_so FROM parts), \
+    everywhere AS MATERIALIZED (SELECT message_id, words @@ ",
     words!(),
-    " LIMIT 4001), \
+    " AS fits FROM message_words WHERE (SELECT is_so FROM seldom) AND words @@ (SELECT words FROM asked) LIMIT 4001), \
     direct AS MATERIALIZED (SELECT is_so AND (SELECT count(*) FROM everywhere) <= 4000 AS is_so FROM seldom), \
-    candidates AS MATERIALIZED (SELECT message_id FROM (\
-        SELECT message_id FROM newest WHERE NOT (SELECT is_so FROM direct) \
+    looked AS MATERIALIZED (SELECT message_id, fits FROM (\
+        SELECT message_id, fits FROM newest WHERE NOT (SELECT is_so FROM direct) \
         UNION ALL ",
-    hits!("bunch >= 8 AND NOT (SELECT is_so FROM direct)"),
-    " UNION ALL SELECT message_id FROM everywhere JOIN messages ON messages.id = message_id JOIN mine ON mine.id = messages.chat_id \
-          AND messages.sequence > mine.cleared_sequence WHERE (SELECT is_so FROM direct)) AS found LIMIT 2001), \
+    looked!("bunch >= 2 AND NOT (SELECT is_so FROM direct)"),
+    " UNION ALL SELECT message_id, fits FROM everywhere CROSS JOIN ",
+    named!("everywhere"),
+    " JOIN mine ON mine.id = messages.chat_id AND messages.sequence > mine.cleared_sequence WHERE (SELECT is_so FROM direct)) AS found LIMIT 16001), \
+    candidates AS MATERIALIZED (SELECT message_id FROM looked WHERE fits LIMIT 2001), \
     ranked AS (SELECT messages.id, ((ts_rank(words, $5::tsquery, 1) + 3 * ts_rank(words, $6::tsquery, 1)) * 1000000 \
         * (1 + 30 / (30 + extract(epoch FROM coalesce($11, now()) - messages.created_at) / 86400)))::bigint AS score \
       FROM (SELECT message_id FROM candidates LIMIT 2000) AS candidate \
-      JOIN message_words ON message_words.message_id = candidate.message_id JOIN messages ON messages.id = candidate.message_id \
-      JOIN mine ON mine.id = messages.chat_id AND messages.sequence > mine.cleared_sequence AND messages.withheld_from IS DISTINCT FROM $1 \
+      JOIN message_words ON message_words.message_id = candidate.message_id CROSS JOIN ",
+    named!("candidate"),
+    " JOIN mine ON mine.id = messages.chat_id AND messages.sequence > mine.cleared_sequence AND messages.withheld_from IS DISTINCT FROM $1 \
       WHERE messages.active AND messages.deleted_at IS NULL AND ",
     lives!("messages"),
     " \
@@ -86,7 +116,8 @@ pub const QUERY: &str = concat!(
       AND messages.created_at <= coalesce($11, now())), \
     page AS (SELECT id, score FROM ranked WHERE $12 IS NULL OR (score, id) < ($12, $13) ORDER BY score DESC, id DESC LIMIT $14) \
     SELECT page.id, page.score, coalesce($11, now()) AS until, \
-      (SELECT count(*) FROM candidates) <= 2000 AND ((SELECT count(*) FROM parts) <= 4096 OR (SELECT is_so FROM direct)) \
+      (SELECT count(*) FROM candidates) <= 2000 AND (SELECT count(*) FROM looked) <= 16000 \
+      AND ((SELECT count(*) FROM parts) <= 4096 OR (SELECT is_so FROM direct)) \
       AND (SELECT count(*) FROM mine) < 2000 \
       AND NOT EXISTS (SELECT FROM jobs WHERE kind = 'search.fill') AS complete \
     FROM (VALUES (1)) AS one LEFT JOIN page ON true ORDER BY page.score DESC, page.id DESC"
@@ -222,7 +253,11 @@ async fn load(
     } else {
         format!("!({refused})")
     };
-    let filter = all([words.clone(), refused, roles(looking), months(looking, Utc::now())].into_iter());
+    let (roles, months) = (roles(looking), months(looking, Utc::now()));
+    let conditions = with.iter().flat_map(|wanted| wanted.conditions());
+    let conditions: Vec<String> = conditions.chain((!roles.is_empty()).then(|| roles.clone())).collect();
+    let months_asked = (!months.is_empty()).then(|| format!("({months})"));
+    let filter = all([words.clone(), refused, roles, months].into_iter());
     let rows: Vec<Row> = diesel::sql_query(QUERY)
         .bind::<SqlUuid, _>(looking.user_id)
         .bind::<Nullable<Array<SqlUuid>>, _>(looking.chats.as_deref())
@@ -238,6 +273,8 @@ async fn load(
         .bind::<Nullable<BigInt>, _>(after.map(|after| after.1))
         .bind::<Nullable<SqlUuid>, _>(after.map(|after| after.2))
         .bind::<BigInt, _>(limit)
+        .bind::<Array<Text>, _>(conditions)
+        .bind::<Nullable<Text>, _>(months_asked)
         .load(connection)
         .await?;
     let complete = rows.iter().any(|row| row.complete);

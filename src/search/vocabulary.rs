@@ -76,6 +76,17 @@ impl Wanted {
         self.query()
     }
 
+    /// What the index is asked for: each of its words, without their order.
+    pub(super) fn conditions(&self) -> Vec<String> {
+        if self.plain.len() > 1 {
+            return self.plain.iter().map(|word| quoted(word)).collect();
+        }
+        // A phrase may also be one word, twice.
+        let word = self.plain.iter().map(|word| quoted(word));
+        let whole = any(word.chain(std::iter::once(self.query())));
+        if whole.is_empty() { Vec::new() } else { vec![whole] }
+    }
+
     /// The one word that it is, if it is one.
     fn word(&self) -> Option<&str> {
         match self.plain.as_slice() {

@@ -61,8 +61,9 @@ pub struct SearchFilterInput {
 #[derive(Debug, SimpleObject)]
 pub struct SearchSummary {
     /// Whether everything was looked at. Of words that thousands of messages hold only the newest 2000 messages are
-    /// ranked, and nobody's chats are searched beyond the newest 2000; then this is false, and a narrower search may find
-    /// more.
+    /// ranked; phrases, and words of which none is rare, are looked for in the newest 16000 messages that hold the rarest
+    /// of the words; and nobody's chats are searched beyond the newest 2000. Then this is false, and a narrower search may
+    /// find more.
     complete: bool,
     /// What was looked for instead of words that nothing was found for; empty when something was.
     corrections: Vec<SearchCorrection>,

@@ -81,6 +81,28 @@ async fn a_common_word_is_bounded_and_says_so() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_phrase_of_frequent_words_is_looked_for_in_the_newest_messages() {
+    let (app, ada, chat) = speaker(&["old is the same"]).await;
+    fill(&app, &chat, 17_000, "same the").await;
+    said(&ada, &chat, "new is the same").await;
+    for (query, expected, complete) in [
+        ("\"the same\"", vec!["new is the same"], false),
+        ("\"old is the same\"", vec!["old is the same"], true),
+        ("\"the same\" old ", vec!["old is the same"], true),
+        ("the same -\"same the\"", vec!["new is the same"], false),
+        ("\"same the 777\"", vec!["same the 777"], true),
+        ("\"777 the same\"", vec![], true),
+    ] {
+        let answer = searched(&ada, json!({ "query": query, "filter": { "roles": ["USER"] } })).await;
+        assert_eq!(
+            (contents(&answer), &answer["complete"]),
+            (expected.into_iter().map(str::to_owned).collect(), &json!(complete)),
+            "{query}"
+        );
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn what_is_seldom_said_is_found_in_many_chats_and_only_in_ones_own() {
     let (app, ada, _) = speaker(&["the heron knows"]).await;
     let bob = app.user("bob").await;

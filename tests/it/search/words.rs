@@ -55,6 +55,8 @@ async fn beginnings_phrases_and_what_must_not_be_there() {
         ("umb ", vec![]),
         ("\"umbrella stands\"", vec![texts[0]]),
         ("\"stands umbrella\"", vec![]),
+        ("\"by the umbrella\" \"umbrella stand\" uncle ", vec![texts[1]]),
+        ("\"umbrella umbrella\"", vec![]),
         ("umbrella -uncle", vec![texts[0]]),
         ("umbrella -\"umbrella stands\"", vec![texts[1]]),
         ("main.rs", vec![texts[2]]),
