@@ -13,7 +13,7 @@
 use std::sync::{Arc, Mutex, PoisonError};
 
 use async_graphql::indexmap::IndexMap;
-use async_graphql::{Context, Name, Pos, Response, Value};
+use async_graphql::{Context, Name, Response, Value};
 use async_stream::stream;
 use bytes::Bytes;
 use futures_util::stream::{self, BoxStream, Stream, StreamExt};
@@ -97,10 +97,8 @@ impl Rest {
                 // Boxed: most of what comes was written for others already.
                 match Box::pin(executed(&app, &field, told, &execute)).await {
                     Ok(answer) => yield answer,
-                    // The server stops.
-                    Err(error) => {
-                        let error = async_graphql::Error::from(error).into_server_error(Pos::default());
-                        yield Response::from_errors(vec![error]);
+                    Err(last) => {
+                        yield last;
                         return;
                     }
                 }
@@ -115,13 +113,14 @@ fn written(field: &Name, bytes: Bytes) -> Response {
     Response::new(Value::Object(fields))
 }
 
-/// The answer of an execution, by which others are served who select the same; once Postgres is there.
+/// The answer of an execution, by which others are served who select the same; once Postgres is there, or else, when the
+/// server stops before, the last answer.
 async fn executed(
     app: &App,
     field: &Name,
     told: Result<Told>,
     execute: &(impl Fn(Given) -> BoxStream<'static, Response> + Sync),
-) -> Result<Response> {
+) -> Result<Response, Response> {
     let run = async |told| {
         let given = Given {
             told: Mutex::new(Some(told)),
@@ -139,11 +138,15 @@ async fn executed(
             false => Ok(answer),
         }
     };
+    let patiently = async || match app.patiently(answer).await {
+        Ok(answer) => Ok(answer),
+        Err(error) => Err(run(Err(error)).await),
+    };
     let Some(place) = told.place() else {
-        return app.patiently(answer).await;
+        return patiently().await;
     };
     let shared = place.get_or_try_init(async || {
-        let answer = app.patiently(answer).await.map_err(Err)?;
+        let answer = patiently().await.map_err(Err)?;
         field_of(field, &answer).ok_or(Ok(answer))
     });
     match shared.await {
