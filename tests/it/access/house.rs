@@ -65,13 +65,22 @@ async fn grant(app: &TestApp, owner: &User, server: &str) -> String {
 
 impl House {
     pub(super) async fn new() -> House {
+        House::built(TestApp::with).await
+    }
+
+    /// One in which nothing happens that nobody asks for.
+    pub(super) async fn unattended() -> House {
+        House::built(TestApp::unattended).await
+    }
+
+    async fn built(start: impl AsyncFnOnce(&[&str]) -> TestApp) -> House {
         let upstream = Upstream::start().await;
         // The one request that comes here is the owner's, who has a key verified.
         upstream.script([Reply::status(200).json(&json!({ "data": [] }))]);
         let mcp = McpServer::start().await;
         let allowed = format!("{},http://127.0.0.1:{}", mcp.allowed(), upstream.port());
         // Every row has a room of its own furnished, with a message in it.
-        let app = TestApp::with(&[&allowed, "--messages-per-minute=0", "--requests-per-minute=0"]).await;
+        let app = start(&[&allowed, "--messages-per-minute=0", "--requests-per-minute=0"]).await;
         let [stranger, owner, admin] = people(&app).await;
         let bystander = app.user("bystander").await;
         let session = app.anonymous().sign_in("owner").await.session_id().await;

@@ -1,6 +1,7 @@
 //! Who may do what, tried for real: every root field by everybody, every path and every id that leads to another's
 //! things.
 
+mod bad_input;
 mod fields;
 mod house;
 mod ids;

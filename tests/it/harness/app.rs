@@ -53,6 +53,19 @@ impl TestApp {
 
     /// Starts one with these command line flags, such as `--message-characters=10`.
     pub async fn with(flags: &[&str]) -> Self {
+        let (database, flags) = (Self::database().await, owned(flags));
+        let app = App::start(config(&flags), &database.url).await;
+        Self::of(app.expect("the app starts"), database, flags)
+    }
+
+    /// Starts one beside whose requests nothing runs: what is stored changes by what is asked for, and by nothing else.
+    pub async fn unattended(flags: &[&str]) -> Self {
+        let (database, flags) = (Self::database().await, owned(flags));
+        let app = App::open(config(&flags), &database.url).await;
+        Self::of(app.expect("the app opens"), database, flags)
+    }
+
+    async fn database() -> TestDatabase {
         let migrations = Path::new(concat!(env!("CARGO_MANIFEST_DIR"), "/migrations"));
         let version = version_of(migrations);
         let migrate = async |url: &str| {
@@ -60,16 +73,13 @@ impl TestApp {
                 .await
                 .expect("migrate");
         };
-        let database = TestDatabase::acquire(&version, migrate).await;
-        Self::on(database, flags.iter().map(ToString::to_string).collect()).await
+        TestDatabase::acquire(&version, migrate).await
     }
 
-    async fn on(database: TestDatabase, flags: Vec<String>) -> Self {
-        let app = App::start(config(&flags), &database.url).await.expect("the app starts");
-        let router = router(&app);
+    fn of(app: App, database: TestDatabase, flags: Vec<String>) -> Self {
         TestApp {
+            router: router(&app),
             app,
-            router,
             flags,
             database,
         }
@@ -95,7 +105,7 @@ impl TestApp {
             .flags
             .iter()
             .filter(|old| flags.iter().all(|new| name(new) != name(old)));
-        let flags: Vec<String> = kept.cloned().chain(flags.iter().map(ToString::to_string)).collect();
+        let flags: Vec<String> = kept.cloned().chain(owned(flags)).collect();
         let app = App::start(config(&flags), &self.database.url).await?;
         Ok(Sibling {
             router: router(&app),
@@ -151,6 +161,10 @@ impl Sibling {
     pub fn anonymous(&self) -> Client {
         Client::new(self.router.clone())
     }
+}
+
+fn owned(flags: &[&str]) -> Vec<String> {
+    flags.iter().map(ToString::to_string).collect()
 }
 
 fn config(flags: &[String]) -> parlor::config::Config {
