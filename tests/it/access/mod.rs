@@ -5,6 +5,7 @@ mod bad_input;
 mod fields;
 mod house;
 mod ids;
+mod ignored;
 mod paths;
 mod rooms;
 mod roots;
