@@ -10,8 +10,17 @@ use crate::titles::{answered, title};
 
 const QUICK: &str = "scripted:words=1,first=0,delay=0";
 
+const CALM: &[&str] = &["--requests-per-minute=0", "--messages-per-minute=0"];
+
 async fn calm() -> (TestApp, User) {
-    let app = TestApp::with(&["--requests-per-minute=0", "--messages-per-minute=0"]).await;
+    let app = TestApp::with(CALM).await;
+    let ada = app.user("ada").await;
+    (app, ada)
+}
+
+/// The same where nobody sweeps but the test.
+async fn unswept() -> (TestApp, User) {
+    let app = TestApp::unattended(CALM).await;
     let ada = app.user("ada").await;
     (app, ada)
 }
@@ -30,7 +39,7 @@ async fn too_old(app: &TestApp, ada: &User) {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn one_look_gets_everywhere_and_an_empty_chat_is_left_alone() {
-    let (app, ada) = calm().await;
+    let (app, ada) = unswept().await;
     let mut chats = Vec::new();
     for _ in 0..130 {
         chats.push(ada.chat(QUICK).await);
@@ -48,12 +57,12 @@ async fn one_look_gets_everywhere_and_an_empty_chat_is_left_alone() {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn what_goes_wrong_in_one_chat_stops_no_other() {
-    let (app, ada) = calm().await;
+    let (app, ada) = unswept().await;
     let (first, second) = (ada.chat(QUICK).await, ada.chat(QUICK).await);
     too_old(&app, &ada).await;
     let stuck = format!(
-        "CREATE FUNCTION stuck() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN RAISE EXCEPTION 'stuck'; END $$; \
-         CREATE TRIGGER stuck BEFORE DELETE ON messages FOR EACH ROW WHEN (OLD.chat_id = '{}') EXECUTE FUNCTION stuck(); \
+        "CREATE OR REPLACE FUNCTION stuck() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN RAISE EXCEPTION 'stuck'; END $$; \
+         CREATE OR REPLACE TRIGGER stuck BEFORE DELETE ON messages FOR EACH ROW WHEN (OLD.chat_id = '{}') EXECUTE FUNCTION stuck(); \
          UPDATE chat_lifetimes SET due_at = now() - interval '2 hours' WHERE chat_id = '{}'",
         uuid(&first),
         uuid(&first)
@@ -67,6 +76,8 @@ async fn what_goes_wrong_in_one_chat_stops_no_other() {
     );
     let later = "SELECT count(*) FROM chat_lifetimes WHERE due_at > now()";
     assert_eq!(count(&app, later).await, 1, "and it is tried again later");
+    let freed = "DROP FUNCTION stuck() CASCADE";
+    app.sql().await.batch_execute(freed).await.expect("no trigger");
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
