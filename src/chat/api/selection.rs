@@ -249,7 +249,10 @@ impl Writer<'_> {
                 self.text.push_str(on);
                 self.braced(set, on)
             }
-            Some(_) => Some(()),
+            // Of another event.
+            Some(_) if EVENTS.contains(&ty) => Some(()),
+            // Of whatever is both, such as `... on Node` of an author: all of a user may be in it.
+            Some(_) => None,
             None => self.write(set, ty),
         }
     }
@@ -340,6 +343,8 @@ mod tests {
             "chat { messages { nodes { id } } }",
             "author { ... on User { isBlocked } }",
             "author { ... on User { presence { status } } }",
+            "author { id ... on Node { ... on User { isBlocked } } }",
+            "author { id ... on Node { id } }",
             "id @skip(if: $no)",
             "... @include(if: $yes) { id }",
         ] {
