@@ -16,6 +16,7 @@ use axum::body::{Body, Bytes};
 use axum::response::IntoResponse;
 use futures_util::stream::{self, BoxStream, Stream, StreamExt};
 use http::{HeaderName, HeaderValue, StatusCode, header};
+use tokio::sync::mpsc::error::TrySendError;
 use tokio::sync::{mpsc, oneshot};
 
 use super::answer::{self, Answer};
@@ -212,7 +213,14 @@ impl Producer {
                         return;
                     }
                 },
-                _ = heartbeat.tick() => encoding.heartbeat.to_owned(),
+                _ = heartbeat.tick() => {
+                    // Never waited for: the answer that is being made meanwhile may be others' as well. Where there is no
+                    // room for it, something else is on its way.
+                    if let Err(TrySendError::Closed(_)) = self.pieces.try_send(encoding.heartbeat.to_owned()) {
+                        return;
+                    }
+                    continue;
+                }
             };
             if self.send(piece).await.is_none() {
                 return;

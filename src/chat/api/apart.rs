@@ -22,6 +22,10 @@ use super::loader::ChatLoader;
 use super::share::Told;
 use crate::app::App;
 use crate::error::{Error, Result};
+use crate::event;
+
+/// How often an event is tried to be answered while Postgres is there, and says that it is not.
+const TRIES: usize = 8;
 
 /// The events of one client, in order.
 pub(super) type Events = BoxStream<'static, Result<Told>>;
@@ -131,16 +135,22 @@ async fn executed(
         Ok(told) => told,
         failure => return Ok(run(failure).await),
     };
-    let answer = || async {
-        let answer = run(Ok(told.clone())).await;
-        match is_unavailable(&answer) {
-            true => Err(Error::unavailable("what an event speaks of cannot be read")),
-            false => Ok(answer),
+    let patiently = async || {
+        let mut tries = 1;
+        loop {
+            let answer = run(Ok(told.clone())).await;
+            if !is_unavailable(&answer) || tries == TRIES {
+                return Ok(answer);
+            }
+            tries += 1;
+            // As long as Postgres is away nothing is tried; what fails although it is there is too much for it.
+            if let Err(error) = app
+                .patiently(|| async { event::current(&mut *app.connection().await?).await })
+                .await
+            {
+                return Err(run(Err(error)).await);
+            }
         }
-    };
-    let patiently = async || match app.patiently(answer).await {
-        Ok(answer) => Ok(answer),
-        Err(error) => Err(run(Err(error)).await),
     };
     let Some(place) = told.place() else {
         return patiently().await;
