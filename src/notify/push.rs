@@ -13,6 +13,7 @@ use web_push_native::p256::PublicKey;
 use web_push_native::{Auth, WebPushBuilder};
 
 use super::content::Shown;
+use super::places::Place;
 use super::subscription::{self, PushSubscription};
 use super::{live, rules};
 use crate::ai::{Reach, guard};
@@ -50,9 +51,9 @@ struct Task {
 }
 
 /// What there is to do.
-enum Wanted {
+enum Wanted<'a> {
     /// To push this.
-    Now(Box<(PushSubscription, Shown)>),
+    Now(Box<(PushSubscription, Shown)>, Place<'a>),
     /// To look again.
     Later(Duration),
     /// Nothing.
@@ -64,11 +65,7 @@ fn run(app: App, payload: Value) -> Running {
         let task: Task =
             serde_json::from_value(payload).map_err(|error| Trouble::hopeless(format!("unreadable: {error}")))?;
         match still_wanted(&app, &task).await? {
-            Wanted::Now(told) => {
-                let place = app.pushes().place(told.0.user_id);
-                let _place = place.ok_or_else(|| Trouble::resume(CROWDED))?;
-                send(&app, &told.0, &told.1).await
-            }
+            Wanted::Now(told, _place) => send(&app, &told.0, &told.1).await,
             Wanted::Later(wait) => Err(Trouble::resume(wait)),
             Wanted::Nothing => Ok(()),
         }
@@ -76,10 +73,13 @@ fn run(app: App, payload: Value) -> Running {
 }
 
 /// What there is to do, as things are now.
-async fn still_wanted(app: &App, task: &Task) -> Result<Wanted> {
+async fn still_wanted<'a>(app: &'a App, task: &Task) -> Result<Wanted<'a>> {
     let mut connection = app.connection().await?;
     let Some(browser) = subscription::find(&mut connection, task.subscription_id).await? else {
         return Ok(Wanted::Nothing);
+    };
+    let Some(place) = app.pushes().place(browser.user_id) else {
+        return Ok(Wanted::Later(CROWDED));
     };
     let concerned = rules::concerned(&mut connection, &[task.message_id], Some(browser.user_id)).await?;
     if concerned.is_empty() {
@@ -91,7 +91,7 @@ async fn still_wanted(app: &App, task: &Task) -> Result<Wanted> {
         return Ok(left.map_or(Wanted::Nothing, Wanted::Later));
     }
     let shown = Shown::read(&mut connection, task.message_id).await?;
-    Ok(shown.map_or(Wanted::Nothing, |shown| Wanted::Now(Box::new((browser, shown)))))
+    Ok(shown.map_or(Wanted::Nothing, |shown| Wanted::Now(Box::new((browser, shown)), place)))
 }
 
 async fn send(app: &App, browser: &PushSubscription, shown: &Shown) -> Result<(), Trouble> {
