@@ -142,7 +142,7 @@ impl App {
         let pool = db::pool(database_url, config.settings.database_connections.into())?;
         let upkeep = db::pool(database_url, UPKEEP_CONNECTIONS)?;
         let mut connection = db::connect(database_url).await?;
-        if event::adopt(&mut connection).await? {
+        if event::adopt(&mut connection, None).await? {
             tracing::warn!("the database was moved here from another Postgres: clients will read everything anew");
         }
         let vault = Vault::open(&mut connection, &config).await?;

@@ -48,14 +48,31 @@ pub(super) struct State {
     next: u64,
 }
 
-/// The rooms that a stream's reader has left, each with the event that will say so: what waits of them from before it
-/// is not told any more.
-type Left = Arc<Mutex<Vec<(ChatId, i64)>>>;
+/// What a stream does when it was cut off.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Behind {
+    /// It goes on with what is kept for it.
+    Recovers,
+    /// It ends.
+    Ends,
+}
 
+/// What is not told any more of what waits for a stream, or is in its hands.
+#[derive(Debug, Default)]
+struct Withheld {
+    /// Everything: who left which room was not looked at.
+    everything: bool,
+    /// What is of the rooms that the reader has left, from before the event that will say so.
+    rooms: Vec<(ChatId, i64)>,
+}
+
+/// One stream, also when it was cut off, until it is gone or begins anew: what waits for it may have to be taken back.
 #[derive(Debug)]
 pub(super) struct Stream {
-    sender: mpsc::Sender<Delivery>,
-    left: Left,
+    /// None when it was cut off.
+    sender: Option<mpsc::Sender<Delivery>>,
+    behind: Behind,
+    withheld: Arc<Mutex<Withheld>>,
 }
 
 /// One stream's live feed; unregisters on drop.
@@ -64,7 +81,7 @@ pub struct Feed {
     /// What the log's reader had reached when this feed began: it brings everything after that.
     pub reached: Snapshot,
     deliveries: mpsc::Receiver<Delivery>,
-    left: Left,
+    withheld: Arc<Mutex<Withheld>>,
     user_id: UserId,
     id: u64,
     log: Log,
@@ -82,20 +99,23 @@ impl State {
     }
 
     /// Registers a stream.
-    pub(super) fn follow(&mut self, user_id: UserId, log: &Log) -> Feed {
+    pub(super) fn follow(&mut self, user_id: UserId, log: &Log, behind: Behind) -> Feed {
         let (sender, deliveries) = mpsc::channel(QUEUE);
-        let left = Left::default();
+        let withheld = Arc::<Mutex<Withheld>>::default();
         let id = self.next;
         self.next += 1;
         let stream = Stream {
-            sender,
-            left: Arc::clone(&left),
+            sender: Some(sender),
+            behind,
+            withheld: Arc::clone(&withheld),
         };
         self.streams.entry(user_id).or_default().insert(id, stream);
+        // What was committed while nobody listened was not read.
+        log.wake();
         Feed {
             reached: self.reached.snapshot.clone(),
             deliveries,
-            left,
+            withheld,
             user_id,
             id,
             log: log.clone(),
@@ -107,9 +127,12 @@ impl State {
         self.streams.is_empty() && self.ears.is_empty() && !self.recent.is_wanted()
     }
 
-    /// Has every stream read the log by itself, and takes back what signals say of rooms: who left which was not looked at.
+    /// Has every stream read the log by itself, and takes back what waits for it: who left which room was not looked at.
     pub(super) fn cut_off(&mut self) {
-        self.streams.clear();
+        for stream in self.streams.values_mut().flat_map(HashMap::values_mut) {
+            stream.sender = None;
+            lock(&stream.withheld).everything = true;
+        }
         self.recent.clear();
         self.ears.values().flatten().for_each(|slot| slot.withdraw_all());
     }
@@ -174,25 +197,25 @@ impl State {
         let ears = self.ears.get(&user_id).into_iter().flatten();
         ears.for_each(|slot| slot.withdraw(chat_id));
         let streams = self.streams.get(&user_id).into_iter().flatten();
-        streams.for_each(|(_, stream)| lock(&stream.left).push((chat_id, event_id)));
+        streams.for_each(|(_, stream)| lock(&stream.withheld).rooms.push((chat_id, event_id)));
     }
 
     fn give(&mut self, user_id: UserId, handed: &Arc<Handed>, history_after: Option<i64>, cut: &mut Vec<u64>) {
         let Some(streams) = self.streams.get_mut(&user_id) else {
             return;
         };
-        // A full queue is a slow reader, or a burst: it is cut off, and recovers from where it stands.
-        streams.retain(|id, stream| {
+        for (id, stream) in streams {
+            let Some(sender) = &stream.sender else { continue };
             let delivery = Delivery {
                 handed: Arc::clone(handed),
                 history_after,
             };
-            let has_room = stream.sender.try_send(delivery).is_ok();
-            if !has_room {
-                cut.push(*id);
+            // A full queue is a slow reader, or a burst: it is cut off, and recovers from where it stands.
+            if sender.try_send(delivery).is_err() {
+                stream.sender = None;
+                cut.extend((stream.behind == Behind::Recovers).then_some(*id));
             }
-            has_room
-        });
+        }
     }
 
     /// Tells those of a circle who are here. What is not known of its rooms is left out.
@@ -245,25 +268,45 @@ impl Feed {
         if next.len() == QUEUE {
             return Some(next);
         }
-        let again = state.follow(self.user_id, &log);
+        let again = state.follow(self.user_id, &log, Behind::Recovers);
         // The feed that was says itself that it is behind no more.
         drop(state);
         *self = again;
         Some(next)
     }
 
+    /// Whether nothing more of it may be told, not even what it has given already: the log is to be read from where its
+    /// reader stands.
+    pub fn is_void(&self) -> bool {
+        lock(&self.withheld).everything
+    }
+
+    /// Whether an event is not to be told any more: its reader has left the room that it is of.
+    pub fn withholds(&self, event: &LoggedEvent) -> bool {
+        lock(&self.withheld).of_room(event)
+    }
+
     fn leave_out(&self, waiting: &mut Vec<Delivery>) {
-        let mut left = lock(&self.left);
-        if left.is_empty() {
+        let mut withheld = lock(&self.withheld);
+        if withheld.everything {
+            return waiting.clear();
+        }
+        if withheld.rooms.is_empty() {
             return;
         }
         waiting.retain(|delivery| {
             let event = &delivery.handed.event;
-            left.retain(|(_, said)| *said != event.id || event.left_chat().is_none());
-            let gone =
-                |(chat_id, said): &(ChatId, i64)| event.audience() == Audience::Chat(*chat_id) && event.id < *said;
-            !left.iter().any(gone)
+            let rooms = &mut withheld.rooms;
+            rooms.retain(|(_, said)| *said != event.id || event.left_chat().is_none());
+            !withheld.of_room(event)
         });
+    }
+}
+
+impl Withheld {
+    fn of_room(&self, event: &LoggedEvent) -> bool {
+        let gone = |(chat_id, said): &(ChatId, i64)| event.audience() == Audience::Chat(*chat_id) && event.id < *said;
+        self.rooms.iter().any(gone)
     }
 }
 

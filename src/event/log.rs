@@ -3,10 +3,11 @@
 use chrono::{DateTime, Utc};
 use diesel::prelude::*;
 use diesel::sql_types::{Array, BigInt, Bool, Integer, Jsonb, Nullable, Text, Timestamptz, Uuid as SqlUuid};
-use diesel_async::{AsyncConnection, RunQueryDsl};
+use diesel_async::RunQueryDsl;
 use uuid::Uuid;
 
 use super::cursor::{Cursor, Position, Snapshot};
+use super::home::HOME;
 use crate::db::schema::events;
 use crate::db::{Connection, prepared};
 use crate::error::{Error, Result};
@@ -32,8 +33,8 @@ pub struct LoggedEvent {
     /// Its id: in lock order within a chat.
     #[diesel(sql_type = BigInt)]
     pub id: i64,
-    #[diesel(sql_type = Text)]
-    pub(super) xid: String,
+    #[diesel(sql_type = BigInt)]
+    pub(super) xid: i64,
     #[diesel(sql_type = Nullable<SqlUuid>)]
     pub(super) user_id: Option<UserId>,
     #[diesel(sql_type = Nullable<SqlUuid>)]
@@ -69,7 +70,7 @@ impl LoggedEvent {
 
     /// Whether a reader at this position has had it.
     pub fn is_before(&self, position: &Position) -> bool {
-        let xid = self.xid.parse().unwrap_or(u64::MAX);
+        let xid = self.xid.unsigned_abs();
         position.seen.shows(xid)
             || position
                 .then
@@ -110,10 +111,10 @@ impl NewEvent {
 ///
 /// # Errors
 /// When Postgres fails.
-pub async fn append<const N: usize>(connection: &mut Connection, new: [NewEvent; N]) -> QueryResult<()> {
+pub async fn append<const N: usize>(mut connection: &Connection, new: [NewEvent; N]) -> QueryResult<()> {
     diesel::insert_into(events::table)
         .values(new)
-        .execute(connection)
+        .execute(&mut connection)
         .await
         .map(drop)
 }
@@ -152,39 +153,6 @@ pub async fn current(connection: &mut Connection) -> Result<Cursor> {
         epoch,
         position: Position::at(parse(&now)?),
     })
-}
-
-/// Where a log is at home: the cluster, the timeline that it writes (the one of its control file is the old one until the
-/// first checkpoint after a failover) and the database.
-const HOME: &str = "concat_ws('/', (SELECT system_identifier FROM pg_control_system()), \
-    ('x' || left(pg_walfile_name(pg_current_wal_lsn()), 8))::bit(32)::int, \
-    (SELECT oid FROM pg_database WHERE datname = current_database()))";
-
-/// Starts a new log when this one was moved here from another Postgres, another timeline of it (a failover, a restore to a
-/// point in time) or another database: transaction ids from there mean nothing here. Called at start, and when the log is
-/// found not to be at home.
-///
-/// # Errors
-/// When Postgres fails.
-pub async fn adopt(connection: &mut Connection) -> Result<bool> {
-    let moved = format!(
-        "UPDATE event_log SET epoch = gen_random_uuid(), trimmed_xid = '0', home = {HOME} \
-         WHERE (home IS NOT NULL AND home <> {HOME}) OR trimmed_xid >= pg_snapshot_xmax(pg_current_snapshot()) \
-         OR EXISTS (SELECT FROM events WHERE xid >= pg_snapshot_xmax(pg_current_snapshot()))"
-    );
-    let settled = format!("UPDATE event_log SET home = {HOME} WHERE home IS NULL");
-    let adopted = connection
-        .transaction(async |connection| {
-            let moved = diesel::sql_query(moved).execute(connection).await? > 0;
-            if moved {
-                // Two weeks of events take long to delete, and nobody reads them any more.
-                diesel::sql_query("TRUNCATE events").execute(connection).await?;
-            }
-            diesel::sql_query(settled).execute(connection).await?;
-            Ok::<_, Error>(moved)
-        })
-        .await?;
-    Ok(adopted)
 }
 
 /// Whether a stream can go on from a cursor.
@@ -226,7 +194,7 @@ pub async fn resumable(connection: &mut Connection, cursor: &Cursor) -> Result<R
     })
 }
 
-const COLUMNS: &str = "id, xid::text AS xid, user_id, chat_id, kind, payload, occurred_at";
+const COLUMNS: &str = "id, xid::text::bigint AS xid, user_id, chat_id, kind, payload, occurred_at";
 
 /// Of what `upto` shows and `position.seen` does not, the next events for one person, in order. Only events with
 /// an id above `after_id`; of the chats only those in `chats`, if any are named. Events of assistants always come: chats
@@ -345,7 +313,7 @@ pub(super) async fn read_all(connection: &mut Connection, seen: &Snapshot, limit
 #[derive(serde::Deserialize)]
 struct WireEvent {
     id: i64,
-    xid: String,
+    xid: i64,
     user_id: Option<UserId>,
     chat_id: Option<ChatId>,
     kind: String,

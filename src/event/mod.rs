@@ -13,6 +13,7 @@
 
 mod cursor;
 mod feed;
+mod home;
 mod log;
 mod made;
 mod recent;
@@ -22,9 +23,10 @@ mod tail;
 
 pub use cursor::{Cursor, CursorError, Position, Snapshot};
 pub use feed::{Delivery, Feed, Handed};
+pub use home::adopt;
 pub use log::{
-    Audience, CHAT_REMOVED, LoggedEvent, NewEvent, Resumable, adopt, append, append_all, current, read,
-    read_everything, resumable, trim,
+    Audience, CHAT_REMOVED, LoggedEvent, NewEvent, Resumable, append, append_all, current, read, read_everything,
+    resumable, trim,
 };
 pub use made::Made;
 pub use signal::{Circle, Ear, Signal, Subject};

@@ -15,6 +15,8 @@ use crate::id::{ChatId, UserId};
 
 /// How many events are kept. Who is further behind reads the log.
 pub(super) const MOST: usize = 2_048;
+/// About how many bytes of what was made of them are kept.
+const MOST_BYTES: usize = 32 * 1024 * 1024;
 
 /// An event that was handed out, and, if it is of a room, to whom.
 pub(super) type Given = (Arc<Handed>, Option<Arc<Roster>>);
@@ -23,6 +25,8 @@ pub(super) type Given = (Arc<Handed>, Option<Arc<Roster>>);
 #[derive(Debug, Default)]
 pub(super) struct Recent {
     events: Vec<Given>,
+    /// Who left which room meanwhile, and the event that says so.
+    left: Vec<(UserId, ChatId, i64)>,
     behind: HashSet<u64>,
 }
 
@@ -38,9 +42,15 @@ impl Recent {
         if !self.is_wanted() {
             return;
         }
-        if self.events.len() + given.len() > MOST {
+        let bytes: usize = self.events.iter().map(|(handed, _)| handed.made.bytes()).sum();
+        if self.events.len() + given.len() > MOST || bytes > MOST_BYTES {
             return self.clear();
         }
+        let left = given.iter().filter_map(|(handed, _)| match handed.event.audience() {
+            Audience::User(user_id) => Some((user_id, handed.event.left_chat()?, handed.event.id)),
+            Audience::Chat(_) | Audience::Everybody => None,
+        });
+        self.left.extend(left);
         self.events.extend(given);
     }
 
@@ -63,14 +73,13 @@ impl Recent {
             return None;
         }
         // What waits of a room from before somebody left it is not told any more.
-        let left: Vec<(ChatId, i64)> = self
-            .events
-            .iter()
-            .filter(|(handed, _)| handed.event.audience() == Audience::User(user_id))
-            .filter_map(|(handed, _)| Some((handed.event.left_chat()?, handed.event.id)))
-            .collect();
+        let left = self.left.iter().filter(|(who, ..)| *who == user_id);
+        let left: Vec<(ChatId, i64)> = left.map(|(_, chat_id, said)| (*chat_id, *said)).collect();
         let own = self.events.iter().filter_map(|(handed, roster)| {
             let event = &handed.event;
+            if event.is_before(position) {
+                return None;
+            }
             let history_after = match event.audience() {
                 Audience::User(of) if of != user_id => return None,
                 Audience::User(_) | Audience::Everybody => None,
@@ -80,11 +89,10 @@ impl Recent {
                     Some(*after).filter(|_| !gone).map(Some)?
                 }
             };
-            let delivery = || Delivery {
+            Some(Delivery {
                 handed: Arc::clone(handed),
                 history_after,
-            };
-            (!event.is_before(position)).then(delivery)
+            })
         });
         Some(own.take(most).collect())
     }
@@ -121,7 +129,7 @@ mod tests {
         };
         let event = LoggedEvent {
             id,
-            xid: id.to_string(),
+            xid: id,
             user_id,
             chat_id,
             kind: "test".to_owned(),

@@ -17,7 +17,8 @@ use tokio::sync::{Notify, watch};
 use uuid::Uuid;
 
 use super::cursor::{Cursor, Snapshot};
-use super::feed::{Feed, State};
+use super::feed::{Behind, Feed, State};
+use super::home;
 use super::log::{self, Audience, LoggedEvent};
 use super::made::Made;
 use super::recent;
@@ -135,19 +136,12 @@ impl Log {
             drop(reached.wait_for(decided).await);
         }
         let mut state = self.lock();
-        let feed = (state.reached.epoch == from.epoch).then(|| state.follow(user_id, self));
-        drop(state);
-        // What was committed while nobody listened was not read.
-        self.wake();
-        feed
+        (state.reached.epoch == from.epoch).then(|| state.follow(user_id, self, Behind::Recovers))
     }
 
-    /// Registers a stream of `user_id` from wherever the reader is.
+    /// Registers a stream of `user_id` from wherever the reader is; once it is cut off, it is over.
     pub fn follow_on(&self, user_id: UserId) -> Feed {
-        let feed = self.lock().follow(user_id, self);
-        // What was committed while nobody listened was not read.
-        self.wake();
-        feed
+        self.lock().follow(user_id, self, Behind::Ends)
     }
 
     /// Waits until the reader has looked at the log once more.
@@ -258,10 +252,17 @@ impl Log {
             now,
             mut rows,
         } = log::read_all(&mut connection, seen, READ).await?;
-        if moved && log::adopt(&mut connection).await? {
-            tracing::warn!("another Postgres has taken over: clients will read everything anew");
+        // A crash may lose transactions that were seen to have ended, and give out their ids again.
+        let went_back = epoch == at.epoch && !now.covers(seen);
+        if moved || went_back {
+            let astray = went_back.then_some(epoch);
+            if home::adopt(&mut connection, astray).await? {
+                tracing::warn!(
+                    "another Postgres has taken over, or what this one did last is lost: clients will read everything anew"
+                );
+            }
         }
-        if moved || epoch != at.epoch {
+        if moved || went_back || epoch != at.epoch {
             // What was read with a snapshot of the old log means nothing in the new one.
             rosters.clear();
             self.reach(log::current(&mut connection).await?.into(), State::cut_off);

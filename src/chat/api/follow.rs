@@ -121,23 +121,25 @@ impl Follower {
             .map_err(|error: event::CursorError| Error::BadInput(error.to_string()))?;
         Ok(try_stream! {
             // Boxed, all of these: most streams wait most of the time, and need no room for what is rare.
-            if let Some(reason) = Box::pin(self.app.patiently(|| self.refuses(after.as_ref()))).await? {
-                yield resync(reason);
-                return;
-            }
             let resumed = after.is_some();
             let Cursor { epoch, mut position } = match after {
-                Some(cursor) => cursor,
+                Some(cursor) => {
+                    if let Some(reason) = Box::pin(self.app.patiently(|| self.refuses(&cursor))).await? {
+                        yield resync(reason);
+                        return;
+                    }
+                    cursor
+                }
                 None => Box::pin(self.app.patiently(|| self.end())).await?,
             };
             self.epoch = epoch;
             let _attending = self.app.presence().attend(&self.who);
             let ear = self.ephemeral.then(|| self.app.log().listen(self.user_id()));
             yield Told::alone(Event::StreamReady(StreamReady { cursor: Some(self.cursor(&position)), occurred_at: Utc::now(), resumed }));
-            loop {
+            'anew: loop {
                 let Some(mut feed) = Box::pin(self.app.log().follow(self.user_id(), &self.at(&position))).await else {
                     let at = self.at(&position);
-                    if let Some(reason) = Box::pin(self.app.patiently(|| self.refuses(Some(&at)))).await? {
+                    if let Some(reason) = Box::pin(self.app.patiently(|| self.refuses(&at))).await? {
                         yield resync(reason);
                         return;
                     }
@@ -153,11 +155,18 @@ impl Follower {
                             return;
                         }
                     };
-                    for event in Box::pin(self.app.patiently(|| self.hydrate(&missed))).await?.into_iter().flatten() {
-                        let last = self.gives(&event, 0);
-                        yield Told::alone(event);
-                        if last {
-                            return;
+                    let events = Box::pin(self.app.patiently(|| self.hydrate(&missed))).await?;
+                    for (event, (row, behind)) in events.into_iter().zip(missed) {
+                        if feed.is_void() {
+                            continue 'anew;
+                        }
+                        position = behind;
+                        if let Some(event) = event.filter(|_| !feed.withholds(&row)) {
+                            let last = self.gives(&event, 0);
+                            yield Told::alone(event);
+                            if last {
+                                return;
+                            }
                         }
                     }
                     position = next;
@@ -188,8 +197,11 @@ impl Follower {
                         None => Box::pin(self.app.patiently(|| self.share(&new))).await?,
                     };
                     for (told, new) in told.into_iter().zip(new) {
+                        if feed.is_void() {
+                            continue 'anew;
+                        }
                         position.clone_from(&new.handed.position);
-                        if let Some(told) = told {
+                        if let Some(told) = told.filter(|_| !feed.withholds(&new.handed.event)) {
                             let last = self.gives(told.event(), new.handed.members);
                             yield told;
                             if last {
@@ -218,7 +230,7 @@ impl Follower {
             let shared = match signal.made.get::<Shared>() {
                 Some(shared) => shared,
                 None => {
-                    signal.made.put(Shared::new(live::event(signal)?, None));
+                    Shared::new(live::event(signal)?, None).leave(&signal.made);
                     signal
                         .made
                         .get()
@@ -231,8 +243,7 @@ impl Follower {
     }
 
     /// Why a client at this cursor has to read everything anew, if it has to.
-    async fn refuses(&self, after: Option<&Cursor>) -> Result<Option<ResyncReason>> {
-        let Some(cursor) = after else { return Ok(None) };
+    async fn refuses(&self, cursor: &Cursor) -> Result<Option<ResyncReason>> {
         refusal(&mut *self.app.connection().await?, cursor).await
     }
 

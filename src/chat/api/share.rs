@@ -75,6 +75,14 @@ impl Shared {
         }
     }
 
+    /// Leaves it for the others.
+    pub(super) fn leave(self, made: &Made) {
+        // Beside the text, that of an answer or two.
+        let message = self.event.as_deref().and_then(Event::message);
+        let bytes = 1024 + message.map_or(0, |message| 3 * message.content.len());
+        made.put(self, bytes);
+    }
+
     /// The place of the answer to a selection; none when there are too many.
     fn answer(&self, selection: &Arc<str>) -> Option<Arc<OnceCell<Bytes>>> {
         let mut answers = lock(&self.answers);
@@ -117,7 +125,7 @@ impl Sharing {
         let mut read = read(&missing).await?;
         for (id, made) in wanted {
             if let Some(shared) = read.remove(id) {
-                made.put(shared);
+                shared.leave(made);
             }
         }
         Ok(())

@@ -5,8 +5,8 @@ use serde_json::{Value, json};
 
 use super::resume::{burst, sequences};
 use super::{EVENT, follow, mark, sync_cursor, until_title};
-use crate::generation::soon;
 use crate::harness::app::{TestApp, User};
+use crate::harness::database::blocked;
 use crate::harness::stream::Subscription;
 use crate::rooms::{done, group, people, say};
 
@@ -19,20 +19,6 @@ async fn resync(stream: &mut Subscription, reason: &str) {
         "{event}"
     );
     assert_eq!(stream.next().await, None, "the stream completes");
-}
-
-/// Waits until a connection other than this one waits for a lock; gives its process.
-async fn waits(sql: &tokio_postgres::Client, but: i32) -> i32 {
-    let query = "SELECT pid FROM pg_stat_activity WHERE datname = current_database() AND wait_event_type = 'Lock' AND pid <> $1";
-    let waiting = async {
-        loop {
-            if let Some(row) = sql.query_opt(query, &[&but]).await.expect("at most one") {
-                return row.get(0);
-            }
-            tokio::task::yield_now().await;
-        }
-    };
-    soon(waiting).await
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
@@ -48,10 +34,12 @@ async fn an_event_waits_for_postgres_when_a_part_of_it_cannot_be_read() {
     lock.batch_execute(locked).await.expect("a lock");
     say(&ada, &chat, "Hello").await;
     let outage = async {
-        let reader = waits(&sql, 0).await;
-        let gone = sql.execute("SELECT pg_terminate_backend($1)", &[&reader]).await;
+        let readers = blocked(&sql, 1, &[]).await;
+        let gone = sql
+            .execute("SELECT pg_terminate_backend(unnest($1::int[]))", &[&readers])
+            .await;
         gone.expect("a connection less");
-        waits(&sql, reader).await;
+        blocked(&sql, 1, &readers).await;
         lock.batch_execute("COMMIT").await.expect("an end");
     };
     let (event, ()) = tokio::join!(stream.until("MessageCreated"), outage);
@@ -136,7 +124,7 @@ async fn who_leaves_while_a_stream_of_the_chat_begins_is_told() {
     let query = format!("subscription ($id: ID!) {{ chatEvents(chatId: $id, ephemeral: false) {{ {EVENT} }} }}");
     let mut stream = bob.subscribe(&query, json!({ "id": chat })).await;
     let leaving = async {
-        waits(&sql, 0).await;
+        blocked(&sql, 1, &[]).await;
         done(&ada, "removeMember", json!({ "chatId": chat, "userId": bob.id })).await;
         lock.batch_execute("COMMIT").await.expect("an end");
     };

@@ -4,6 +4,7 @@ mod apart;
 mod away;
 mod cursor;
 mod law;
+mod leaving;
 mod paused;
 mod resume;
 mod scope;

@@ -9,6 +9,7 @@ use tokio_postgres::{Client, Error};
 use url::Url;
 
 use super::cluster;
+use crate::generation::soon;
 
 /// Ends whatever sessions an earlier test has left in a database.
 const END_SESSIONS: &str = "SELECT pg_terminate_backend(pid, 5000) FROM pg_stat_activity WHERE datname = $1";
@@ -84,6 +85,23 @@ async fn reserve(control: &Client, version: &str) -> Result<String, Error> {
 }
 
 /// A database says so itself when its migrations have gone through.
+/// Waits until so many connections to the database of `sql`, other than those of these processes, wait for locks; gives
+/// their processes.
+pub async fn blocked(sql: &Client, count: usize, others: &[i32]) -> Vec<i32> {
+    let query = "SELECT pid FROM pg_stat_activity \
+        WHERE datname = current_database() AND wait_event_type = 'Lock' AND pid <> ALL ($1)";
+    let waiting = async {
+        loop {
+            let rows = sql.query(query, &[&others]).await.expect("rows");
+            if rows.len() >= count {
+                return rows.iter().map(|row| row.get(0)).collect();
+            }
+            tokio::task::yield_now().await;
+        }
+    };
+    soon(waiting).await
+}
+
 async fn is_complete(control: &Client, name: &str) -> Result<bool, Error> {
     let statement = "SELECT shobj_description(oid, 'pg_database') = 'migrated'
         FROM pg_database WHERE datname = $1";

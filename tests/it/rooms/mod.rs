@@ -25,8 +25,8 @@ mod unread;
 
 use serde_json::{Value, json};
 
-use crate::generation::soon;
 use crate::harness::app::{Client, TestApp, User, new_key, uuid};
+use crate::harness::database::blocked;
 
 /// People with these names.
 pub(crate) async fn people<const N: usize>(app: &TestApp, names: [&str; N]) -> [User; N] {
@@ -91,17 +91,10 @@ async fn in_turn<A, B>(
     let (mut sql, watch) = (app.sql().await, app.sql().await);
     let holding = sql.transaction().await.expect("a transaction");
     hold(&holding, chat).await;
-    let waiting = async |count: i64| {
-        let waits =
-            "SELECT count(*) FROM pg_stat_activity WHERE datname = current_database() AND wait_event_type = 'Lock'";
-        while watch.query_one(waits, &[]).await.expect("a row").get::<_, i64>(0) < count {
-            tokio::task::yield_now().await;
-        }
-    };
     let second = async {
-        soon(waiting(1)).await;
+        blocked(&watch, 1, &[]).await;
         let freeing = async {
-            soon(waiting(2)).await;
+            blocked(&watch, 2, &[]).await;
             holding.commit().await.expect("an end");
         };
         tokio::join!(other, freeing).0

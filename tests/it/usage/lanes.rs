@@ -5,6 +5,7 @@ use serde_json::{Value, json};
 use super::{House, KEY, plain_chat, spent};
 use crate::generation::{soon, upto};
 use crate::harness::app::{Client, new_key};
+use crate::harness::database::blocked;
 use crate::harness::upstream::{Gate, Reply};
 
 async fn asked(client: &Client, chat: &str, mode: &str, lanes: usize) -> Value {
@@ -138,14 +139,7 @@ async fn a_substitute_waits_for_both_budgets_before_it_holds_one() {
     let input = json!({ "chatId": chat, "content": "Hello", "idempotencyKey": new_key(), "reply": reply });
     let payload = ada.mutate("sendMessage", input, "generations { id }").await;
     let generation = generations(&payload).remove(0);
-    let waits =
-        "SELECT count(*) > 0 FROM pg_stat_activity WHERE datname = current_database() AND wait_event_type = 'Lock'";
-    let waiting = async {
-        while !sql.query_one(waits, &[]).await.expect("a row").get::<_, bool>(0) {
-            tokio::task::yield_now().await;
-        }
-    };
-    soon(waiting).await;
+    blocked(&sql, 1, &[]).await;
     // The one that has failed is charged to this one.
     let other = sql.batch_execute(&lock("SERVER_KEY", "NOWAIT")).await;
     other.expect("nobody holds it while they wait for the other");

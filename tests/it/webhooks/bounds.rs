@@ -3,10 +3,11 @@
 use serde_json::{Value, json};
 
 use super::{deliveries, due, hook, put_off, with_service};
-use crate::harness::app::uuid;
+use crate::harness::app::{User, uuid};
+use crate::harness::database::blocked;
 use crate::harness::upstream::{Gate, Reply};
 use crate::notify::{called_for, register};
-use crate::rooms::{done, group, say};
+use crate::rooms::{done, group, people, say};
 use crate::titles::until_jobs;
 
 /// Until the end of the transaction nobody reads what happens.
@@ -147,4 +148,35 @@ async fn a_large_room_is_called_for_in_parts() {
         }
     };
     assert!(largest <= 10_000, "{largest} were called for in one transaction");
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_failover_leaves_nothing_out_that_was_not_looked_at() {
+    let (app, service) = with_service().await;
+    let [ada, bob]: [User; 2] = people(&app, ["ada", "bob"]).await;
+    let chat = group(&ada, &[&bob]).await;
+    hook(&bob, &service, &["MESSAGE_CREATED"], false).await;
+    let (holding, sql) = (app.sql().await, app.sql().await);
+    holding.batch_execute(HELD).await.expect("the reader's row");
+    say(&ada, &chat, "Before").await;
+    let promoted = "UPDATE event_log SET home = regexp_replace(home, '/[0-9]+/', '/0/')";
+    sql.batch_execute(promoted).await.expect("another timeline");
+    let mut connection = app.app.connection().await.expect("a connection");
+    let freed = async {
+        blocked(&sql, 1, &[]).await;
+        holding.batch_execute("COMMIT").await.expect("the reader's row");
+    };
+    let (adopted, ()) = tokio::join!(parlor::event::adopt(&mut connection, None), freed);
+    assert!(adopted.expect("a new log"));
+    say(&ada, &chat, "After").await;
+    service.asked(2).await;
+    let told = service.requests();
+    let mut texts: Vec<&str> = told
+        .iter()
+        .filter_map(|seen| seen.body["data"]["content"].as_str())
+        .collect();
+    texts.sort_unstable();
+    assert_eq!(texts, ["After", "Before"]);
+    let again = parlor::event::adopt(&mut connection, None).await;
+    assert!(!again.expect("a look"), "it is at home now");
 }
