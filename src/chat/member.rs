@@ -201,12 +201,9 @@ pub async fn mark_read(connection: &mut Connection, membership: &Membership, thr
     let mine = chat_members::table
         .find((membership.chat.id, membership.user_id))
         .filter(chat_members::last_read_sequence.lt(through));
-    let changed = diesel::update(mine)
-        .set((
-            chat_members::last_read_sequence.eq(through),
-            chat_members::version.eq(chat_members::version + 1),
-        ))
-        .execute(connection)
-        .await?;
-    Ok(changed > 0)
+    let read = diesel::update(mine).set((
+        chat_members::last_read_sequence.eq(through),
+        chat_members::version.eq(chat_members::version + 1),
+    ));
+    Ok(prepared(read).execute(connection).await? > 0)
 }

@@ -70,11 +70,10 @@ pub async fn react(app: &App, user_id: UserId, id: MessageId, emoji: &str, is_on
                 return Ok::<_, Error>(message);
             }
             append(connection, [event::message_updated(chat_id, id, &["REACTIONS"])]).await?;
-            Ok(diesel::update(messages::table.find(id))
+            let changed = diesel::update(messages::table.find(id))
                 .set(messages::version.eq(messages::version + 1))
-                .returning(Message::as_returning())
-                .get_result(connection)
-                .await?)
+                .returning(Message::as_returning());
+            Ok(prepared(changed).get_result(connection).await?)
         })
         .await?;
     app.log().wake();

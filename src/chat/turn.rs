@@ -17,8 +17,8 @@ use super::plan::Plan;
 use super::reply::generation::{self, NewGeneration};
 use super::title;
 use crate::app::App;
-use crate::db::Connection;
 use crate::db::schema::{chat_members, chats, messages, users};
+use crate::db::{Connection, prepared};
 use crate::error::{Error, ErrorCode, Result};
 use crate::event::{append, append_all};
 use crate::id::{GenerationId, MessageId, UserId};
@@ -97,16 +97,18 @@ pub async fn store(
         Some(extras) => extras.check_reply(connection, membership).await,
         None => Ok(()),
     };
+    // On their way together: who waits for the first word waits for two statements less.
     let shared: &Connection = connection;
-    let (taken, replies) = tokio::join!(
+    let (taken, replies, locked) = tokio::join!(
         turn.claim.take(shared, chat.id, message_id, Some(first_id)),
-        check_reply(shared)
+        check_reply(shared),
+        lock_running(shared, user_id)
     );
     if !taken? {
         return Ok(None);
     }
     replies?;
-    lock_running(connection, user_id).await?;
+    locked?;
     let fork = match turn.place {
         Place::End => None,
         Place::Fork(parent) => {
@@ -176,14 +178,8 @@ pub async fn store(
         };
         generations.push(generation::insert(connection, new, payer, plan.input_tokens).await?);
     }
-    count(
-        connection,
-        chat,
-        user_id,
-        answers.len(),
-        turn.question.map(|question| question.content),
-    )
-    .await?;
+    let content = turn.question.map(|question| question.content);
+    let counted = count(connection, chat, user_id, answers.len(), content);
     match (fork, alone) {
         (None, true) => {
             let events = [
@@ -191,9 +187,12 @@ pub async fn store(
                 event::message_created(chat.id, answer_id),
                 event::chat_upserted(chat.id),
             ];
-            append(connection, events).await?;
+            let (counted, told) = tokio::join!(counted, append(connection, events));
+            counted?;
+            told?;
         }
         (fork, _) => {
+            counted.await?;
             let mut events = Vec::new();
             events.extend(fork.as_ref().map(|fork| event::branch_changed(chat.id, fork.after)));
             events.extend(turn.question.map(|_| event::message_created(chat.id, question_id)));
@@ -221,9 +220,9 @@ pub async fn check_running(connection: &mut Connection, user_id: UserId, more: u
 }
 
 /// Sends to other chats of the same person are counted one after the other.
-async fn lock_running(connection: &mut Connection, user_id: UserId) -> QueryResult<()> {
+async fn lock_running(mut connection: &Connection, user_id: UserId) -> QueryResult<()> {
     let person = users::table.find(user_id).select(users::id).for_no_key_update();
-    person.first::<UserId>(connection).await.map(drop)
+    person.first::<UserId>(&mut connection).await.map(drop)
 }
 
 async fn refuse_more(connection: &Connection, user_id: UserId, more: usize) -> Result<()> {
@@ -310,17 +309,14 @@ async fn count(
         chats::last_activity_at.eq(now),
     );
     let (mut one, mut other) = (connection, connection);
-    let counted = diesel::update(chats::table.find(chat.id))
-        .set((titled, counted))
-        .execute(&mut one);
+    let counted = prepared(diesel::update(chats::table.find(chat.id)).set((titled, counted))).execute(&mut one);
     // Whoever writes has read what came before.
-    let read = diesel::update(chat_members::table.find((chat.id, user_id)))
-        .set((
-            chat_members::last_read_sequence.eq(read),
-            chat_members::draft_version.eq(chat_members::draft_version + i32::from(question.is_some())),
-            draft::Ended::when(question.is_some()),
-        ))
-        .execute(&mut other);
+    let read = diesel::update(chat_members::table.find((chat.id, user_id))).set((
+        chat_members::last_read_sequence.eq(read),
+        chat_members::draft_version.eq(chat_members::draft_version + i32::from(question.is_some())),
+        draft::Ended::when(question.is_some()),
+    ));
+    let read = prepared(read).execute(&mut other);
     let (counted, read) = tokio::join!(counted, read);
     counted?;
     read?;

@@ -12,5 +12,5 @@ mod text_enum;
 pub use connect::{Connection, Pool, PooledConnection, connect, pool};
 pub(crate) use lives::lives;
 pub use migrate::{MigrateError, migrate, ping, revert_all, server_version};
-pub use prepared::{Prepared, prepared};
+pub use prepared::{Fixed, Prepared, fixed, prepared};
 pub(crate) use text_enum::text_enum;

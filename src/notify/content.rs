@@ -1,14 +1,13 @@
 //! What a notification says: little, and nothing of what the server cannot read.
 
 use chrono::{DateTime, SecondsFormat, TimeDelta, Utc};
-use diesel::dsl::sql;
 use diesel::prelude::*;
 use diesel::sql_types::{Bool, Nullable, Timestamptz};
 use diesel_async::RunQueryDsl;
 use serde_json::{Value, json};
 
 use crate::db::schema::{assistants, chats, messages, users};
-use crate::db::{Connection, lives};
+use crate::db::{Connection, fixed, lives};
 use crate::id::{AssistantId, ChatId, MessageId, UserId};
 
 /// How much of a text is shown, in characters.
@@ -54,7 +53,7 @@ impl Shown {
             .inner_join(chats::table)
             .filter(messages::id.eq(id))
             .filter(messages::deleted_at.is_null())
-            .filter(sql::<Bool>(lives!("messages")))
+            .filter(fixed::<Bool>(lives!("messages")))
             .select((
                 messages::chat_id,
                 messages::content,
@@ -63,7 +62,7 @@ impl Shown {
                 messages::assistant_id,
                 chats::kind,
                 chats::title,
-                sql::<Nullable<Timestamptz>>(
+                fixed::<Nullable<Timestamptz>>(
                     "(SELECT messages.created_at + make_interval(secs => seconds) FROM chat_lifetimes WHERE chat_lifetimes.chat_id = messages.chat_id)",
                 ),
             ))

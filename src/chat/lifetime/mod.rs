@@ -17,14 +17,12 @@ pub mod sweep;
 
 use std::collections::HashMap;
 
-use diesel::dsl::sql;
-use diesel::expression::SqlLiteral;
 use diesel::prelude::*;
 use diesel::sql_types::Bool;
 use diesel_async::RunQueryDsl;
 
 use crate::db::schema::chat_lifetimes;
-use crate::db::{Connection, lives};
+use crate::db::{Connection, Fixed, fixed, lives};
 use crate::error::{Error, ErrorCode, Result};
 use crate::id::ChatId;
 
@@ -32,8 +30,8 @@ use crate::id::ChatId;
 const ALLOWED: std::ops::RangeInclusive<i32> = 60..=31_536_000;
 
 /// The condition for statements that name `messages`.
-pub fn lives() -> SqlLiteral<Bool> {
-    sql(lives!("messages"))
+pub fn lives() -> Fixed<Bool> {
+    fixed(lives!("messages"))
 }
 
 /// Checks how old messages may get; 0 stands for as old as they like.

@@ -12,8 +12,8 @@ use super::replay;
 use super::steps::row::{self, NewCall, StepRow};
 use crate::ai::{Failure, FailureKind, FinishReason, Replay, tokens};
 use crate::chat::{event, title};
-use crate::db::Connection;
 use crate::db::schema::{chats, generations, messages};
+use crate::db::{Connection, prepared};
 use crate::error::{Error, Result, whole_seconds};
 use crate::event::append;
 use crate::id::{ChatId, GenerationId, MessageId, UserId};
@@ -285,17 +285,13 @@ async fn end(
         (None, _) => open.filter(generations::lease_expires_at.lt(now)),
     };
     type Ended = (MessageId, UserId, String, String);
-    let ended: Option<Ended> = open
-        .set(changes)
-        .returning((
-            generations::message_id,
-            generations::user_id,
-            generations::provider,
-            generations::model,
-        ))
-        .get_result(connection)
-        .await
-        .optional()?;
+    let ended = open.set(changes).returning((
+        generations::message_id,
+        generations::user_id,
+        generations::provider,
+        generations::model,
+    ));
+    let ended: Option<Ended> = prepared(ended).get_result(connection).await.optional()?;
     let Some((message_id, user_id, provider, model)) = ended else {
         return Ok(None);
     };
@@ -312,14 +308,12 @@ async fn end(
     let message = diesel::update(messages::table.find(message_id));
     match text {
         Some((text, tokens)) => {
-            message
-                .set((
-                    messages::content.eq(text),
-                    messages::tokens.eq(tokens),
-                    messages::version.eq(messages::version + 1),
-                ))
-                .execute(connection)
-                .await?
+            let whole = message.set((
+                messages::content.eq(text),
+                messages::tokens.eq(tokens),
+                messages::version.eq(messages::version + 1),
+            ));
+            prepared(whole).execute(connection).await?
         }
         // What its checkpoints have left is said for good now: named as set, it can be found.
         None => {
@@ -343,10 +337,8 @@ async fn end(
     {
         cache::keep(connection, user_id, key, id).await?;
     }
-    diesel::update(chats::table.find(chat_id))
-        .set(chats::version.eq(chats::version + 1))
-        .execute(connection)
-        .await?;
+    let grown = diesel::update(chats::table.find(chat_id)).set(chats::version.eq(chats::version + 1));
+    prepared(grown).execute(connection).await?;
     let events = [
         event::message_updated(chat_id, message_id, &["CONTENT", "GENERATION"]),
         event::chat_upserted(chat_id),

@@ -3,8 +3,7 @@
 use std::collections::HashMap;
 
 use chrono::{DateTime, Utc};
-use diesel::dsl::{IntervalDsl, now, sql};
-use diesel::expression::SqlLiteral;
+use diesel::dsl::{IntervalDsl, now};
 use diesel::prelude::*;
 use diesel::sql_types::{Bool, Timestamptz};
 use diesel_async::RunQueryDsl;
@@ -15,7 +14,7 @@ pub use super::running::{abandoned, count_running, request_stop, running_for, ru
 use crate::chat::chat::ChatKind;
 use crate::chat::lifetime::lives;
 use crate::db::schema::{chat_members, chats, generations, messages};
-use crate::db::{Connection, lives, text_enum};
+use crate::db::{Connection, Fixed, fixed, lives, text_enum};
 use crate::error::Result;
 use crate::id::{ChatId, GenerationId, MessageId, UserId};
 use crate::usage::ledger;
@@ -107,7 +106,7 @@ pub struct Generation {
 
 /// A generation to be.
 #[derive(Debug, Insertable)]
-#[diesel(table_name = generations)]
+#[diesel(table_name = generations, treat_none_as_default_value = false)]
 pub struct NewGeneration {
     /// Its id.
     pub id: GenerationId,
@@ -224,8 +223,8 @@ pub async fn find_state(
 }
 
 /// Whether what a generation wrote is still there to be read.
-pub(super) fn readable() -> SqlLiteral<Bool> {
-    sql(concat!(
+pub(super) fn readable() -> Fixed<Bool> {
+    fixed(concat!(
         "EXISTS (SELECT FROM messages WHERE messages.id = generations.message_id AND ",
         lives!("messages"),
         ")"

@@ -4,7 +4,7 @@
 use std::collections::HashMap;
 
 use chrono::{DateTime, Utc};
-use diesel::dsl::{count_star, now, sql};
+use diesel::dsl::{count_star, now};
 use diesel::prelude::*;
 use diesel::sql_types::{Array, BigInt, Double, Integer, Nullable, Text, Timestamptz, Uuid as SqlUuid};
 use diesel_async::{AsyncConnection, RunQueryDsl};
@@ -19,7 +19,7 @@ use crate::chat::mention;
 use crate::chat::message::Message;
 use crate::chat::revise::hidden;
 use crate::db::schema::{chats, message_edits, messages};
-use crate::db::{Connection, prepared};
+use crate::db::{Connection, fixed, prepared};
 use crate::error::{Error, ErrorCode, Result};
 use crate::event::append;
 use crate::id::{MessageId, UserId};
@@ -131,7 +131,7 @@ async fn editable(
     if minutes == 0 {
         return refuse("Messages cannot be edited on this server. Send a new one instead.".into());
     }
-    let age = sql::<Double>("extract(epoch FROM now() - messages.created_at)::float8");
+    let age = fixed::<Double>("extract(epoch FROM now() - messages.created_at)::float8");
     let found: Option<(Message, f64)> = messages::table
         .find(id)
         .filter(messages::sequence.gt(membership.history_after))

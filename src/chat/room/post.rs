@@ -20,8 +20,8 @@ use crate::chat::message::{Message, MessageRole, NewRow, coalesce};
 use crate::chat::plan::Plan;
 use crate::chat::send::NewMessage;
 use crate::chat::turn::check_running;
-use crate::db::Connection;
 use crate::db::schema::{chat_members, chats, messages};
+use crate::db::{Connection, prepared};
 use crate::error::{Error, ErrorCode, Result};
 use crate::event::{append, append_all};
 use crate::id::{MessageId, UserId};
@@ -306,19 +306,16 @@ pub(super) async fn say(connection: &mut Connection, chat: &Chat, author: UserId
     // On their way together.
     let shared: &Connection = connection;
     let (mut one, mut other, mut third) = (shared, shared, shared);
-    let counted = diesel::update(chats::table.find(chat.id))
-        .set(counted)
-        .execute(&mut one);
+    let counted = prepared(diesel::update(chats::table.find(chat.id)).set(counted)).execute(&mut one);
     // Whoever had read everything has read everything still; what came meanwhile from others stays unread.
     let had_read = chat_members::last_read_sequence.ge(chat.last_sequence);
     let through = case_when(had_read, own.into_sql::<BigInt>()).otherwise(chat_members::last_read_sequence);
-    let read = diesel::update(chat_members::table.find((chat.id, author)))
-        .set((
-            chat_members::last_read_sequence.eq(through),
-            chat_members::draft_version.eq(chat_members::draft_version + i32::from(is_sent)),
-            draft::Ended::when(is_sent),
-        ))
-        .execute(&mut third);
+    let read = diesel::update(chat_members::table.find((chat.id, author))).set((
+        chat_members::last_read_sequence.eq(through),
+        chat_members::draft_version.eq(chat_members::draft_version + i32::from(is_sent)),
+        draft::Ended::when(is_sent),
+    ));
+    let read = prepared(read).execute(&mut third);
     let (counted, read, mut said) = match <[_; 1]>::try_from(placed) {
         // An array, so that the statement stays prepared.
         Ok(only) => {

@@ -5,6 +5,7 @@ use std::time::Duration;
 use chrono::{DateTime, Utc};
 use diesel::dsl::now as database_now;
 use diesel::prelude::*;
+use diesel::sql_types::Timestamptz;
 use diesel_async::{AsyncConnection, RunQueryDsl};
 use serde_json::{Value, json};
 
@@ -15,8 +16,8 @@ use crate::app::App;
 use crate::chat::extras::Extras;
 use crate::chat::lane::Reply;
 use crate::chat::send::{self, NewMessage};
-use crate::db::Connection;
 use crate::db::schema::{messages, scheduled_messages, sends, users};
+use crate::db::{Connection, fixed};
 use crate::error::{Error, ErrorCode, Result};
 use crate::event::append;
 use crate::id::{MessageId, ScheduledMessageId, UserId};
@@ -153,7 +154,7 @@ async fn sent_before(
         .left_join(messages::table.on(messages::id.eq(sends::message_id)))
         .select((
             sends::message_id,
-            diesel::dsl::sql::<diesel::sql_types::Timestamptz>("coalesce(messages.created_at, sends.created_at)"),
+            fixed::<Timestamptz>("coalesce(messages.created_at, sends.created_at)"),
         ))
         .first(connection)
         .await

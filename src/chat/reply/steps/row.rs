@@ -10,7 +10,7 @@ use diesel_async::RunQueryDsl;
 use crate::ai::{Replay, ToolCall, Turn};
 use crate::chat::reply::generation::GenerationStatus;
 use crate::db::schema::{chat_members, generation_steps, generations, tool_calls};
-use crate::db::{Connection, text_enum};
+use crate::db::{Connection, prepared, text_enum};
 use crate::id::{GenerationId, ToolCallId, ToolServerId, UserId};
 use crate::tool::Outcome;
 
@@ -278,14 +278,11 @@ pub async fn cancel(connection: &mut Connection, id: GenerationId) -> QueryResul
     let left = tool_calls::table
         .filter(tool_calls::generation_id.eq(id))
         .filter(tool_calls::status.eq_any(open));
-    diesel::update(left)
-        .set((
-            tool_calls::status.eq(ToolCallStatus::Cancelled),
-            tool_calls::ended_at.eq(now),
-        ))
-        .execute(connection)
-        .await
-        .map(drop)
+    let cancelled = diesel::update(left).set((
+        tool_calls::status.eq(ToolCallStatus::Cancelled),
+        tool_calls::ended_at.eq(now),
+    ));
+    prepared(cancelled).execute(connection).await.map(drop)
 }
 
 /// The steps of an answer so far.
