@@ -50,12 +50,23 @@ pub struct Kind {
 pub struct Trouble {
     /// For the log: no message text, no secret.
     pub detail: String,
-    /// Whether another attempt may succeed.
-    pub hopeless: bool,
-    /// How long to wait for it at least.
+    /// What is to become of the job.
+    pub verdict: Verdict,
+    /// How long to wait before it is looked at again, at least.
     pub after: Option<Duration>,
-    /// Whether it is no failure, but simply not the end.
-    pub resumes: bool,
+}
+
+/// What is to become of a job that was not done.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Verdict {
+    /// It failed, and is tried again as often as its kind allows.
+    Retry,
+    /// It failed, and no attempt gets over that.
+    GiveUp,
+    /// It has come further, and goes on later: its attempts are counted anew.
+    GoOn,
+    /// It was not begun: this was no attempt.
+    Postpone,
 }
 
 impl Trouble {
@@ -63,9 +74,8 @@ impl Trouble {
     pub fn passing(detail: impl Into<String>, after: Option<Duration>) -> Self {
         Trouble {
             detail: detail.into(),
-            hopeless: false,
+            verdict: Verdict::Retry,
             after,
-            resumes: false,
         }
     }
 
@@ -73,9 +83,8 @@ impl Trouble {
     pub fn hopeless(detail: impl Into<String>) -> Self {
         Trouble {
             detail: detail.into(),
-            hopeless: true,
+            verdict: Verdict::GiveUp,
             after: None,
-            resumes: false,
         }
     }
 
@@ -83,9 +92,17 @@ impl Trouble {
     pub fn resume(after: Duration) -> Self {
         Trouble {
             detail: "it goes on".to_owned(),
-            hopeless: false,
+            verdict: Verdict::GoOn,
             after: Some(after),
-            resumes: true,
+        }
+    }
+
+    /// No trouble: it is not its turn yet, and is to be looked at again after so long.
+    pub fn postpone(after: Duration) -> Self {
+        Trouble {
+            detail: "it waits".to_owned(),
+            verdict: Verdict::Postpone,
+            after: Some(after),
         }
     }
 }

@@ -9,7 +9,7 @@ use diesel_async::RunQueryDsl;
 use serde_json::Value;
 use uuid::Uuid;
 
-use super::Trouble;
+use super::{Trouble, Verdict};
 use crate::db::Connection;
 use crate::db::schema::jobs;
 
@@ -170,8 +170,14 @@ pub(super) async fn put_back(
     trouble: &Trouble,
     wait: Duration,
 ) -> QueryResult<()> {
-    let query = "UPDATE jobs SET leased_by = NULL, leased_until = NULL, last_error = CASE WHEN NOT $6 THEN $3 END, \
-          attempts = CASE WHEN NOT $6 THEN attempts ELSE 0 END, run_at = CASE WHEN revision = $4 THEN now() + make_interval(secs => $5) ELSE run_at END \
+    let failed = matches!(trouble.verdict, Verdict::Retry | Verdict::GiveUp);
+    let uncounted = match trouble.verdict {
+        Verdict::Retry | Verdict::GiveUp => 0,
+        Verdict::GoOn => i32::MAX,
+        Verdict::Postpone => 1,
+    };
+    let query = "UPDATE jobs SET leased_by = NULL, leased_until = NULL, last_error = CASE WHEN $6 THEN $3 END, \
+          attempts = greatest(attempts - $7, 0), run_at = CASE WHEN revision = $4 THEN now() + make_interval(secs => $5) ELSE run_at END \
         WHERE id = $1 AND leased_by = $2";
     diesel::sql_query(query)
         .bind::<SqlUuid, _>(job.id)
@@ -179,7 +185,8 @@ pub(super) async fn put_back(
         .bind::<Text, _>(trouble.detail.chars().take(500).collect::<String>())
         .bind::<Integer, _>(job.revision)
         .bind::<Double, _>(wait.as_secs_f64())
-        .bind::<Bool, _>(trouble.resumes)
+        .bind::<Bool, _>(failed)
+        .bind::<Integer, _>(uncounted)
         .execute(connection)
         .await
         .map(drop)

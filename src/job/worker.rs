@@ -10,7 +10,7 @@ use tokio::sync::Notify;
 use uuid::Uuid;
 
 use super::queue::{self, Taken};
-use super::{Kind, Trouble};
+use super::{Kind, Trouble, Verdict};
 use crate::app::App;
 use crate::error::Result;
 
@@ -143,12 +143,12 @@ impl Jobs {
         let node = self.inner.node;
         match done {
             Ok(()) => queue::finish(&mut connection, node, job).await?,
-            Err(trouble) if trouble.resumes => {
+            Err(trouble) if matches!(trouble.verdict, Verdict::GoOn | Verdict::Postpone) => {
                 let wait = trouble.after.unwrap_or_default();
                 queue::put_back(&mut connection, node, job, &trouble, wait).await?;
                 self.wake();
             }
-            Err(trouble) if trouble.hopeless || job.attempts >= kind.attempts => {
+            Err(trouble) if trouble.verdict == Verdict::GiveUp || job.attempts >= kind.attempts => {
                 tracing::warn!(kind = kind.name, job = %job.id, attempts = job.attempts, detail = trouble.detail, "a job is given up");
                 queue::finish(&mut connection, node, job).await?;
             }

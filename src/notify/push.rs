@@ -66,7 +66,7 @@ fn run(app: App, payload: Value) -> Running {
             serde_json::from_value(payload).map_err(|error| Trouble::hopeless(format!("unreadable: {error}")))?;
         match still_wanted(&app, &task).await? {
             Wanted::Now(told, _place) => send(&app, &told.0, &told.1).await,
-            Wanted::Later(wait) => Err(Trouble::resume(wait)),
+            Wanted::Later(wait) => Err(Trouble::postpone(wait)),
             Wanted::Nothing => Ok(()),
         }
     })

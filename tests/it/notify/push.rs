@@ -6,7 +6,7 @@ use serde_json::{Value, json};
 
 use super::browser::{decode, read, register};
 use super::{browsers, endpoint, with_service};
-use crate::generation::ended;
+use crate::generation::{ended, soon};
 use crate::harness::app::{User, uuid};
 use crate::harness::upstream::{Gate, Reply};
 use crate::rooms::{done, group, people, say};
@@ -162,6 +162,18 @@ async fn whose_services_are_slow_keeps_nobody_else_waiting() {
     say(&ada, &other, "To one").await;
     service.asked(5).await;
     assert!(service.requests()[4].path.ends_with("/bob"));
+    // To wait for one's turn is no attempt, and makes none forgotten.
+    let sql = app.sql().await;
+    let tried = "UPDATE jobs SET attempts = 3, run_at = now() - interval '1 hour' WHERE leased_by IS NULL";
+    assert!(sql.execute(tried, &[]).await.expect("what waits") > 0);
+    app.app.pushes().wake();
+    let put_off = "SELECT count(*) > 0 FROM jobs WHERE leased_by IS NULL AND attempts = 3 AND run_at > now() - interval '1 minute'";
+    let waiting = async {
+        while !sql.query_one(put_off, &[]).await.expect("a row").get::<_, bool>(0) {
+            tokio::task::yield_now().await;
+        }
+    };
+    soon(waiting).await;
     gate.open();
     service.asked(21).await;
 }
