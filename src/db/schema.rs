@@ -698,6 +698,8 @@ diesel::table! {
         message_id -> Uuid,
         /// Its words without accents, with their places; their stems; and marks of where, when and by whom it was said.
         words -> Tsvector,
+        /// What its author finds it by, while the other of the pair reads other words. Null when all read the same.
+        own_words -> Nullable<Tsvector>,
     }
 }
 

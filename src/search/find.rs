@@ -65,7 +65,8 @@ macro_rules! named {
 /// newest 16,000 of them, so that a phrase of frequent words that nobody said ends, too.
 ///
 /// Where the newest 8,192 messages hold so little of what the index is asked for that all parts would have to be gone
-/// through, and what all people said holds little of it as well, that is read instead. A page is cut from what one set of
+/// through, and what all people said holds little of it as well, that is read instead. What somebody said in other words
+/// while they were blocked they find by these: it is few, and looked at beside all that. A page is cut from what one set of
 /// candidates was ranked to, at the time of the first page.
 pub const QUERY: &str = concat!(
     "WITH ",
@@ -102,11 +103,16 @@ pub const QUERY: &str = concat!(
     named!("everywhere"),
     " JOIN mine ON mine.id = messages.chat_id AND messages.sequence > mine.cleared_sequence WHERE (SELECT is_so FROM direct)) AS found LIMIT 16001), \
     candidates AS MATERIALIZED (SELECT message_id FROM looked WHERE fits LIMIT 2001), \
+    own AS MATERIALIZED (SELECT message_id, own_words, own_words @@ ",
+    words!(),
+    " AS fits FROM messages JOIN message_words ON message_id = id WHERE author_id = $1 AND own_content IS NOT NULL ORDER BY id DESC LIMIT 2001), \
+    chosen AS (SELECT message_id, words FROM (SELECT message_id FROM candidates LIMIT 2000) AS candidate JOIN message_words USING (message_id) \
+        WHERE message_id NOT IN (SELECT message_id FROM own) \
+      UNION ALL SELECT message_id, own_words FROM own WHERE fits), \
     ranked AS (SELECT messages.id, ((ts_rank(words, $5::tsquery, 1) + 3 * ts_rank(words, $6::tsquery, 1)) * 1000000 \
         * (1 + 30 / (30 + extract(epoch FROM coalesce($11, now()) - messages.created_at) / 86400)))::bigint AS score \
-      FROM (SELECT message_id FROM candidates LIMIT 2000) AS candidate \
-      JOIN message_words ON message_words.message_id = candidate.message_id CROSS JOIN ",
-    named!("candidate"),
+      FROM chosen CROSS JOIN ",
+    named!("chosen"),
     " JOIN mine ON mine.id = messages.chat_id AND messages.sequence > mine.cleared_sequence AND messages.withheld_from IS DISTINCT FROM $1 \
       WHERE messages.active AND messages.deleted_at IS NULL AND ",
     lives!("messages"),
@@ -116,7 +122,7 @@ pub const QUERY: &str = concat!(
       AND messages.created_at <= coalesce($11, now())), \
     page AS (SELECT id, score FROM ranked WHERE $12 IS NULL OR (score, id) < ($12, $13) ORDER BY score DESC, id DESC LIMIT $14) \
     SELECT page.id, page.score, coalesce($11, now()) AS until, \
-      (SELECT count(*) FROM candidates) <= 2000 AND (SELECT count(*) FROM looked) <= 16000 \
+      (SELECT count(*) FROM candidates) <= 2000 AND (SELECT count(*) FROM looked) <= 16000 AND (SELECT count(*) FROM own) <= 2000 \
       AND ((SELECT count(*) FROM parts) <= 4096 OR (SELECT is_so FROM direct)) \
       AND (SELECT count(*) FROM mine) < 2000 \
       AND NOT EXISTS (SELECT FROM jobs WHERE kind = 'search.fill') AS complete \

@@ -30,8 +30,8 @@ const MOST_MEANT: usize = 5;
 
 /// The words of one's latest messages.
 const RECENT: &str = concat!(
-    "recent AS (SELECT message_words.words FROM mine CROSS JOIN LATERAL (\
-      SELECT id FROM messages WHERE messages.chat_id = mine.id AND sequence > mine.cleared_sequence AND active AND deleted_at IS NULL AND withheld_from IS DISTINCT FROM $1 AND ",
+    "recent AS (SELECT coalesce(CASE WHEN newest.author_id = $1 THEN own_words END, words) AS words FROM mine CROSS JOIN LATERAL (\
+      SELECT id, author_id FROM messages WHERE messages.chat_id = mine.id AND sequence > mine.cleared_sequence AND active AND deleted_at IS NULL AND withheld_from IS DISTINCT FROM $1 AND ",
     lives!("messages"),
     " ORDER BY sequence DESC \
       LIMIT (SELECT greatest($5, $4 / greatest(count(*), 1)) FROM mine)) AS newest \

@@ -3,7 +3,7 @@
 use serde_json::{Value, json};
 
 use super::{ECHO, fill, found, narrowed, said, searched, speaker};
-use crate::harness::app::{TestApp, uuid};
+use crate::harness::app::{TestApp, User, new_key, uuid};
 use crate::lanes;
 use crate::rooms;
 use crate::tree::{self, edited, regenerated, selected};
@@ -192,4 +192,30 @@ async fn in_rooms_what_one_is_shown_is_found() {
     let out = json!({ "chatId": room, "userId": bob.id });
     rooms::done(&ada, "removeMember", out).await;
     assert_eq!(found(&bob, "parasol").await, [""; 0]);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn who_changed_words_while_blocked_finds_what_they_read_themselves() {
+    let app = TestApp::start().await;
+    let [ada, bob]: [User; 2] = rooms::people(&app, ["ada", "bob"]).await;
+    let chat = rooms::direct(&bob, &ada).await;
+    let message = rooms::say(&bob, &chat, "A heron stands here").await;
+    rooms::done(&ada, "blockUser", json!({ "userId": bob.id })).await;
+    let edit = json!({ "messageId": message, "content": "A crane flies there", "idempotencyKey": new_key() });
+    rooms::done(&bob, "editMessage", edit).await;
+    for (query, to_ada, to_bob) in [
+        ("heron", vec!["A heron stands here"], vec![]),
+        ("crane", vec![], vec!["A crane flies there"]),
+        ("\"crane flies\"", vec![], vec!["A crane flies there"]),
+        ("cra", vec![], vec!["A crane flies there"]),
+        ("a -heron", vec![], vec!["A crane flies there"]),
+    ] {
+        assert_eq!(found(&ada, query).await, to_ada, "{query}");
+        assert_eq!(found(&bob, query).await, to_bob, "{query}");
+    }
+    let answer = searched(&bob, json!({ "query": "crane" })).await;
+    assert_eq!(answer["nodes"][0]["fragments"][0]["text"], "A crane flies there");
+    assert_eq!(answer["complete"], true);
+    rooms::done(&bob, "deleteMessage", json!({ "messageId": message })).await;
+    assert!(found(&bob, "crane").await.is_empty());
 }
