@@ -104,6 +104,12 @@ impl Presences {
 
     /// Says that somebody shows or hides themselves.
     pub fn shown(&self, user_id: UserId, hid: bool) {
+        if hid {
+            let rooms = lock(&self.inner.typists).rooms_of(user_id);
+            rooms
+                .into_iter()
+                .for_each(|chat_id| self.typing(chat_id, user_id, false));
+        }
         self.say(if hid { Item::Hid(user_id) } else { Item::Person(user_id) });
     }
 

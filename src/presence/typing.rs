@@ -77,6 +77,13 @@ impl Typists {
         was
     }
 
+    /// The rooms that somebody types in.
+    pub fn rooms_of(&self, user_id: UserId) -> Vec<ChatId> {
+        let types = |room: &[Typist]| room.iter().any(|typist| typist.user_id == user_id);
+        let rooms = self.rooms.iter().filter(|(_, room)| types(room));
+        rooms.map(|(chat_id, _)| *chat_id).collect()
+    }
+
     /// Those who have said nothing more for too long.
     pub fn over(&self, now: Instant) -> Vec<(ChatId, UserId)> {
         let rooms = self.rooms.iter();

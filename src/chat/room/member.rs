@@ -157,6 +157,7 @@ pub async fn remove(app: &App, user_id: UserId, chat_id: ChatId, whom: UserId) -
         })
         .await?;
     app.log().wake();
+    app.presence().typing(chat_id, whom, false);
     Ok(chat)
 }
 

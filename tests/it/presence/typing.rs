@@ -120,3 +120,34 @@ async fn streams_without_the_ephemeral_are_told_nothing_of_it() {
     let next = stream.next().await.expect("an event");
     assert_eq!(next["message"]["content"], "Hello.");
 }
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn who_leaves_is_removed_or_hides_types_no_more() {
+    let app = TestApp::start().await;
+    let [ada, bob, cyd, dan, eve]: [User; 5] = people(&app, ["ada", "bob", "cyd", "dan", "eve"]).await;
+    let chat = group(&ada, &[&bob, &cyd, &dan, &eve]).await;
+    let mut stream = come(&ada).await;
+    for one in [&bob, &cyd, &dan, &eve] {
+        types(one, &chat, true).await;
+        assert_eq!(told(&mut stream).await.1, true);
+    }
+    done(&bob, "leaveChat", json!({ "chatId": chat })).await;
+    done(&ada, "removeMember", json!({ "chatId": chat, "userId": cyd.id })).await;
+    set(&dan, json!({ "invisible": true })).await;
+    let mut ended = Vec::new();
+    // What is told in one go has no order: what was said before the last of these was told with it at the latest.
+    for on in [false, true] {
+        types(&eve, &chat, on).await;
+        loop {
+            let (name, is_typing) = told(&mut stream).await;
+            if !is_typing {
+                ended.push(name.clone());
+            }
+            if name == "eve" && is_typing == on {
+                break;
+            }
+        }
+    }
+    ended.sort_unstable();
+    assert_eq!(ended, ["bob", "cyd", "dan", "eve"]);
+}
