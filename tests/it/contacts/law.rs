@@ -3,9 +3,35 @@
 use serde_json::{Value, json};
 
 use crate::harness::app::{Client, TestApp, User};
-use crate::harness::law::{Device, Dice};
+use crate::harness::dice::Dice;
+use crate::harness::law::Device;
+
+/// Makes a webhook, or changes or deletes one of those there are.
+async fn hook(client: &Client, dice: &mut Dice) {
+    let known = client.ok("{ viewer { webhooks { id } } }", json!({})).await;
+    let known = known["viewer"]["webhooks"].as_array().expect("webhooks").clone();
+    // Some are gone by the time: that is an action, too.
+    match (dice.below(4), dice.pick(&known)) {
+        (0, Some(hook)) => {
+            client
+                .mutate("deleteWebhook", json!({ "webhookId": hook["id"] }), "")
+                .await;
+        }
+        (1 | 2, Some(hook)) => {
+            let input = json!({ "webhookId": hook["id"], "description": format!("service {}", dice.below(100)), "enabled": dice.below(2) == 0 });
+            client.mutate("updateWebhook", input, "").await;
+        }
+        _ => {
+            let input = json!({ "url": "https://hooks.example.com/", "events": ["MESSAGE_CREATED"] });
+            client.mutate("createWebhook", input, "").await;
+        }
+    }
+}
 
 async fn meddle(client: &Client, others: &[User], dice: &mut Dice) {
+    if dice.below(5) == 0 {
+        return hook(client, dice).await;
+    }
     let mutation = dice.pick(&["addContact", "addContact", "removeContact", "blockUser", "unblockUser"]);
     let (Some(mutation), Some(other)) = (mutation, dice.pick(others)) else {
         return;

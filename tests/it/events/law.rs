@@ -4,7 +4,8 @@ use serde_json::{Value, json};
 
 use super::rename;
 use crate::harness::app::{Client, TestApp, new_key};
-use crate::harness::law::{Device, Dice};
+use crate::harness::dice::Dice;
+use crate::harness::law::Device;
 use crate::titles::until_jobs;
 
 const MODELS: [&str; 6] = [

@@ -13,6 +13,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use serde_json::{Value, json};
 
 use super::app::Client;
+use super::dice::Dice;
 use super::stream::Subscription;
 
 /// What a client keeps of a chat.
@@ -40,6 +41,8 @@ const SUMMARY: &str = "id chatId throughSequence content tokens model revertedAt
 const EXPORT: &str = "id state progress bytes createdAt finishedAt expiresAt version";
 /// What a client keeps of a scheduled message.
 const SCHEDULED: &str = "id content sendAt rule timeZone missed state nextAt sentCount lastSentAt missedAt missedCount lastError { code message } version";
+/// What a client keeps of a webhook.
+const WEBHOOK: &str = "id description events enabled version";
 /// What a client keeps of a contact.
 const CONTACT: &str = "addedAt version user { id }";
 
@@ -67,6 +70,8 @@ pub struct Held {
     pub preferences: BTreeMap<String, Value>,
     /// The archives of one's data.
     pub exports: BTreeMap<String, Value>,
+    /// Which services are told of what.
+    pub webhooks: BTreeMap<String, Value>,
     /// What people are to the viewer: those who are neither contacts nor blocked any more stay, for their version.
     pub people: BTreeMap<String, Value>,
 }
@@ -135,6 +140,10 @@ impl Held {
                 self.summaries.remove(event["summaryId"].as_str().expect("an id"));
             }
             "DataExportChanged" => upsert(&mut self.exports, &event["dataExport"]),
+            "WebhookChanged" if event["webhook"].is_null() => {
+                self.webhooks.remove(event["webhookId"].as_str().expect("an id"));
+            }
+            "WebhookChanged" => upsert(&mut self.webhooks, &event["webhook"]),
             "ScheduledMessageChanged" => upsert(&mut self.scheduled, &event["scheduledMessage"]),
             "StreamReady" => {}
             other => panic!("an event that the law does not know: {other}"),
@@ -281,6 +290,7 @@ impl Device {
              ... on SummaryRemoved {{ summaryId }} \
              ... on ReceiptsUpdated {{ chatId receipts {{ deliveredSequence readSequence user {{ id }} }} }} \
              ... on DataExportChanged {{ dataExport {{ {EXPORT} }} }} \
+             ... on WebhookChanged {{ webhookId webhook {{ {WEBHOOK} }} }} \
              ... on ScheduledMessageChanged {{ scheduledMessage {{ {SCHEDULED} }} }} \
              ... on ContactChanged {{ user {{ id }} contact {{ {CONTACT} }} isBlocked version }} \
              ... on ResyncRequired {{ reason }} }} }}"
@@ -317,6 +327,7 @@ impl Device {
             .chain(differing(&self.held.scheduled, &fresh.scheduled))
             .chain(differing(&self.held.preferences, &fresh.preferences))
             .chain(differing(&self.held.exports, &fresh.exports))
+            .chain(differing(&self.held.webhooks, &fresh.webhooks))
             .chain(differing(&people, &known));
         let differing: Vec<_> = differing.collect();
         assert!(differing.is_empty(), "snapshot + events != fresh read: {differing:#?}");
@@ -360,7 +371,7 @@ async fn messages(client: &Client, chats: &[String]) -> Vec<Value> {
 async fn read(client: &Client) -> (Held, String) {
     let query = format!(
         "{{ viewer {{ syncCursor apiKeys {{ {KEY} }} assistants(first: 100) {{ nodes {{ {ASSISTANT} }} }} \
-         memories(first: 100) {{ nodes {{ {MEMORY} }} }} preferences {{ {PREFERENCES} }} dataExports {{ {EXPORT} }} \
+         memories(first: 100) {{ nodes {{ {MEMORY} }} }} preferences {{ {PREFERENCES} }} dataExports {{ {EXPORT} }} webhooks {{ {WEBHOOK} }} \
          scheduledMessages(first: 100) {{ nodes {{ {SCHEDULED} }} }} contacts(first: 100) {{ nodes {{ {CONTACT} }} }} blockedUsers {{ id }} chats(filter: {{ archived: null }}, first: 20) {{ pageInfo {{ hasNextPage }} \
          nodes {{ {CHAT} summaries {{ {SUMMARY} }} }} }} }} }}"
     );
@@ -376,6 +387,9 @@ async fn read(client: &Client) -> (Held, String) {
     }
     for export in answer["viewer"]["dataExports"].as_array().expect("exports") {
         upsert(&mut held.exports, export);
+    }
+    for webhook in answer["viewer"]["webhooks"].as_array().expect("webhooks") {
+        upsert(&mut held.webhooks, webhook);
     }
     for memory in answer["viewer"]["memories"]["nodes"].as_array().expect("memories") {
         upsert(&mut held.memories, memory);
@@ -419,32 +433,4 @@ async fn read(client: &Client) -> (Held, String) {
         held,
         answer["viewer"]["syncCursor"].as_str().expect("a cursor").to_owned(),
     )
-}
-
-/// Chance that a seed repeats: splitmix64.
-pub struct Dice(u64);
-
-impl Dice {
-    /// The dice of this seed.
-    pub fn new(seed: u64) -> Self {
-        Dice(seed)
-    }
-
-    /// A number below `end`.
-    pub fn below(&mut self, end: usize) -> usize {
-        self.0 = self.0.wrapping_add(0x9e37_79b9_7f4a_7c15);
-        let mut mixed = self.0;
-        mixed = (mixed ^ (mixed >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
-        mixed = (mixed ^ (mixed >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
-        let below = (mixed ^ (mixed >> 31)) % end as u64;
-        usize::try_from(below).expect("below a usize")
-    }
-
-    /// One of these.
-    pub fn pick<'a, T>(&mut self, from: &'a [T]) -> Option<&'a T> {
-        if from.is_empty() {
-            return None;
-        }
-        from.get(self.below(from.len()))
-    }
 }

@@ -3,6 +3,7 @@
 pub mod app;
 pub mod cluster;
 pub mod database;
+pub mod dice;
 pub mod law;
 pub mod mcp;
 pub mod people;

@@ -13,7 +13,7 @@ use serde_json::{Value, json};
 use crate::harness::app::{Client, PASSWORD, TestApp, User, uuid};
 
 /// Deletes the account of a client's person.
-async fn delete(client: &Client) -> Value {
+pub(crate) async fn delete(client: &Client) -> Value {
     let input = json!({ "password": PASSWORD });
     client.mutate("deleteAccount", input, "deletedUserId").await
 }
@@ -26,7 +26,7 @@ async fn deleted(app: &TestApp, user: &User) {
 }
 
 /// Waits until a job has cleared away what belonged to somebody, and waits to look once more.
-async fn cleared(app: &TestApp, user: &User) {
+pub(crate) async fn cleared(app: &TestApp, user: &User) {
     let query = format!(
         "SELECT count(*) > 0 FROM jobs WHERE kind = 'privacy.clear' AND key = 'user_{}' \
          AND payload->>'again' = 'true' AND leased_by IS NULL",

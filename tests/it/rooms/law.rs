@@ -4,7 +4,9 @@ use serde_json::{Value, json};
 
 use super::people;
 use crate::harness::app::{Client, TestApp, User, new_key};
-use crate::harness::law::{Device, Dice};
+use crate::harness::dice::Dice;
+use crate::harness::law::Device;
+use crate::privacy;
 
 /// The most messages that the law reads of a chat; a room that comes near is left alone.
 const FULL: usize = 30;
@@ -247,30 +249,37 @@ pub(super) fn is(title: &str) -> impl Fn(&Value) -> bool {
 
 async fn obeyed(seed: u64) {
     let app = TestApp::with(&["--requests-per-minute=0", "--messages-per-minute=0"]).await;
-    let people: [User; 3] = people(&app, ["ada", "bob", "cyd"]).await;
+    let everybody: [User; 4] = people(&app, ["ada", "bob", "cyd", "dan"]).await;
+    let (dan, people) = everybody.split_last().expect("people");
     let mut rooms = Rooms::with_assistant(&people[0]).await;
     let mut dice = Dice::new(seed);
-    for _ in 0..10 {
-        rooms.act(&people, &mut dice).await;
+    for _ in 0..20 {
+        rooms.act(&everybody, &mut dice).await;
     }
     let mut devices = Vec::new();
-    for (index, person) in (1..).zip(&people) {
+    for (index, person) in (1..).zip(people) {
         devices.push(Device::open(person.client.clone(), seed ^ index).await);
     }
     let acting = async {
-        for _ in 0..120 {
-            rooms.act(&people, &mut dice).await;
+        for _ in 0..30 {
+            rooms.act(&everybody, &mut dice).await;
+        }
+        // What is theirs alone goes in the background.
+        privacy::delete(dan).await;
+        for _ in 0..90 {
+            rooms.act(people, &mut dice).await;
         }
         for answer in &rooms.answers {
-            ended(&people, answer).await;
+            ended(people, answer).await;
         }
-        end(&people, "the end").await;
+        privacy::cleared(&app, dan).await;
+        end(people, "the end").await;
     };
     let following = futures_util::future::join_all(devices.iter_mut().map(|device| device.follow(is("the end"))));
     tokio::join!(acting, following);
     // What they were handed until here is stored and told, and they are told of it.
     app.app.receipts().flush(&app.app).await.expect("receipts");
-    end(&people, "the very end").await;
+    end(people, "the very end").await;
     let following = devices.iter_mut().map(|device| device.follow(is("the very end")));
     futures_util::future::join_all(following).await;
     let seen: usize = devices.iter().map(|device| device.seen.len()).sum();
@@ -280,7 +289,7 @@ async fn obeyed(seed: u64) {
     }
     // All were handed everything by now.
     app.app.receipts().flush(&app.app).await.expect("receipts");
-    for person in &people {
+    for person in people {
         statuses_follow(person).await;
     }
 }

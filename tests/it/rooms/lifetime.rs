@@ -6,7 +6,8 @@ use serde_json::{Value, json};
 
 use super::{direct, done, group, notes, people, say, texts, unread};
 use crate::harness::app::{Client, TestApp, User, new_key, uuid};
-use crate::harness::law::{Device, Dice};
+use crate::harness::dice::Dice;
+use crate::harness::law::Device;
 use crate::titles::until_jobs;
 
 /// Makes the first messages of a chat older than they are, by so many seconds; of one whose messages stay, nothing: what they

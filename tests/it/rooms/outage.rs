@@ -3,7 +3,8 @@
 use super::law::{Rooms, end, ended, is};
 use super::people;
 use crate::harness::app::{TestApp, User};
-use crate::harness::law::{Device, Dice};
+use crate::harness::dice::Dice;
+use crate::harness::law::Device;
 use crate::harness::process::Outages;
 
 /// Two devices of each of three people, and as many kills.

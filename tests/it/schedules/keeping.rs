@@ -5,7 +5,8 @@ use serde_json::{Value, json};
 
 use super::{ECHO, SCHEDULED, moment, schedule, time};
 use crate::harness::app::{TestApp, new_key};
-use crate::harness::law::{Device, Dice};
+use crate::harness::dice::Dice;
+use crate::harness::law::Device;
 use crate::rooms::{done, group};
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

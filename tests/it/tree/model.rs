@@ -4,7 +4,7 @@ use serde_json::json;
 
 use super::{QUICK, edited, list, regenerated, selected, sent};
 use crate::harness::app::{Client, TestApp};
-use crate::harness::law::Dice;
+use crate::harness::dice::Dice;
 
 #[derive(Default)]
 struct Node {
