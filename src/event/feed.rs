@@ -286,6 +286,12 @@ impl Feed {
         lock(&self.withheld).of_room(event)
     }
 
+    /// Whether nothing that is not kept is to be told of a room any more: its reader has left it, or may have.
+    pub fn has_left(&self, chat_id: ChatId) -> bool {
+        let withheld = lock(&self.withheld);
+        withheld.everything || withheld.rooms.iter().any(|(left, _)| *left == chat_id)
+    }
+
     fn leave_out(&self, waiting: &mut Vec<Delivery>) {
         let mut withheld = lock(&self.withheld);
         if withheld.everything {

@@ -3,11 +3,11 @@
 use chrono::{DateTime, Utc};
 use diesel::prelude::*;
 use diesel::sql_types::{Array, BigInt, Bool, Integer, Jsonb, Nullable, Text, Timestamptz, Uuid as SqlUuid};
-use diesel_async::RunQueryDsl;
+use diesel_async::{AsyncConnection, RunQueryDsl};
 use uuid::Uuid;
 
 use super::cursor::{Cursor, Position, Snapshot};
-use super::home::HOME;
+use super::home::{HOME, LOCKED};
 use crate::db::schema::events;
 use crate::db::{Connection, prepared};
 use crate::error::{Error, Result};
@@ -289,7 +289,7 @@ pub(super) async fn read_all(connection: &mut Connection, seen: &Snapshot, limit
     // index that finds them.
     let query = format!(
         "SELECT epoch, pg_current_snapshot()::text AS now, home IS DISTINCT FROM {HOME} AS moved, (SELECT jsonb_agg(new ORDER BY id) FROM (SELECT {COLUMNS} FROM events \
-         WHERE xid >= $1::text::xid8 AND NOT pg_visible_in_snapshot(xid, $2::pg_snapshot) ORDER BY xid LIMIT $3) AS new) AS rows FROM event_log"
+         WHERE xid >= $1::text::xid8 AND NOT pg_visible_in_snapshot(xid, $2::pg_snapshot) ORDER BY events.xid LIMIT $3) AS new) AS rows FROM event_log"
     );
     let row: Row = diesel::sql_query(query)
         .bind::<Text, _>(seen.xmin.to_string())
@@ -360,10 +360,17 @@ pub async fn trim(connection: &mut Connection, days: u16) -> Result<usize> {
          UPDATE event_log SET trimmed_xid = greatest(trimmed_xid, newest.xid) FROM newest";
     let mut rounds = 0;
     loop {
-        let round = diesel::sql_query(query)
-            .bind::<Integer, _>(i32::from(days))
-            .bind::<Integer, _>(TRIM);
-        if round.execute(connection).await? == 0 {
+        let removed = connection
+            .transaction(async |connection| {
+                // Before the events: so does whoever starts a new log.
+                diesel::sql_query(LOCKED).execute(connection).await?;
+                let round = diesel::sql_query(query)
+                    .bind::<Integer, _>(i32::from(days))
+                    .bind::<Integer, _>(TRIM);
+                Ok::<_, Error>(round.execute(connection).await?)
+            })
+            .await?;
+        if removed == 0 {
             return Ok(rounds);
         }
         rounds += 1;

@@ -179,8 +179,10 @@ impl Follower {
                     };
                     let new = match heard {
                         Heard::Signals(signals) => {
-                            for told in self.told(&signals)? {
-                                yield told;
+                            for (chat_id, told) in self.told(&signals)? {
+                                if !chat_id.is_some_and(|id| feed.has_left(id)) {
+                                    yield told;
+                                }
                             }
                             continue;
                         }
@@ -216,8 +218,8 @@ impl Follower {
         })
     }
 
-    /// What signals say, as far as it is of the chats that this stream is about.
-    fn told(&self, signals: &[Arc<Signal>]) -> Result<Vec<Told>> {
+    /// What signals say, as far as it is of the chats that this stream is about, and the room that it is of.
+    fn told(&self, signals: &[Arc<Signal>]) -> Result<Vec<(Option<ChatId>, Told)>> {
         let wanted = signals
             .iter()
             .filter(|signal| match (self.chats(), signal.subject.chat_id) {
@@ -237,7 +239,7 @@ impl Follower {
                         .ok_or_else(|| Error::internal("what was made is something else"))?
                 }
             };
-            told.extend(Told::shared(&shared, &self.selections));
+            told.extend(Told::shared(&shared, &self.selections).map(|told| (signal.subject.chat_id, told)));
         }
         Ok(told)
     }

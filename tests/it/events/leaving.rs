@@ -19,6 +19,17 @@ async fn live(user: &User) -> Subscription {
     stream
 }
 
+/// Three streams of somebody's in whose room so much is said at once: one reads nothing of it, one is in its midst, and one
+/// has read it all.
+async fn reading(app: &TestApp, user: &User, chat: &str, count: i64) -> [Subscription; 3] {
+    let (lazy, mut slow, mut eager) = (live(user).await, live(user).await, live(user).await);
+    burst(app, chat, count).await;
+    mark(user, "after").await;
+    slow.until("MessageCreated").await;
+    until_title(&mut eager, "after").await;
+    [lazy, slow, eager]
+}
+
 /// What a stream is told until a room was left.
 async fn until_removed(stream: &mut Subscription, chat: &str) -> Vec<Value> {
     let mut told = Vec::new();
@@ -37,16 +48,12 @@ async fn what_waits_of_a_room_that_was_left_is_not_told() {
     let app = TestApp::start().await;
     let [ada, bob]: [User; 2] = people(&app, ["ada", "bob"]).await;
     let chat = group(&ada, &[&bob]).await;
-    // One reads nothing meanwhile, the other is in the midst of it; both are cut off by so much.
-    let (mut lazy, mut slow, mut eager) = (live(&bob).await, live(&bob).await, live(&bob).await);
-    burst(&app, &chat, 300).await;
-    mark(&bob, "after").await;
-    slow.until("MessageCreated").await;
-    until_title(&mut eager, "after").await;
+    // More than waits for one stream: these are cut off.
+    let [lazy, slow, mut eager] = reading(&app, &bob, &chat, 300).await;
     done(&ada, "removeMember", json!({ "chatId": chat, "userId": bob.id })).await;
     assert!(until_removed(&mut eager, &chat).await.is_empty());
-    for stream in [&mut slow, &mut lazy] {
-        let told = sequences(&until_removed(stream, &chat).await);
+    for mut stream in [slow, lazy] {
+        let told = sequences(&until_removed(&mut stream, &chat).await);
         assert!(told.len() <= SENT, "{told:?}");
     }
 }
@@ -56,11 +63,7 @@ async fn nor_what_waits_when_more_happens_than_is_handed_out() {
     let app = TestApp::start().await;
     let [ada, bob]: [User; 2] = people(&app, ["ada", "bob"]).await;
     let chat = group(&ada, &[&bob]).await;
-    let (mut lazy, mut slow, mut eager) = (live(&bob).await, live(&bob).await, live(&bob).await);
-    burst(&app, &chat, 100).await;
-    mark(&bob, "after").await;
-    slow.until("MessageCreated").await;
-    until_title(&mut eager, "after").await;
+    let [lazy, slow, mut eager] = reading(&app, &bob, &chat, 100).await;
     let removed = "WITH gone AS (DELETE FROM chat_members WHERE chat_id = $1::text::uuid AND user_id = $2::text::uuid), \
           said AS (INSERT INTO events (user_id, kind, payload) VALUES ($2::text::uuid, 'chat.removed', jsonb_build_object('chatId', $1::text::uuid))) \
         INSERT INTO events (chat_id, kind, payload) \
@@ -70,8 +73,8 @@ async fn nor_what_waits_when_more_happens_than_is_handed_out() {
     written.expect("events");
     app.app.log().wake();
     assert!(until_removed(&mut eager, &chat).await.is_empty());
-    for stream in [&mut slow, &mut lazy] {
-        let told = sequences(&until_removed(stream, &chat).await);
+    for mut stream in [slow, lazy] {
+        let told = sequences(&until_removed(&mut stream, &chat).await);
         assert!(told.len() <= SENT, "{told:?}");
     }
 }
