@@ -234,6 +234,7 @@ pub async fn delete(app: &App, user_id: UserId, chat_id: ChatId) -> Result<ChatI
         .await?;
     app.engine().abandon(&running);
     app.log().wake();
+    app.presence().left(chat_id, user_id);
     Ok(chat_id)
 }
 

@@ -105,10 +105,10 @@ impl Presences {
     /// Says that somebody shows or hides themselves.
     pub fn shown(&self, user_id: UserId, hid: bool) {
         if hid {
+            lock(&self.inner.outgoing).end_typing_of(user_id);
+            lock(&self.inner.incoming).end_typing_of(user_id);
             let rooms = lock(&self.inner.typists).rooms_of(user_id);
-            rooms
-                .into_iter()
-                .for_each(|chat_id| self.typing(chat_id, user_id, false));
+            rooms.into_iter().for_each(|chat_id| self.left(chat_id, user_id));
         }
         self.say(if hid { Item::Hid(user_id) } else { Item::Person(user_id) });
     }
@@ -133,6 +133,11 @@ impl Presences {
         if lock(&self.inner.typists).is_news(chat_id, user_id, on, Instant::now()) {
             self.say(Item::Typing(chat_id, user_id, on));
         }
+    }
+
+    /// Says that somebody is in a room no more, and so types there no more, also when it was not told yet that they do.
+    pub fn left(&self, chat_id: ChatId, user_id: UserId) {
+        self.say(Item::Typing(chat_id, user_id, false));
     }
 
     /// Who types in a room, those first who began first.

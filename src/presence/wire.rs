@@ -104,6 +104,17 @@ impl News {
         }
     }
 
+    /// Has somebody who hides type nowhere, of whom it waits that they do.
+    pub fn end_typing_of(&mut self, who: UserId) {
+        for item in self.items.values_mut() {
+            if let Item::Typing(_, user_id, on) = item
+                && *user_id == who
+            {
+                *on = false;
+            }
+        }
+    }
+
     /// Takes everything.
     pub fn take(&mut self) -> Vec<Item> {
         std::mem::take(&mut self.items).into_values().collect()

@@ -50,6 +50,7 @@ pub async fn depart_next(app: &App, gone: UserId) -> Result<bool> {
         Err(error) => return Err(error),
     }
     app.log().wake();
+    app.presence().left(chat_id, gone);
     Ok(true)
 }
 

@@ -38,7 +38,7 @@ pub async fn leave(app: &App, user_id: UserId, chat_id: ChatId) -> Result<ChatId
         .await?;
     app.engine().abandon(&running);
     app.log().wake();
-    app.presence().typing(chat_id, user_id, false);
+    app.presence().left(chat_id, user_id);
     Ok(chat_id)
 }
 

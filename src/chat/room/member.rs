@@ -157,7 +157,7 @@ pub async fn remove(app: &App, user_id: UserId, chat_id: ChatId, whom: UserId) -
         })
         .await?;
     app.log().wake();
-    app.presence().typing(chat_id, whom, false);
+    app.presence().left(chat_id, whom);
     Ok(chat)
 }
 
