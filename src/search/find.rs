@@ -105,7 +105,8 @@ pub const QUERY: &str = concat!(
     candidates AS MATERIALIZED (SELECT message_id FROM looked WHERE fits LIMIT 2001), \
     own AS MATERIALIZED (SELECT message_id, own_words, own_words @@ ",
     words!(),
-    " AS fits FROM messages JOIN message_words ON message_id = id WHERE author_id = $1 AND own_content IS NOT NULL ORDER BY id DESC LIMIT 2001), \
+    " AS fits FROM (SELECT id FROM messages WHERE author_id = $1 AND own_content IS NOT NULL OFFSET 0) AS changed \
+      JOIN message_words ON message_id = id ORDER BY id DESC LIMIT 2001), \
     chosen AS (SELECT message_id, words FROM (SELECT message_id FROM candidates LIMIT 2000) AS candidate JOIN message_words USING (message_id) \
         WHERE message_id NOT IN (SELECT message_id FROM own) \
       UNION ALL SELECT message_id, own_words FROM own WHERE fits), \

@@ -285,13 +285,18 @@ async fn end(
         (None, _) => open.filter(generations::lease_expires_at.lt(now)),
     };
     type Ended = (MessageId, UserId, String, String);
-    let ended = open.set(changes).returning((
-        generations::message_id,
-        generations::user_id,
-        generations::provider,
-        generations::model,
-    ));
-    let ended: Option<Ended> = prepared(ended).get_result(connection).await.optional()?;
+    // Not kept prepared: what it sets has hundreds of forms.
+    let ended: Option<Ended> = open
+        .set(changes)
+        .returning((
+            generations::message_id,
+            generations::user_id,
+            generations::provider,
+            generations::model,
+        ))
+        .get_result(connection)
+        .await
+        .optional()?;
     let Some((message_id, user_id, provider, model)) = ended else {
         return Ok(None);
     };
