@@ -9,8 +9,10 @@ use super::event::{
     Payload,
 };
 use super::follow::Follower;
-use super::own::Own;
+use super::own::{AssistantRemoved, AssistantUpserted, Own};
 use super::share::{Shared, Told};
+use crate::assistant::assistant::find_named;
+use crate::assistant::event::ASSISTANT_UPSERTED;
 use crate::chat::chat::Chat;
 use crate::chat::message::Message;
 use crate::chat::{chat, event as kinds, message};
@@ -104,7 +106,11 @@ impl Follower {
         let chat_ids: Vec<ChatId> = payloads.iter().filter_map(|payload| payload.chat_id).collect();
         let message_ids: Vec<MessageId> = payloads.iter().filter_map(|payload| payload.message_id).collect();
         let mut connection = self.app.connection().await?;
-        let chats = chat::find_many_visible(&mut connection, self.user_id(), &chat_ids).await?;
+        let chats = if chat_ids.is_empty() {
+            HashMap::new()
+        } else {
+            chat::find_many_visible(&mut connection, self.user_id(), &chat_ids).await?
+        };
         let messages = if message_ids.is_empty() {
             HashMap::new()
         } else {
@@ -150,12 +156,14 @@ impl Follower {
         told.resize_with(new.len(), || None);
         let mut rooms: HashMap<ChatId, Vec<usize>> = HashMap::new();
         let mut alone = Vec::new();
+        let mut everybodys = Vec::new();
         for (index, delivery) in new.iter().enumerate() {
             let event = &delivery.handed.event;
             match (event.audience(), delivery.history_after) {
                 (Audience::Chat(chat_id), Some(_)) if SAME.contains(&event.kind.as_str()) => {
                     rooms.entry(chat_id).or_default().push(index);
                 }
+                (Audience::Everybody, _) if event.kind == ASSISTANT_UPSERTED => everybodys.push(index),
                 _ => alone.push(index),
             }
         }
@@ -167,6 +175,9 @@ impl Follower {
         for (index, event) in alone.into_iter().zip(events) {
             told[index] = event.map(Told::alone);
         }
+        for index in everybodys {
+            told[index] = self.of_everybody(&new[index].handed).await?;
+        }
         let mut chats = HashMap::new();
         let mut particular = Vec::new();
         for (chat_id, indexes) in rooms {
@@ -176,7 +187,7 @@ impl Follower {
                 let missing = handed.iter().filter(|handed| missing.contains(&handed.event.id));
                 self.read(missing.copied().collect()).await
             };
-            self.app.sharing().all(chat_id, &wanted, read).await?;
+            self.app.sharing().all(chat_id.0, &wanted, read).await?;
             for index in indexes {
                 let Some(shared) = new[index].handed.made.get::<Shared>() else {
                     continue;
@@ -204,6 +215,42 @@ impl Follower {
             self.loader.keep(chats);
         }
         Ok(told)
+    }
+
+    /// An assistant that was shared, is or was: read once for all, who can use it or can not.
+    async fn of_everybody(&self, handed: &Handed) -> Result<Option<Told>> {
+        let Some(assistant_id) = payload_of(&handed.event)?.assistant_id else {
+            return Ok(None);
+        };
+        let (cursor, occurred_at) = (Some(self.cursor(&handed.position)), handed.event.occurred_at);
+        let read = async |_: &[i64]| {
+            let mut connection = self.app.connection().await?;
+            let found = find_named(&mut connection, &[assistant_id])
+                .await?
+                .remove(&assistant_id);
+            let upserted = found.map(|assistant| {
+                Event::AssistantUpserted(AssistantUpserted {
+                    cursor: cursor.clone(),
+                    occurred_at,
+                    assistant,
+                })
+            });
+            Ok(HashMap::from([(handed.event.id, Shared::new(upserted, None))]))
+        };
+        let wanted = [(handed.event.id, &handed.made)];
+        self.app.sharing().all(assistant_id.0, &wanted, read).await?;
+        let shared = handed.made.get::<Shared>();
+        let upserted = shared.and_then(|shared| shared.event.clone()).filter(|event| {
+            matches!(&**event, Event::AssistantUpserted(upserted) if upserted.assistant.is_open_to(self.user_id()))
+        });
+        let told = upserted.map(Told::read).unwrap_or_else(|| {
+            Told::alone(Event::AssistantRemoved(AssistantRemoved {
+                cursor,
+                occurred_at,
+                assistant_id,
+            }))
+        });
+        Ok(Some(told))
     }
 
     /// Loads what events of one room speak of, for all who may see it.

@@ -16,13 +16,13 @@ use async_graphql::{ContextSelectionSet, OutputType, Positioned, ServerResult, V
 use bytes::Bytes;
 use lru::LruCache;
 use tokio::sync::{Mutex as AsyncMutex, OnceCell};
+use uuid::Uuid;
 
 use super::event::Event;
 use super::selection::Selections;
 use crate::chat::chat::Chat;
 use crate::error::Result;
 use crate::event::Made;
-use crate::id::ChatId;
 
 /// How many selections are kept, so that ten thousand sockets of one app hold one.
 const SELECTIONS: NonZeroUsize = NonZeroUsize::new(256).expect("not zero");
@@ -106,17 +106,18 @@ impl Sharing {
         Arc::clone(kept)
     }
 
-    /// Has `read` make what was not made yet of these events of one room, once for all who want them at the same time.
+    /// Has `read` make what was not made yet of these events of one room, or about one thing, once for all who want them at
+    /// the same time.
     pub(super) async fn all(
         &self,
-        chat_id: ChatId,
+        subject: Uuid,
         wanted: &[(i64, &Made)],
         read: impl AsyncFnOnce(&[i64]) -> Result<HashMap<i64, Shared>>,
     ) -> Result<()> {
         if missing(wanted).is_empty() {
             return Ok(());
         }
-        let lane = chat_id.0.as_u128() as usize % LANES;
+        let lane = subject.as_u128() as usize % LANES;
         let _turn = self.inner.lanes[lane].lock().await;
         let missing = missing(wanted);
         if missing.is_empty() {
@@ -155,6 +156,11 @@ impl Told {
             event: Arc::new(event),
             place: None,
         }
+    }
+
+    /// An event that was read for others as well, and is resolved for this client alone.
+    pub(super) fn read(event: Arc<Event>) -> Self {
+        Told { event, place: None }
     }
 
     /// An event that others are told as well; none when what it speaks of is gone.
@@ -217,6 +223,7 @@ mod tests {
     use super::*;
     use crate::chat::api::event::{ChatRemoved, HistoryCleared};
     use crate::error::Error;
+    use crate::id::ChatId;
     use crate::scalar::Long;
 
     fn shared(chat_id: ChatId) -> Shared {
@@ -265,7 +272,7 @@ mod tests {
                     Ok(missing.iter().map(|id| (*id, shared(chat_id))).collect())
                 };
                 let wanted = [(0, &events[0]), (1, &events[1]), (2, &events[2])];
-                sharing.all(chat_id, &wanted, read).await.is_ok() && missing(&wanted).is_empty()
+                sharing.all(chat_id.0, &wanted, read).await.is_ok() && missing(&wanted).is_empty()
             });
         }
         while let Some(all_are_there) = all.join_next().await {
@@ -274,10 +281,10 @@ mod tests {
         assert_eq!(AtomicUsize::load(&reads, Ordering::SeqCst), 3);
         let wanted = [(2, &events[2]), (3, &events[3])];
         let fails = async |_: &[i64]| Err(Error::internal("again"));
-        assert!(sharing.all(chat_id, &wanted, fails).await.is_err());
+        assert!(sharing.all(chat_id.0, &wanted, fails).await.is_err());
         assert_eq!(missing(&wanted), [3], "a failure is nobody else's");
         let read = async |missing: &[i64]| Ok(missing.iter().map(|id| (*id, shared(chat_id))).collect());
-        assert!(sharing.all(chat_id, &wanted, read).await.is_ok() && missing(&wanted).is_empty());
+        assert!(sharing.all(chat_id.0, &wanted, read).await.is_ok() && missing(&wanted).is_empty());
     }
 
     #[test]
