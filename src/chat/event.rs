@@ -69,6 +69,12 @@ pub fn message_updated(chat_id: ChatId, message_id: MessageId, changed: &[&str])
     NewEvent::new(Audience::Chat(chat_id), MESSAGE_UPDATED, payload)
 }
 
+/// A message changed that only its author is told of.
+pub fn message_updated_for(chat_id: ChatId, user_id: UserId, message_id: MessageId, changed: &[&str]) -> NewEvent {
+    let payload = json!({ "chatId": chat_id.0, "messageId": message_id.0, "changed": changed });
+    NewEvent::new(Audience::User(user_id), MESSAGE_UPDATED, payload)
+}
+
 /// Messages wait for others than before, for somebody has come or gone: told with the marks of these people, as they are.
 pub fn receipts_updated(chat_id: ChatId, people: &[UserId]) -> NewEvent {
     let people: Vec<_> = people.iter().map(|id| id.0).collect();

@@ -40,4 +40,5 @@ pub mod send;
 pub mod summary;
 pub mod title;
 pub mod tombstone;
+pub mod touch;
 pub mod turn;

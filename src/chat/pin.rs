@@ -9,15 +9,15 @@ use diesel::sql_types::{Array, BigInt, Nullable, Uuid as SqlUuid};
 use diesel_async::{AsyncConnection, RunQueryDsl};
 
 use super::chat::ChatKind;
-use super::event;
 use super::lifetime::lives;
 use super::member::Membership;
 use super::message::Message;
 use super::revise::{hidden, visible};
 use super::room::note::{Note, tell};
 use super::room::permission::ChatPermission;
+use super::touch::touch;
 use crate::app::App;
-use crate::db::schema::{chats, messages};
+use crate::db::schema::messages;
 use crate::db::{Connection, lives};
 use crate::error::{Error, ErrorCode, Result};
 use crate::event::append_all;
@@ -51,12 +51,7 @@ pub async fn set_pinned(app: &App, user_id: UserId, id: MessageId, is_on: bool) 
                     events = tell(connection, chat, user_id, notes).await?;
                 }
             }
-            diesel::update(chats::table.find(chat_id))
-                .set((chats::version.eq(chats::version + 1), chats::updated_at.eq(now)))
-                .execute(connection)
-                .await?;
-            events.push(event::message_updated(chat_id, id, &["PINNED"]));
-            events.push(event::chat_upserted(chat_id));
+            events.extend(touch(connection, &message, &["PINNED"]).await?);
             append_all(connection, events).await?;
             let version = messages::version.eq(messages::version + 1);
             let by = messages::pinned_by.eq(is_on.then_some(user_id));

@@ -12,16 +12,15 @@ use super::member::Membership;
 use super::message::{self, Message, MessageRole};
 use super::revise::hidden;
 use super::room::permission::MemberRole;
+use super::touch::touch;
 use super::{branch, event, reaction, summary};
 use crate::app::App;
 use crate::chat::chat::ChatKind;
 use crate::db::Connection;
-use crate::db::schema::{
-    chat_members, chats, generation_steps, generations, message_edits, messages, replays, tool_calls,
-};
+use crate::db::schema::{chat_members, generation_steps, generations, message_edits, messages, replays, tool_calls};
 use crate::error::{Error, ErrorCode, Result};
 use crate::event::append_all;
-use crate::id::{ChatId, GenerationId, MessageId, UserId};
+use crate::id::{GenerationId, MessageId, UserId};
 
 /// Makes a message a tombstone; one that is one stays as it is.
 ///
@@ -41,7 +40,7 @@ pub async fn delete(app: &App, user_id: UserId, id: MessageId) -> Result<Message
             check(connection, &membership, &message).await?;
             let gone = with_answers(connection, &membership, &message).await?;
             check_ended(connection, &gone).await?;
-            bury(connection, chat_id, user_id, &gone).await?;
+            bury(connection, user_id, &message, &gone).await?;
             seen(connection, user_id, id).await
         })
         .await?;
@@ -127,22 +126,20 @@ async fn check_ended(connection: &mut Connection, ids: &[MessageId]) -> Result<(
     Ok(())
 }
 
-/// Takes out of these messages all that was in them, and tells of it. The chat is locked.
-async fn bury(connection: &mut Connection, chat_id: ChatId, user_id: UserId, ids: &[MessageId]) -> Result<()> {
+/// Takes out of these messages, a message and its answers, all that was in them, and tells of it. The chat is locked.
+async fn bury(connection: &mut Connection, user_id: UserId, message: &Message, ids: &[MessageId]) -> Result<()> {
+    const CHANGED: [&str; 2] = ["CONTENT", "DELETED"];
+    let chat_id = message.chat_id;
     let sequences = empty(connection, user_id, ids).await?;
     forget_making(connection, ids).await?;
-    let mut events: Vec<_> = ids
-        .iter()
-        .map(|id| event::message_updated(chat_id, *id, &["CONTENT", "DELETED"]))
-        .collect();
+    // What is unread is counted without tombstones.
+    let [updated, upserted] = touch(connection, message, &CHANGED).await?;
+    let answers = ids.iter().filter(|id| **id != message.id);
+    let answers = answers.map(|id| event::message_updated(chat_id, *id, &CHANGED));
+    let mut events: Vec<_> = std::iter::once(updated).chain(answers).collect();
     let first = sequences.into_iter().min().unwrap_or(i64::MAX);
     events.extend(summary::drop_covering(connection, chat_id, first).await?);
-    // What is unread is counted without tombstones.
-    diesel::update(chats::table.find(chat_id))
-        .set((chats::version.eq(chats::version + 1), chats::updated_at.eq(now)))
-        .execute(connection)
-        .await?;
-    events.push(event::chat_upserted(chat_id));
+    events.push(upserted);
     append_all(connection, events).await?;
     let mut others: Vec<MessageId> = branch::siblings_of(connection, ids)
         .await?

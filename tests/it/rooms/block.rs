@@ -104,6 +104,28 @@ async fn what_the_blocked_write_reaches_nobody_now_or_later() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn nor_does_what_the_blocked_do_with_it() {
+    let app = TestApp::start().await;
+    let [ada, bob] = people(&app, ["ada", "bob"]).await;
+    let chat = direct(&ada, &bob).await;
+    say(&ada, &chat, "hello before").await;
+    block(&bob, &ada).await;
+    let (before, from) = (look(&bob, &chat).await, cursor(&bob).await);
+    let message = say(&ada, &chat, "hello?").await;
+    for what in ["pinMessage", "unpinMessage", "pinMessage", "deleteMessage"] {
+        let mine = cursor(&ada).await;
+        done(&ada, what, json!({ "messageId": message })).await;
+        assert_eq!(
+            heard(&ada.client, &mine).await,
+            ["StreamReady", "MessageUpdated", "ChatUpserted"],
+            "{what}"
+        );
+    }
+    assert_eq!(look(&bob, &chat).await, before, "nothing has changed");
+    assert_eq!(heard(&bob.client, &from).await, ["StreamReady"]);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn no_room_comes_from_the_blocked() {
     let app = TestApp::start().await;
     let [ada, bob] = people(&app, ["ada", "bob"]).await;
