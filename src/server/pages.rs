@@ -22,18 +22,20 @@ struct Asset {
 }
 
 const DEMO_PAGE: &str = include_str!("../../web/demo/index.html");
-const DEMO_FILES: [(&str, &str); 15] = [
+const DEMO_FILES: [(&str, &str); 17] = [
     ("asking.js", include_str!("../../web/demo/asking.js")),
     ("chat.js", include_str!("../../web/demo/chat.js")),
     ("composer.js", include_str!("../../web/demo/composer.js")),
     ("demo.css", include_str!("../../web/demo/demo.css")),
     ("demo.js", include_str!("../../web/demo/demo.js")),
     ("door.js", include_str!("../../web/demo/door.js")),
+    ("here.js", include_str!("../../web/demo/here.js")),
     ("live.js", include_str!("../../web/demo/live.js")),
     ("message.js", include_str!("../../web/demo/message.js")),
     ("page.js", include_str!("../../web/demo/page.js")),
     ("people.js", include_str!("../../web/demo/people.js")),
     ("prose.js", include_str!("../../web/demo/prose.js")),
+    ("reactions.js", include_str!("../../web/demo/reactions.js")),
     ("settings.js", include_str!("../../web/demo/settings.js")),
     ("thread.css", include_str!("../../web/demo/thread.css")),
     ("thread.js", include_str!("../../web/demo/thread.js")),

@@ -82,14 +82,27 @@ test('group: two tabs, urql and Apollo Client through cut cables and a killed se
   await settled(5);
   await shot(bob.page, 'group-dark');
   // An assistant joins, is asked by one of them, and all watch it answer.
-  const run = async (query, variables, who) => request(server.base, query, variables, who);
-  const { viewer: { assistants } } = await run('{ viewer { assistants(first: 10) { nodes { id isDefault } } } }', {}, await token(ada.page));
-  const join = 'mutation ($input: AddAssistantsInput!) { addAssistants(input: $input) { errors { code message } } }';
-  const { id } = assistants.nodes.find(({ isDefault }) => isDefault);
-  await run(join, { input: { chatId: room, assistantIds: [id] } }, await token(ada.page));
+  await ada.page.click('#people');
+  await ada.page.locator('#members .dot[data-status=ONLINE]').nth(3).waitFor();
+  await ada.page.locator('#helpers li').getByRole('button').first().click();
+  await shot(ada.page, 'group-who');
+  await ada.page.click('#gather');
+  await bob.page.locator('#people', { hasText: '4 people, 1 AI' }).waitFor();
+  await bob.page.locator('#text').pressSequentially('@Assis');
+  await ada.page.locator('#typing', { hasText: 'Bob Frost is typing…' }).waitFor();
   await say(bob.page, '@Assistant, when do tulips bloom?');
   await ada.page.waitForSelector('.message.assistant');
   await settled(6, 1);
+  assert.equal(await ada.page.textContent('#typing'), '', 'what was sent is typed no more');
+  // They react to it, and to each other.
+  for (const [tab, emoji] of [[ada, '👍'], [bob, '👍'], [bob, '❤️']]) {
+    const answered = tab.page.locator('.message.assistant').last();
+    await answered.hover();
+    await answered.getByRole('button', { name: `React with ${emoji}` }).click();
+  }
+  for (const { page } of [ada, bob]) await page.locator('.message.assistant .reactions', { hasText: '👍 2❤️ 1' }).waitFor();
+  await ada.page.getByRole('button', { name: 'Take back 👍' }).click();
+  await bob.page.locator('.message.assistant .reactions', { hasText: '👍 1❤️ 1' }).waitFor();
   await shot(ada.page, 'group-answer');
   // The cable is cut while everybody talks.
   const talk = ['One.', 'Two.', 'Three.'].map(async (words, turn) => {

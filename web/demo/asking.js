@@ -5,9 +5,9 @@ export const CALL = 'fragment C on ToolCall { id server name arguments status re
 export const ANSWER = `fragment G on Generation { id status provider model text reasoning sequence finishReason error { code message action }
   usage { inputTokens outputTokens totalTokens costUsd costState } tokensPerSecond toolCalls { ...C } } ${CALL}`;
 export const MESSAGE = `fragment M on Message { id role content sequence version active idempotencyKey chat { id } author { id displayName }
-  siblings { id sequence } generation { ...G } } ${ANSWER}`;
+  reactions { emoji count viewerReacted } siblings { id sequence } generation { ...G } } ${ANSWER}`;
 export const CHAT = `fragment K on Chat { id kind title version provider model builtinTools toolServers { id } memberCount
-  members(first: 2) { nodes { user { id displayName } } } lastMessage { id sequence } viewerState { unreadCount lastReadSequence } }`;
+  assistants { id displayName } members(first: 2) { nodes { user { id displayName presence { status } } } } lastMessage { id sequence } viewerState { unreadCount lastReadSequence } }`;
 
 /** What failures are called in passing; `GenerationErrorCode`. */
 export const WHY = {

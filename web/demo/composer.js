@@ -1,5 +1,6 @@
 // Writing a message, sending it once, and stopping what answers it.
 import { MESSAGE, change } from './asking.js';
+import { typed, types } from './here.js';
 import { link, $, attempt, complain, key } from './page.js';
 import { pending, put, thread, toEnd } from './thread.js';
 
@@ -10,10 +11,14 @@ export function buttons() {
   $('send').disabled = nothing;
   $('send').hidden = nothing && running;
 }
-$('text').oninput = () => {
+const fit = () => {
   $('text').style.height = 'auto';
   $('text').style.height = `${$('text').scrollHeight}px`;
   buttons();
+};
+$('text').oninput = () => {
+  fit();
+  types(Boolean($('text').value.trim()));
 };
 $('text').onkeydown = (event) => {
   if (event.key !== 'Enter' || event.shiftKey || event.isComposing) return;
@@ -25,7 +30,8 @@ $('composer').onsubmit = (event) => {
   const content = $('text').value.trim();
   if (!content) return;
   $('text').value = '';
-  $('text').oninput();
+  typed();
+  fit();
   say(content);
 };
 export const say = (content) => send({ chatId: thread.chat, content, idempotencyKey: key() });

@@ -3,6 +3,7 @@ import { CHAT, MESSAGE, change } from './asking.js';
 import { settle } from './chat.js';
 import { buttons, say } from './composer.js';
 import { door } from './door.js';
+import { dot, look, noted, showTyping, told } from './here.js';
 import { ask, live, tokens } from './live.js';
 import { edit, remedies } from './message.js';
 import { $, attempt, button, complain, key, make } from './page.js';
@@ -34,6 +35,7 @@ async function enter() {
   always = viewer.assistantChat.id;
   thread.me = viewer.user.id;
   for (const chat of [...viewer.chats.nodes].reverse().concat(viewer.assistantChat)) chats.set(chat.id, chat);
+  for (const chat of chats.values()) noted(chat.members.nodes.map(({ user }) => user));
   follow();
   live.open();
   const asked = location.hash.slice(1);
@@ -47,6 +49,7 @@ function follow() {
       ... on ChatUpserted { chat { ...K } } ... on ChatRemoved { chatId }
       ... on BranchChanged { afterSequence chat { id messages(last: 50) { nodes { ...M } pageInfo { hasPreviousPage startCursor } } } }
       ... on HistoryCleared { chatId throughSequence } ... on ApiKeyHealthChanged { apiKey { id } }
+      ... on PresenceChanged { presence { userId status } } ... on TypingChanged { chatId userId user { displayName } isTyping expiresAt }
       ... on MessageCreated { message { ...M } } ... on MessageUpdated { message { ...M } } } } ${MESSAGE} ${CHAT}`,
     variables: () => ({ after: cursor }),
     next({ events: event }) {
@@ -57,6 +60,7 @@ function follow() {
   });
 }
 const happened = {
+  ...told,
   ResyncRequired: () => void start(),
   ChatUpserted({ chat }) {
     const known = chats.get(chat.id);
@@ -64,6 +68,7 @@ const happened = {
     // What was only read or renamed keeps its place.
     if (known?.lastMessage?.id !== chat.lastMessage?.id) chats.delete(chat.id);
     chats.set(chat.id, chat);
+    noted(chat.members.nodes.map(({ user }) => user));
     list();
     if (chat.id === thread.chat) see();
   },
@@ -92,7 +97,8 @@ function list() {
   $('chats').replaceChildren(...order.map((id) => {
     const made = Object.assign(button('', '', () => show(id)), { title: name(id) });
     const unread = id !== thread.chat && chats.get(id)?.viewerState?.unreadCount;
-    made.append(make('span', '', name(id)), ...(unread ? [Object.assign(make('span', 'unread', unread > 99 ? '99+' : unread), { ariaLabel: `${unread} unread` })] : []));
+    const other = chats.get(id)?.kind === 'DIRECT' && otherOf(chats.get(id));
+    made.append(...(other ? [dot(other)] : []), make('span', '', name(id)), ...(unread ? [Object.assign(make('span', 'unread', unread > 99 ? '99+' : unread), { ariaLabel: `${unread} unread` })] : []));
     made.dataset.chat = id;
     if (id === thread.chat) made.setAttribute('aria-current', 'true');
     return made;
@@ -102,13 +108,19 @@ function list() {
   document.title = thread.chat === always ? 'Parlor' : `${name(thread.chat)} · Parlor`;
   who();
 }
+/** The id of the other person of a direct chat. */
+const otherOf = (chat) => chat.members.nodes.find(({ user }) => user.id !== thread.me)?.user.id;
 function who() {
   const answers = thread.latest?.model ?? chats.get(thread.chat)?.model ?? 'Model & tools';
   $('answers').textContent = answers.replace(/^scripted:.*/, 'scripted');
   const chat = chats.get(thread.chat);
   $('answers').hidden = thread.people;
   $('people').hidden = !thread.people;
-  $('people').textContent = chat?.kind === 'GROUP' ? `${chat.memberCount} people` : 'Direct chat';
+  const helpers = chat?.assistants ?? [];
+  const count = [`${chat?.memberCount} people`, helpers.length && `${helpers.length} AI`].filter(Boolean).join(', ');
+  $('people').textContent = chat?.kind === 'GROUP' ? count : 'Direct chat';
+  const asks = thread.people && helpers.length > 0;
+  $('text').placeholder = asks ? `Write a message… @${helpers[0].displayName} answers` : 'Write a message…';
 }
 /** Tells the server what somebody has before their eyes. */
 function see() {
@@ -119,7 +131,10 @@ function see() {
   change('markRead', { chatId: chat.id, messageId: last.id }).catch(() => seen.delete(chat.id));
 }
 const seen = new Map(); // chat id -> the sequence that the server was told
-document.addEventListener('visibilitychange', see);
+document.addEventListener('visibilitychange', () => {
+  see();
+  if (tokens.get()) look();
+});
 thread.onchange = () => {
   $('empty').hidden = !thread.empty;
   who();
@@ -135,6 +150,7 @@ async function show(id) {
   $('messages').classList.toggle('people-room', thread.people);
   for (const part of ['ideas', 'keyless']) $(part).classList.toggle('elsewhere', thread.people);
   list();
+  showTyping();
   if (!(await shown)) return;
   see();
   if (matchMedia('(hover: hover)').matches) $('text').focus();

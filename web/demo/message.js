@@ -2,6 +2,7 @@
 import { WHY, change } from './asking.js';
 import { $, button, complain, fill, key, link, make, money, reason } from './page.js';
 import { render } from './prose.js';
+import { given, offered } from './reactions.js';
 import { showCalls, waits } from './tools.js';
 
 const SPEAKERS = { USER: 'You', ASSISTANT: 'Assistant', SYSTEM: 'What happened' };
@@ -16,10 +17,10 @@ export const remedies = {};
 export function blank() {
   const shown = {
     root: make('article'), author: make('div', 'author'), reasoning: make('details', 'reasoning'), tools: make('div', 'tools'),
-    body: make('div', 'body'), note: make('p', 'note'), row: make('div', 'row'),
+    body: make('div', 'body'), note: make('p', 'note'), row: make('div', 'row'), offer: make('div', 'offer'),
   };
-  shown.root.append(shown.author, shown.reasoning, shown.tools, shown.body, shown.note, shown.row);
-  for (const part of ['author', 'reasoning', 'tools', 'note', 'row']) shown[part].hidden = true;
+  shown.root.append(shown.author, shown.reasoning, shown.tools, shown.body, shown.note, shown.row, shown.offer);
+  for (const part of ['author', 'reasoning', 'tools', 'note', 'row', 'offer']) shown[part].hidden = true;
   shown.reasoning.append(make('summary', '', 'Thoughts'), make('div'));
   shown.root.shown = shown;
   return shown;
@@ -32,9 +33,10 @@ export function paint(shown, answer, me) {
   const text = answer ? answer.text || data.content : data.content;
   const flags = [running && 'running', answer?.toolCalls?.some(waits) && 'waiting', !data.id && 'pending'];
   const theirs = data.role === 'USER' && data.author?.id !== me;
+  const named = theirs || (shown.people && data.role === 'ASSISTANT');
   root.className = ['message', theirs ? 'other' : data.role.toLowerCase(), ...flags].filter(Boolean).join(' ');
   root.setAttribute('aria-label', theirs ? data.author?.displayName ?? 'Somebody' : SPEAKERS[data.role] ?? '');
-  shown.author.hidden = !theirs || root.previousSibling?.shown.data.author?.id === data.author?.id;
+  shown.author.hidden = !named || root.previousSibling?.shown.data.author?.id === data.author?.id;
   shown.author.textContent = data.author?.displayName ?? 'Somebody';
   root.setAttribute('aria-busy', Boolean(running));
   if (data.role === 'ASSISTANT') render(body, text);
@@ -48,7 +50,13 @@ export function paint(shown, answer, me) {
   fill(note, [answer?.id, answer?.status, answer?.passing, shown.trouble?.message, last, shown.busy], () => says(shown, answer, last));
   note.className = shown.trouble || answer?.status === 'FAILED' ? 'note bad' : 'note';
   note.hidden = !note.childNodes.length;
-  fill(row, [answer?.id, answer?.status, answer?.usage, data.siblings, shown.busy], () => (shown.people && !answer ? [] : actions(shown, answer)));
+  const react = (name, emoji) => act(shown, name, { messageId: data.id, emoji });
+  const reacts = shown.people && !running && data.role !== 'SYSTEM';
+  fill(row, [answer?.id, answer?.status, answer?.usage, data.siblings, data.reactions, shown.busy], () => [
+    ...(shown.people && !answer ? [] : actions(shown, answer)), reacts && given(data, react),
+  ]);
+  fill(shown.offer, [reacts, data.reactions], () => (reacts ? offered(data, react) : []));
+  shown.offer.hidden = !shown.offer.childNodes.length;
   body.hidden = Boolean(shown.form);
   row.hidden = body.hidden || !row.childNodes.length;
 }

@@ -141,10 +141,16 @@ fn pages_that_say_no_size_count_as_full_ones() {
 #[test]
 fn what_our_own_pages_and_the_readme_ask_passes() {
     let demo = [
-        "{viewer{syncCursor user{displayName} apiKeys{id} chats(first: 50){nodes{id title model}} assistantChat{id title model}}}",
+        "{viewer{syncCursor user{id displayName} apiKeys{id} chats(first: 50){nodes{...K}} assistantChat{...K}} \
+         serverInfo{providers{serverKey} limits{messageCharacters}}} fragment K on Chat{id kind title version provider model \
+         builtinTools toolServers{id} memberCount assistants{id displayName} lastMessage{id sequence} \
+         members(first: 2){nodes{user{id displayName presence{status}}}} viewerState{unreadCount lastReadSequence}}",
         "query Page($id: ID!, $before: String){viewer{id} chat(id: $id){messages(last: 50, before: $before){nodes{...M} pageInfo\
-         {hasPreviousPage startCursor}}}} fragment M on Message{id role content sequence version idempotencyKey chat{id} \
-         generation{...G}} fragment G on Generation{id status model text reasoning sequence error{code message}}",
+         {hasPreviousPage startCursor}}}} fragment M on Message{id role content sequence version active idempotencyKey chat{id} \
+         author{id displayName} reactions{emoji count viewerReacted} siblings{id sequence} generation{...G}} \
+         fragment G on Generation{id status provider model text reasoning sequence finishReason error{code message action} \
+         usage{inputTokens outputTokens totalTokens costUsd costState} tokensPerSecond toolCalls{...C}} \
+         fragment C on ToolCall{id server name arguments status result}",
         "{viewer{chats{nodes{id messages{nodes{id content generation{status}}} activeGenerations{id}}} sessions{id}}}",
     ];
     for query in demo {
