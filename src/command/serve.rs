@@ -1,6 +1,7 @@
 //! `parlor serve`
 
 use std::net::SocketAddr;
+use std::time::Duration;
 
 use tokio::net::TcpListener;
 use tokio::signal::unix::{SignalKind, signal};
@@ -11,6 +12,9 @@ use crate::app::App;
 use crate::config::{Config, Settings};
 use crate::vault::server as server_keys;
 use crate::{graphql, server};
+
+/// How long clients are told that the server stops when its database has ended.
+const FAREWELL: Duration = Duration::from_secs(1);
 
 /// Serves until it is told to stop.
 ///
@@ -62,9 +66,16 @@ async fn serve(config: Config) -> Outcome {
             true
         }
     };
-    // A second signal ends at once: what is committed is safe.
+    // A second signal ends at once: what is committed is safe. Without a database nothing more can be.
+    let patience = async {
+        match lost {
+            true => tokio::time::sleep(FAREWELL).await,
+            false => std::future::pending().await,
+        }
+    };
     tokio::select! {
         () = async { app.stop().await; drop(serving.await) } => {}
+        () = patience => {}
         signal = second_signal() => tracing::warn!(signal, "stopping at once"),
     }
     drop(app);
