@@ -273,8 +273,10 @@ async fn times(
             return Err(Error::rejected(ErrorCode::Required, &["sendAt"], message));
         }
     };
-    if (starts_at - now).abs() > FARTHEST {
-        let message = "This is too far away: messages can be scheduled for the next five years.";
+    // A rule that began long ago would have all its times since then counted.
+    let too_long_ago = rule.is_some() && now - starts_at > FARTHEST;
+    if starts_at - now > FARTHEST || too_long_ago {
+        let message = "This is too far away: messages can be scheduled for the next five years, and a rule began at most five years ago.";
         return Err(Error::rejected(ErrorCode::Invalid, &["sendAt"], message));
     }
     let next_at = match &rule {

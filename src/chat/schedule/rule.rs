@@ -57,10 +57,11 @@ pub enum BadRule {
     )]
     Unreadable,
     /// It is more often than once a minute, or may be.
-    #[error(
-        "This rule is too frequent: messages must be at least a minute apart. For FREQ=MINUTELY write FREQ=HOURLY with BYMINUTE."
-    )]
+    #[error("This rule is too frequent: messages must be at least a minute apart.")]
     TooOften,
+    /// It counts minutes.
+    #[error("FREQ=MINUTELY is not taken. Write FREQ=HOURLY with BYMINUTE, such as FREQ=HOURLY;BYMINUTE=0,15,30,45.")]
+    Minutely,
     /// It names too many times in one of its periods.
     #[error(
         "This rule names too many times in one period. Give fewer in BYHOUR and BYMINUTE, or a shorter period, such as FREQ=DAILY or FREQ=HOURLY."
@@ -172,8 +173,10 @@ impl Calendar {
             _ => return Err(BadRule::Unreadable),
         };
         let read: RRule<Unvalidated> = parts.join(";").parse().map_err(|_| BadRule::Unreadable)?;
-        if matches!(read.get_freq(), Frequency::Secondly | Frequency::Minutely) {
-            return Err(BadRule::TooOften);
+        match read.get_freq() {
+            Frequency::Secondly => return Err(BadRule::TooOften),
+            Frequency::Minutely => return Err(BadRule::Minutely),
+            _ => {}
         }
         if read.get_interval() == 0 {
             return Err(BadRule::Unreadable);

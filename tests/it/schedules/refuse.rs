@@ -33,7 +33,11 @@ async fn bad_input_is_refused() {
         (json!({ "content": "x".repeat(4001) }), "TOO_LONG", "content"),
         (json!({ "sendAt": null }), "REQUIRED", "sendAt"),
         (json!({ "sendAt": moment(Duration::days(3000)) }), "INVALID", "sendAt"),
-        (json!({ "sendAt": moment(-Duration::days(3000)) }), "INVALID", "sendAt"),
+        (
+            json!({ "sendAt": moment(-Duration::days(3000)), "rule": "FREQ=DAILY" }),
+            "INVALID",
+            "sendAt",
+        ),
         (
             json!({ "sendAt": moment(-Duration::hours(1)), "missed": "SKIP" }),
             "INVALID",

@@ -173,7 +173,7 @@ fn what_is_no_rule_is_refused() {
         ("FREQ=DAILY\nDTSTART:20260101T000000Z", BadRule::Unreadable),
         ("FREQ=DAILY;UNTIL=soon", BadRule::Unreadable),
         ("FREQ=SECONDLY", BadRule::TooOften),
-        ("FREQ=MINUTELY", BadRule::TooOften),
+        ("FREQ=MINUTELY", BadRule::Minutely),
         ("FREQ=DAILY;BYSECOND=0,30", BadRule::TooOften),
         ("FREQ=DAILY;COUNT=1001", BadRule::TooMany),
         ("FREQ=DAILY;BYMONTH=2;BYMONTHDAY=30", BadRule::Never),

@@ -47,14 +47,16 @@ async fn one_that_has_passed_is_sent_late_and_says_so() {
     let (ada, bob) = (app.user("ada").await, app.user("bob").await);
     let chat = group(&ada, &[&bob]).await;
     let mut stream = watch(&ada).await;
-    let scheduled = schedule(&ada, &chat, json!({ "sendAt": moment(-Duration::hours(1)) })).await;
-    changed(&mut stream).await;
-    let sent = changed(&mut stream).await;
-    assert_eq!((&sent["state"], &sent["sentCount"]), (&json!("DONE"), &json!(1)));
-    assert_eq!(
-        (&sent["missedAt"], &sent["missedCount"]),
-        (&scheduled["sendAt"], &json!(0))
-    );
+    for late in [Duration::hours(1), Duration::days(3000)] {
+        let scheduled = schedule(&ada, &chat, json!({ "sendAt": moment(-late) })).await;
+        changed(&mut stream).await;
+        let sent = changed(&mut stream).await;
+        assert_eq!((&sent["state"], &sent["sentCount"]), (&json!("DONE"), &json!(1)));
+        assert_eq!(
+            (&sent["missedAt"], &sent["missedCount"]),
+            (&scheduled["sendAt"], &json!(0))
+        );
+    }
     assert!(texts(&bob, &chat).await.contains(&"Good morning".to_owned()));
 }
 
