@@ -136,6 +136,27 @@ impl Follower {
             let _attending = self.app.presence().attend(&self.who);
             let ear = self.ephemeral.then(|| self.app.log().listen(self.user_id()));
             yield Told::alone(Event::StreamReady(StreamReady { cursor: Some(self.cursor(&position)), occurred_at: Utc::now(), resumed }));
+            let gone = if resumed { Box::pin(self.app.patiently(|| self.gone())).await? } else { None };
+            if let Some(end) = gone {
+                while position.then.is_some() || !position.seen.covers(&end) {
+                    let (missed, next) = match Box::pin(self.app.patiently(|| self.missed(&position, &end))).await? {
+                        Ok(missed) => missed,
+                        Err(reason) => {
+                            yield resync(reason);
+                            return;
+                        }
+                    };
+                    for event in Box::pin(self.app.patiently(|| self.hydrate(&missed))).await?.into_iter().flatten() {
+                        let last = self.gives(&event, 0);
+                        yield Told::alone(event);
+                        if last {
+                            return;
+                        }
+                    }
+                    position = next;
+                }
+                Err(Error::not_found(&["chatId"], "chat"))?;
+            }
             'anew: loop {
                 let Some(mut feed) = Box::pin(self.app.log().follow(self.user_id(), &self.at(&position))).await else {
                     let at = self.at(&position);
@@ -259,6 +280,18 @@ impl Follower {
             membership.ok_or_else(|| Error::not_found(&["chatId"], "chat"))?;
         }
         Ok(end)
+    }
+
+    /// For a stream of one chat that its reader is not in: the log's end, up to which it may say that they were removed.
+    async fn gone(&self) -> Result<Option<Snapshot>> {
+        let Narrowed::EndsWith(chat_id) = self.narrowed else {
+            return Ok(None);
+        };
+        let mut connection = self.app.connection().await?;
+        if Membership::of(&connection, self.user_id(), chat_id).await?.is_some() {
+            return Ok(None);
+        }
+        Ok(Some(event::current(&mut connection).await?.position.seen))
     }
 
     fn at(&self, position: &Position) -> Cursor {

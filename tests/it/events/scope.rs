@@ -66,6 +66,16 @@ async fn a_chats_stream_is_of_that_chat_alone() {
     let mut late = chat_events(&ada, &one, Some(&start)).await;
     assert_eq!(late.next().await.expect("a beginning")["__typename"], "StreamReady");
     assert_eq!(late.until("ChatRemoved").await["chatId"], one);
+    // What was never one's own, or was gone before, is not waited for.
+    let foreign = app.user("bob").await.chat("scripted").await;
+    let end = sync_cursor(&ada).await;
+    for chat in [&foreign, &one] {
+        let mut none = chat_events(&ada, chat, Some(&end)).await;
+        assert_eq!(none.next().await.expect("a beginning")["__typename"], "StreamReady");
+        let answer = none.result().await.expect("an answer");
+        assert_eq!(answer["errors"][0]["extensions"]["code"], "NOT_FOUND", "{answer}");
+        assert_eq!(none.result().await, None);
+    }
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
@@ -95,8 +105,9 @@ async fn nobody_hears_of_anothers_chats() {
     for stream in [&mut live, &mut narrow, &mut follow(&bob, Some(&start)).await] {
         assert_eq!(until_title(stream, "marker").await.len(), 1, "his own event alone");
     }
-    let silence = tokio::time::timeout(std::time::Duration::from_millis(50), spying.next()).await;
-    assert!(silence.is_err(), "{silence:?}");
+    let ended = spying.result().await.expect("an answer");
+    assert_eq!(ended["errors"][0]["extensions"]["code"], "NOT_FOUND", "{ended}");
+    assert_eq!(spying.result().await, None);
 
     let anonymous = app.anonymous();
     let answer = super::subscribe(&anonymous, None)
