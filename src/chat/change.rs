@@ -9,9 +9,10 @@ use super::branch::{LONG_WORK, lock_running};
 use super::chat::{Chat, TitleSource};
 use super::create::{checked_assistants, checked_model, checked_title};
 use super::event;
-use super::lifetime::mark;
+use super::lifetime::{mark, own};
 use super::member::Membership;
 use super::room::details::{self, DetailsChange};
+use super::room::direct;
 use super::room::leave;
 use super::room::note::{self, Note};
 use crate::ai::Provider;
@@ -165,13 +166,26 @@ pub async fn update(app: &App, user_id: UserId, chat_id: ChatId, change: ChatCha
             if let Some(ids) = change.tool_servers.clone().map(each_once) {
                 columns.tool_server_ids = Some(checked_servers(connection, user_id, ids).await?);
             }
+            let mut own_lifetime = None;
             if let Some(seconds) = change.lifetime {
-                ended = mark::set(connection, chat_id, seconds).await?;
+                if direct::blocking(connection, &membership.chat, user_id).await?.is_some() {
+                    own_lifetime = Some(seconds);
+                } else {
+                    own::forget(connection, chat_id).await?;
+                    ended = mark::set(connection, chat_id, seconds).await?;
+                }
             }
             let mut events = Vec::new();
             if !told.is_empty() {
                 let notes = vec![(MessageId::new(), Note::details(told))];
                 events = note::tell(connection, &membership.chat, user_id, notes).await?;
+            }
+            if let Some(seconds) = own_lifetime {
+                // All else that can be changed in a direct chat is one's own anyway.
+                append_all(connection, events).await?;
+                own::set(connection, chat_id, user_id, seconds).await?;
+                let chat = chats::table.find(chat_id).select(Chat::as_select());
+                return Ok(chat.first(connection).await?);
             }
             events.push(event::chat_upserted(chat_id));
             append_all(connection, events).await?;

@@ -23,6 +23,7 @@ pub mod lifetime;
 pub mod member;
 pub mod mention;
 pub mod message;
+pub mod own;
 pub mod pin;
 pub mod plan;
 pub mod preview;

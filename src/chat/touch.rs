@@ -7,7 +7,8 @@ use diesel_async::RunQueryDsl;
 
 use super::event;
 use super::message::Message;
-use crate::db::schema::{chat_members, chats};
+use super::own;
+use crate::db::schema::chats;
 use crate::db::{Connection, prepared};
 use crate::event::NewEvent;
 
@@ -19,9 +20,7 @@ use crate::event::NewEvent;
 pub async fn touch(connection: &mut Connection, message: &Message, changed: &[&str]) -> QueryResult<[NewEvent; 2]> {
     let Message { id, chat_id, .. } = *message;
     if let Some(author) = message.author_id.filter(|_| message.withheld_from.is_some()) {
-        let mine = chat_members::table.find((chat_id, author));
-        let grown = diesel::update(mine).set(chat_members::version.eq(chat_members::version + 1));
-        prepared(grown).execute(connection).await?;
+        own::change(connection, chat_id, author).await?;
         return Ok([
             event::message_updated_for(chat_id, author, id, changed),
             event::chat_upserted_for(chat_id, author),

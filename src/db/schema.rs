@@ -828,6 +828,22 @@ diesel::table! {
 }
 
 diesel::table! {
+    /// What somebody changed of a direct chat that the other, who blocked them, is not shown.
+    own_changes (chat_id, user_id) {
+        /// Which chat.
+        chat_id -> Uuid,
+        /// Who did, in the chat or gone out of it.
+        user_id -> Uuid,
+        /// How old a message of it may get for them; 0 when as old as it likes, null where the chat's own rule holds.
+        lifetime_seconds -> Nullable<Int4>,
+        /// How often they changed something, but for messages that they sent: a part of the version that they see.
+        changes -> Int4,
+        /// When they last did.
+        updated_at -> Timestamptz,
+    }
+}
+
+diesel::table! {
     /// Who has live streams, and on which server: one row each, however many devices they have there.
     people_here (user_id, node_id) {
         /// Who. Not a reference: the check of one would lock the account for each who comes.
@@ -1300,6 +1316,8 @@ diesel::joinable!(message_reactions -> users (user_id));
 diesel::joinable!(message_words -> messages (message_id));
 diesel::joinable!(messages -> chats (chat_id));
 diesel::joinable!(messages -> users (author_id));
+diesel::joinable!(own_changes -> chats (chat_id));
+diesel::joinable!(own_changes -> users (user_id));
 diesel::joinable!(people_here -> nodes (node_id));
 diesel::joinable!(preferences -> users (user_id));
 diesel::joinable!(presences -> users (user_id));
@@ -1359,6 +1377,7 @@ diesel::allow_tables_to_appear_in_same_query!(
     model_changes,
     models,
     nodes,
+    own_changes,
     people_here,
     preferences,
     presences,

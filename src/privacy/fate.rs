@@ -48,6 +48,7 @@ pub const COLUMNS: &[Column] = &[
     column("sends", "user_id", Fate::Deleted),
     column("events", "user_id", Fate::Deleted),
     column("message_mentions", "user_id", Fate::Deleted),
+    column("own_changes", "user_id", Fate::Deleted),
     column("presences", "user_id", Fate::Deleted),
     column("people_here", "user_id", Fate::Deleted),
     column(

@@ -5,7 +5,9 @@ use chrono::{DateTime, Utc};
 
 use super::draft::Draft;
 use super::generation::Answer;
-use super::loader::{ChosenFor, LastOf, LifetimeOf, RunningIn, StateOf, SummariesOf, UnreadOf, load_one, loader};
+use super::loader::{
+    ChosenFor, LastOf, LifetimeOf, OwnChangeIn, RunningIn, StateOf, SummariesOf, UnreadOf, load_one, loader,
+};
 use super::member::{CountOf, MemberConnection, member_page};
 use super::pin::pin_page;
 use crate::account::api::load_user;
@@ -361,7 +363,7 @@ impl Chat {
         (self.kind == ChatKind::Group).then_some(self.payer)
     }
 
-    /// How many seconds old messages get here before they disappear for everybody; null where they stay. A client need not
+    /// How many seconds old messages get here before they disappear; null where they stay. A client need not
     /// wait to be told: what was created that long ago is gone, and `HistoryCleared` follows for devices that slept.
     async fn message_lifetime_seconds(&self, context: &Context<'_>) -> Result<Option<i32>> {
         load_one(context, LifetimeOf(self.id)).await
@@ -398,7 +400,13 @@ impl Chat {
     /// When it last changed.
     async fn updated_at(&self, context: &Context<'_>) -> Result<DateTime<Utc>> {
         let own = load_one(context, StateOf(self.id)).await?;
-        Ok(own.map_or(self.updated_at, |state| state.latest(self.updated_at)))
+        let updated_at = own.map_or(self.updated_at, |state| state.latest(self.updated_at));
+        // Nobody withholds anything from others but of a pair.
+        if self.kind != ChatKind::Direct {
+            return Ok(updated_at);
+        }
+        let changed_at = load_one(context, OwnChangeIn(self.id)).await?;
+        Ok(changed_at.map_or(updated_at, |own| own.max(updated_at)))
     }
 
     /// When its newest message was sent, else when it was made.

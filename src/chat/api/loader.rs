@@ -5,6 +5,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 use async_graphql::Context;
 use async_graphql::dataloader::{DataLoader, Loader};
+use chrono::{DateTime, Utc};
 
 use crate::app::App;
 use crate::assistant::{Assistant, assistant};
@@ -13,6 +14,7 @@ use crate::chat::chat::{self, Chat};
 use crate::chat::lifetime;
 use crate::chat::member::{self, MemberState};
 use crate::chat::message::{self, Message};
+use crate::chat::own;
 use crate::chat::reply::generation::{self, Generation, StoredText};
 use crate::chat::reply::steps::row::{self, StoredCall};
 use crate::chat::summary::{self, Summary};
@@ -92,6 +94,9 @@ pub struct CallsOf(pub GenerationId);
 /// How old messages of a chat get; none where they stay.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub struct LifetimeOf(pub ChatId);
+/// When the viewer last changed something of a direct chat that the other is not shown.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub struct OwnChangeIn(pub ChatId);
 
 /// Whether a generation came from the cache: it has a value then, and none else.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -133,11 +138,22 @@ impl Loader<LifetimeOf> for ChatLoader {
 
     async fn load(&self, keys: &[LifetimeOf]) -> Result<HashMap<LifetimeOf, i32>> {
         let ids: Vec<ChatId> = keys.iter().map(|key| key.0).collect();
-        let found = lifetime::find_many(&mut *self.app.connection().await?, &ids).await?;
+        let found = lifetime::find_many(&mut *self.app.connection().await?, self.viewer, &ids).await?;
         Ok(found
             .into_iter()
             .map(|(id, seconds)| (LifetimeOf(id), seconds))
             .collect())
+    }
+}
+
+impl Loader<OwnChangeIn> for ChatLoader {
+    type Value = DateTime<Utc>;
+    type Error = Error;
+
+    async fn load(&self, keys: &[OwnChangeIn]) -> Result<HashMap<OwnChangeIn, DateTime<Utc>>> {
+        let ids: Vec<ChatId> = keys.iter().map(|key| key.0).collect();
+        let found = own::latest(&mut *self.app.connection().await?, self.viewer, &ids).await?;
+        Ok(found.into_iter().map(|(id, at)| (OwnChangeIn(id), at)).collect())
     }
 }
 

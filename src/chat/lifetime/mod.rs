@@ -11,20 +11,22 @@
 //! Numbers grow with time, so what is gone is a beginning of the chat: history stays a range of an index, and one number says
 //! to every device what it has to forget. (Where clocks disagreed by a moment, a message that is too old behind one that is
 //! not yet is hidden, and forgotten with that one.)
+//!
+//! In a direct chat, who is blocked by the other decides for themselves alone: see [`own`].
 
 pub mod mark;
+pub mod own;
 pub mod sweep;
 
 use std::collections::HashMap;
 
 use diesel::prelude::*;
-use diesel::sql_types::Bool;
+use diesel::sql_types::{Array, Bool, Integer, Nullable, Uuid as SqlUuid};
 use diesel_async::RunQueryDsl;
 
-use crate::db::schema::chat_lifetimes;
-use crate::db::{Connection, Fixed, fixed, lives};
+use crate::db::{Connection, Fixed, fixed, lives, prepared};
 use crate::error::{Error, ErrorCode, Result};
-use crate::id::ChatId;
+use crate::id::{ChatId, UserId};
 
 /// How old a message may get, in seconds: from a minute to a year.
 const ALLOWED: std::ops::RangeInclusive<i32> = 60..=31_536_000;
@@ -53,18 +55,31 @@ pub fn checked(seconds: i32) -> Result<Option<i32>> {
     ))
 }
 
-/// How old messages get in each of these chats, in one query. Those where they stay are left out.
+/// How old messages get in each of these chats for `viewer`, in one query. Those where they stay are left out.
 ///
 /// # Errors
 /// When Postgres fails.
-pub async fn find_many(connection: &mut Connection, chats: &[ChatId]) -> QueryResult<HashMap<ChatId, i32>> {
-    let found: Vec<(ChatId, Option<i32>)> = chat_lifetimes::table
-        .filter(chat_lifetimes::chat_id.eq_any(chats))
-        .select((chat_lifetimes::chat_id, chat_lifetimes::seconds))
-        .load(connection)
-        .await?;
+pub async fn find_many(
+    connection: &mut Connection,
+    viewer: UserId,
+    chats: &[ChatId],
+) -> QueryResult<HashMap<ChatId, i32>> {
+    #[derive(QueryableByName)]
+    struct Row {
+        #[diesel(sql_type = SqlUuid)]
+        chat_id: ChatId,
+        #[diesel(sql_type = Nullable<Integer>)]
+        seconds: Option<i32>,
+    }
+    let query = "SELECT wanted.id AS chat_id, CASE WHEN own.lifetime_seconds IS NULL THEN life.seconds ELSE nullif(own.lifetime_seconds, 0) END AS seconds \
+        FROM unnest($1) AS wanted (id) LEFT JOIN chat_lifetimes AS life ON life.chat_id = wanted.id \
+        LEFT JOIN own_changes AS own ON own.chat_id = wanted.id AND own.user_id = $2";
+    let query = diesel::sql_query(query)
+        .bind::<Array<SqlUuid>, _>(chats)
+        .bind::<SqlUuid, _>(viewer);
+    let found: Vec<Row> = prepared(query).load(connection).await?;
     Ok(found
         .into_iter()
-        .filter_map(|(id, seconds)| Some((id, seconds?)))
+        .filter_map(|row| Some((row.chat_id, row.seconds?)))
         .collect())
 }

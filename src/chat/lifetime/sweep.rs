@@ -10,6 +10,7 @@ use diesel_async::{AsyncConnection, RunQueryDsl};
 use uuid::Uuid;
 
 use super::mark::{lock, mark};
+use super::own;
 use crate::app::App;
 use crate::chat::branch::lock_running;
 use crate::db::schema::chat_lifetimes;
@@ -34,7 +35,8 @@ pub async fn run(app: App) {
             _ = tick.tick() => {}
             () = app.stopped().cancelled() => return,
         }
-        if let Err(error) = due(&app).await {
+        let swept = async { own::due(&app).await.and(due(&app).await) };
+        if let Err(error) = swept.await {
             tracing::warn!(%error, "cannot clear away what has disappeared");
         }
     }

@@ -18,7 +18,7 @@ use crate::chat::branch::LONG_WORK;
 use crate::chat::chat::{Chat, ChatKind};
 use crate::chat::create::check_count;
 use crate::chat::member::Membership;
-use crate::chat::{event, tombstone};
+use crate::chat::{event, own, tombstone};
 use crate::contact::block;
 use crate::db::Connection;
 use crate::db::prepared;
@@ -101,8 +101,10 @@ async fn enter(connection: &mut Connection, chat: &Chat, user_id: UserId) -> Que
         .select((count_star(), max(messages::created_at)))
         .get_result(connection)
         .await?;
+    let changes = own::count(connection, chat.id, user_id).await?;
+    let withheld = i32::try_from(withheld).unwrap_or(i32::MAX);
     let member = (
-        chat_members::version.eq(i32::try_from(withheld).unwrap_or(i32::MAX)),
+        chat_members::version.eq(withheld.saturating_add(changes)),
         chat_members::own_activity_at.eq(latest),
         chat_members::chat_id.eq(chat.id),
         chat_members::user_id.eq(user_id),

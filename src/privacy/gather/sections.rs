@@ -413,6 +413,7 @@ pub const LEFT_OUT: &[(&str, &str)] = &[
     ("sends", "what was sent is among the messages"),
     ("events", "what they tell of is in its own place"),
     ("message_mentions", "messages name whom they mention"),
+    ("own_changes", "a rule for messages, and a counter"),
     ("people_here", "on which server one is at the moment"),
     ("presences", "when one was last here is among the sessions"),
     ("receipts", "how far you have read is among the chats"),

@@ -126,6 +126,46 @@ async fn nor_does_what_the_blocked_do_with_it() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn how_long_messages_stay_the_blocked_decide_for_themselves_alone() {
+    let app = TestApp::start().await;
+    let [ada, bob] = people(&app, ["ada", "bob"]).await;
+    let chat = direct(&ada, &bob).await;
+    say(&ada, &chat, "hello before").await;
+    say(&bob, &chat, "hello yourself").await;
+    block(&bob, &ada).await;
+    let age = "UPDATE messages SET created_at = created_at - interval '2 minutes'";
+    let sql = app.sql().await;
+    sql.execute(age, &[]).await.expect("older messages");
+    let (before, from) = (look(&bob, &chat).await, cursor(&bob).await);
+    let seconds = async |client: &Client| {
+        let query = "query ($id: ID!) { chat(id: $id) { messageLifetimeSeconds } }";
+        client.ok(query, json!({ "id": chat })).await["chat"]["messageLifetimeSeconds"].take()
+    };
+    let mine = cursor(&ada).await;
+    let minute = json!({ "chatId": chat, "messageLifetimeSeconds": 60 });
+    done(&ada, "updateChat", minute.clone()).await;
+    assert_eq!(seconds(&ada).await, 60);
+    assert_eq!(texts(&ada, &chat).await.expect("a chat").len(), 1, "what tells of it");
+    assert!(heard(&ada.client, &mine).await.contains(&"HistoryCleared".to_owned()));
+    say(&ada, &chat, "hello?").await;
+    sql.execute(age, &[]).await.expect("older messages");
+    parlor::chat::lifetime::own::due(&app.app).await.expect("a sweep");
+    assert!(texts(&ada, &chat).await.expect("a chat").is_empty());
+    assert_eq!(look(&bob, &chat).await, before, "nothing has changed");
+    assert_eq!(seconds(&bob).await, Value::Null);
+    assert_eq!(heard(&bob.client, &from).await, ["StreamReady"]);
+    // What the other says holds for both.
+    let hour = json!({ "chatId": chat, "messageLifetimeSeconds": 3600 });
+    done(&bob, "updateChat", hour).await;
+    assert_eq!((seconds(&ada).await, seconds(&bob).await), (json!(3600), json!(3600)));
+    unblock(&bob, &ada).await;
+    done(&ada, "updateChat", minute).await;
+    assert_eq!((seconds(&ada).await, seconds(&bob).await), (json!(60), json!(60)));
+    let left = texts(&bob, &chat).await.expect("a chat");
+    assert!(!left.contains(&"hello yourself".to_owned()), "{left:?}");
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn no_room_comes_from_the_blocked() {
     let app = TestApp::start().await;
     let [ada, bob] = people(&app, ["ada", "bob"]).await;
@@ -229,12 +269,12 @@ async fn what_the_blocked_do_to_a_chat_is_not_told_in_it() {
     let chat = direct(&ada, &bob).await;
     say(&ada, &chat, "hello").await;
     block(&bob, &ada).await;
-    done(&ada, "updateProfile", json!({ "displayName": "Read this, Bob!" })).await;
     let (before, from) = (texts(&bob, &chat).await, cursor(&bob).await);
+    done(&ada, "updateProfile", json!({ "displayName": "Read this, Bob!" })).await;
     let change = json!({ "chatId": chat, "messageLifetimeSeconds": 3600 });
     done(&ada, "updateChat", change).await;
     assert_eq!(texts(&bob, &chat).await, before);
-    assert_eq!(heard(&bob.client, &from).await, ["StreamReady", "ChatUpserted"]);
+    assert_eq!(heard(&bob.client, &from).await, ["StreamReady"]);
     let told = texts(&ada, &chat).await.expect("a chat");
     assert_eq!(
         told.last().map(String::as_str),
