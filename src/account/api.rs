@@ -308,8 +308,7 @@ impl AccountMutation {
             display_name: input.display_name,
             bio: input.bio,
         };
-        let mut connection = context.app().connection().await?;
-        let (user, errors) = payload(profile::update(&mut connection, who.user_id, change).await)?;
+        let (user, errors) = payload(profile::update(context.app(), who.user_id, change).await)?;
         Ok(UpdateProfilePayload { user, errors })
     }
 }

@@ -14,6 +14,7 @@ use serde_json::json;
 
 use super::admin::{keep_an_admin, lock};
 use super::audit::{self, Actor};
+use super::event;
 use super::password::Hasher;
 use super::user::Role;
 use crate::db::Connection;
@@ -73,6 +74,7 @@ pub async fn empty(
     diesel::delete(sessions::table.filter(sessions::user_id.eq(user_id)))
         .execute(connection)
         .await?;
+    event::tell(connection, user_id).await?;
     let target = Some(user_id.to_string());
     audit::record(connection, actor, "account.deleted", target, json!({})).await
 }

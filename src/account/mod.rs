@@ -4,6 +4,7 @@ pub mod admin;
 pub mod api;
 pub mod audit;
 pub mod empty;
+pub mod event;
 pub mod live;
 pub mod login;
 pub mod password;

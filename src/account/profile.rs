@@ -9,9 +9,8 @@ use super::audit::{self, Actor};
 use super::session::{self, Ending};
 use super::user::User;
 use super::viewer::{Client, SignedIn};
-use super::{login, password};
+use super::{event, login, password};
 use crate::app::App;
-use crate::db::Connection;
 use crate::db::schema::users;
 use crate::error::{Error, ErrorCode, Result};
 use crate::id::UserId;
@@ -34,11 +33,11 @@ struct Changes {
     updated_at: chrono::DateTime<chrono::Utc>,
 }
 
-/// Changes the profile of `user_id`.
+/// Changes the profile of `user_id`, and tells those who know them.
 ///
 /// # Errors
-/// [`Error::Rejected`] with the field that cannot be so.
-pub async fn update(connection: &mut Connection, user_id: UserId, change: ProfileChange) -> Result<User> {
+/// [`Error::Rejected`] with the field that cannot be so; RATE_LIMITED.
+pub async fn update(app: &App, user_id: UserId, change: ProfileChange) -> Result<User> {
     let mut errors = Vec::new();
     let mut check = |checked: Result<String, _>| checked.map_err(|error| errors.push(error)).ok();
     let display_name = change
@@ -55,11 +54,20 @@ pub async fn update(connection: &mut Connection, user_id: UserId, change: Profil
         bio: bio.map(|bio| (!bio.is_empty()).then_some(bio)),
         updated_at: chrono::Utc::now(),
     };
-    Ok(diesel::update(users::table.find(user_id))
-        .set(changes)
-        .returning(User::as_returning())
-        .get_result(connection)
-        .await?)
+    app.throttle().shared_change(user_id)?;
+    let mut connection = app.connection().await?;
+    let user = connection
+        .transaction(async |connection| {
+            let changed = diesel::update(users::table.find(user_id))
+                .set(changes)
+                .returning(User::as_returning());
+            let user = changed.get_result(connection).await?;
+            event::tell(connection, user_id).await?;
+            Ok::<User, Error>(user)
+        })
+        .await?;
+    app.log().wake();
+    Ok(user)
 }
 
 /// Changes the password and ends every other session.

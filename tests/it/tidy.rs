@@ -135,7 +135,7 @@ const MAY_IMPORT: [(&str, &[&str]); 31] = [
             "account", "ai", "config", "db", "error", "event", "id", "input", "page", "scalar",
         ],
     ),
-    ("account", &["db", "error", "id", "input", "page"]),
+    ("account", &["db", "error", "event", "id", "input", "page"]),
     ("event", &["db", "error", "id"]),
     ("db", &[]),
     ("ai", &[]),

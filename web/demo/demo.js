@@ -49,7 +49,7 @@ function follow() {
       ... on ChatUpserted { chat { ...K } } ... on ChatRemoved { chatId }
       ... on BranchChanged { afterSequence chat { id messages(last: 50) { nodes { ...M } pageInfo { hasPreviousPage startCursor } } } }
       ... on HistoryCleared { chatId throughSequence } ... on ApiKeyHealthChanged { apiKey { id } }
-      ... on PresenceChanged { presence { userId status } } ... on TypingChanged { chatId userId user { displayName } isTyping expiresAt }
+      ... on UserUpdated { user { id displayName } } ... on PresenceChanged { presence { userId status } } ... on TypingChanged { chatId userId user { displayName } isTyping expiresAt }
       ... on MessageCreated { message { ...M } } ... on MessageUpdated { message { ...M } } } } ${MESSAGE} ${CHAT}`,
     variables: () => ({ after: cursor }),
     next({ events: event }) {
@@ -88,6 +88,12 @@ const happened = {
   },
   MessageUpdated({ message }) { if (message.chat.id === thread.chat) open.put(message); },
   ApiKeyHealthChanged: refreshKeys,
+  UserUpdated({ user }) {
+    if (user.id === thread.me) $('me').textContent = user.displayName;
+    for (const chat of chats.values()) for (const { user: member } of chat.members.nodes) if (member.id === user.id) member.displayName = user.displayName;
+    open.rename(user);
+    list();
+  },
 };
 /** The always-there chat, then the others with the latest first. */
 function list() {

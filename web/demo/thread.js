@@ -129,6 +129,14 @@ export function put(data) {
   if (thread.people) shown.root.nextSibling?.shown.repaint();
   thread.onchange();
 }
+/** Somebody is called otherwise now. */
+export function rename({ id, displayName }) {
+  for (const shown of messages.values()) {
+    if (shown.data.author?.id !== id) continue;
+    shown.data.author = { id, displayName };
+    repaint(shown);
+  }
+}
 /** The newest message that is here, of all that the server has. */
 export const newest = () => [...$('messages').children].findLast(({ shown }) => shown.data.id)?.shown.data;
 function place({ data, root }) {

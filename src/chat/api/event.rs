@@ -7,7 +7,8 @@ use chrono::{DateTime, Utc};
 use super::live::{AssistantActivity, PresenceChanged, TypingChanged};
 use super::own::{
     ApiKeyHealthChanged, AssistantRemoved, AssistantUpserted, ContactChanged, DataExportChanged, MemoryRemoved,
-    MemoryUpserted, PreferencesChanged, ScheduledMessageChanged, SummaryRemoved, SummaryUpserted, WebhookChanged,
+    MemoryUpserted, PreferencesChanged, ScheduledMessageChanged, SummaryRemoved, SummaryUpserted, UserUpdated,
+    WebhookChanged,
 };
 use super::receipt::ReceiptsUpdated;
 use crate::chat::chat::Chat;
@@ -68,6 +69,8 @@ pub enum Event {
     WebhookChanged(WebhookChanged),
     /// Somebody became a contact or blocked, or is so no more.
     ContactChanged(ContactChanged),
+    /// Somebody changed their profile.
+    UserUpdated(UserUpdated),
     /// An archive of the viewer's data appeared or got further.
     DataExportChanged(DataExportChanged),
     /// Somebody types, or does no more.

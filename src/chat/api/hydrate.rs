@@ -11,6 +11,7 @@ use super::event::{
 use super::follow::Follower;
 use super::own::{AssistantRemoved, AssistantUpserted, Own};
 use super::share::{Shared, Told};
+use crate::account::event::USER_UPDATED;
 use crate::assistant::assistant::find_named;
 use crate::assistant::event::ASSISTANT_UPSERTED;
 use crate::chat::chat::Chat;
@@ -156,14 +157,18 @@ impl Follower {
         told.resize_with(new.len(), || None);
         let mut rooms: HashMap<ChatId, Vec<usize>> = HashMap::new();
         let mut alone = Vec::new();
-        let mut everybodys = Vec::new();
+        let mut many = Vec::new();
         for (index, delivery) in new.iter().enumerate() {
             let event = &delivery.handed.event;
             match (event.audience(), delivery.history_after) {
-                (Audience::Chat(chat_id), Some(_)) if SAME.contains(&event.kind.as_str()) => {
+                // What two people see of each other may differ, and is not worth sharing.
+                (Audience::Chat(chat_id), Some(_))
+                    if delivery.handed.members > 2 && SAME.contains(&event.kind.as_str()) =>
+                {
                     rooms.entry(chat_id).or_default().push(index);
                 }
-                (Audience::Everybody, _) if event.kind == ASSISTANT_UPSERTED => everybodys.push(index),
+                (Audience::Everybody, _) if event.kind == ASSISTANT_UPSERTED => many.push(index),
+                (Audience::Chat(_), _) if event.kind == USER_UPDATED => many.push(index),
                 _ => alone.push(index),
             }
         }
@@ -175,8 +180,8 @@ impl Follower {
         for (index, event) in alone.into_iter().zip(events) {
             told[index] = event.map(Told::alone);
         }
-        for index in everybodys {
-            told[index] = self.of_everybody(&new[index].handed).await?;
+        for index in many {
+            told[index] = self.of_many(&new[index].handed).await?;
         }
         let mut chats = HashMap::new();
         let mut particular = Vec::new();
@@ -217,40 +222,44 @@ impl Follower {
         Ok(told)
     }
 
-    /// An assistant that was shared, is or was: read once for all, who can use it or can not.
-    async fn of_everybody(&self, handed: &Handed) -> Result<Option<Told>> {
-        let Some(assistant_id) = payload_of(&handed.event)?.assistant_id else {
-            return Ok(None);
-        };
+    /// What everybody is told who knows an assistant that was shared, is or was, or a person: read once for all.
+    async fn of_many(&self, handed: &Handed) -> Result<Option<Told>> {
+        let payload = payload_of(&handed.event)?;
         let (cursor, occurred_at) = (Some(self.cursor(&handed.position)), handed.event.occurred_at);
         let read = async |_: &[i64]| {
             let mut connection = self.app.connection().await?;
-            let found = find_named(&mut connection, &[assistant_id])
-                .await?
-                .remove(&assistant_id);
-            let upserted = found.map(|assistant| {
-                Event::AssistantUpserted(AssistantUpserted {
-                    cursor: cursor.clone(),
-                    occurred_at,
-                    assistant,
+            let event = if let Some(id) = payload.assistant_id {
+                let assistant = find_named(&mut connection, &[id]).await?.remove(&id);
+                assistant.map(|assistant| {
+                    Event::AssistantUpserted(AssistantUpserted {
+                        cursor: cursor.clone(),
+                        occurred_at,
+                        assistant,
+                    })
                 })
-            });
-            Ok(HashMap::from([(handed.event.id, Shared::new(upserted, None))]))
+            } else {
+                let row = [(&handed.event, &payload)].into_iter();
+                let own = Own::load(&mut connection, self.user_id(), row).await?;
+                own.event(&handed.event.kind, &payload, cursor.clone(), occurred_at)
+            };
+            Ok(HashMap::from([(handed.event.id, Shared::new(event, None))]))
         };
+        let about = payload.assistant_id.map(|id| id.0).or(payload.user_id.map(|id| id.0));
         let wanted = [(handed.event.id, &handed.made)];
-        self.app.sharing().all(assistant_id.0, &wanted, read).await?;
-        let shared = handed.made.get::<Shared>();
-        let upserted = shared.and_then(|shared| shared.event.clone()).filter(|event| {
-            matches!(&**event, Event::AssistantUpserted(upserted) if upserted.assistant.is_open_to(self.user_id()))
-        });
-        let told = upserted.map(Told::read).unwrap_or_else(|| {
-            Told::alone(Event::AssistantRemoved(AssistantRemoved {
+        self.app.sharing().all(about.unwrap_or_default(), &wanted, read).await?;
+        let event = handed.made.get::<Shared>().and_then(|shared| shared.event.clone());
+        let told = match (event.as_deref(), payload.assistant_id) {
+            (Some(Event::AssistantUpserted(upserted)), _) if upserted.assistant.is_open_to(self.user_id()) => {
+                event.map(Told::read)
+            }
+            (_, Some(assistant_id)) => Some(Told::alone(Event::AssistantRemoved(AssistantRemoved {
                 cursor,
                 occurred_at,
                 assistant_id,
-            }))
-        });
-        Ok(Some(told))
+            }))),
+            (_, None) => event.map(Told::read),
+        };
+        Ok(told)
     }
 
     /// Loads what events of one room speak of, for all who may see it.

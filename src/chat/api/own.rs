@@ -7,6 +7,7 @@ use chrono::{DateTime, Utc};
 
 use super::event::{Event, Payload};
 use super::receipt::ReceiptsUpdated;
+use crate::account::event::USER_UPDATED;
 use crate::account::user::User;
 use crate::assistant::{self, Assistant};
 use crate::chat::event::{RECEIPTS_UPDATED, SUMMARY_REMOVED, SUMMARY_UPSERTED};
@@ -145,6 +146,18 @@ pub struct WebhookChanged {
     pub webhook: Option<Webhook>,
 }
 
+/// The viewer, somebody in a room with them, or one of their contacts changed their profile, or deleted their account: show
+/// them so wherever they are shown.
+#[derive(Debug, SimpleObject)]
+pub struct UserUpdated {
+    /// Where the client stands then.
+    pub cursor: Option<String>,
+    /// When it happened.
+    pub occurred_at: DateTime<Utc>,
+    /// The person as they are now.
+    pub user: User,
+}
+
 /// Somebody became a contact of the viewer's or blocked by them, or is so no more: put this in the place of what the client
 /// has of this person, if its version is higher.
 #[derive(Debug, SimpleObject)]
@@ -188,6 +201,7 @@ pub(super) struct Own {
     standings: HashMap<UserId, Standing>,
     marks: HashMap<(ChatId, UserId), Mark>,
     exports: HashMap<DataExportId, DataExport>,
+    users: HashMap<UserId, User>,
 }
 
 impl Own {
@@ -201,6 +215,7 @@ impl Own {
         let (mut scheduled, mut hooks) = (Vec::new(), Vec::new());
         let (mut keyed, mut preferred) = (false, false);
         let (mut people, mut marked, mut exports) = (Vec::new(), Vec::new(), Vec::new());
+        let mut profiles = Vec::new();
         for (event, payload) in events {
             assistants.extend(payload.assistant_id);
             memories.extend(payload.memory_id);
@@ -212,6 +227,9 @@ impl Own {
             }
             if event.kind == CONTACT_CHANGED {
                 people.extend(payload.user_id);
+            }
+            if event.kind == USER_UPDATED {
+                profiles.extend(payload.user_id);
             }
             if event.kind == RECEIPTS_UPDATED
                 && let Some(chat_id) = payload.chat_id
@@ -248,6 +266,9 @@ impl Own {
         }
         if !people.is_empty() {
             own.standings = standing::find_many(connection, user_id, &people).await?;
+        }
+        if !profiles.is_empty() {
+            own.users = User::find_many(connection, &profiles).await?;
         }
         if !marked.is_empty() {
             marked.sort_unstable();
@@ -355,6 +376,11 @@ impl Own {
                     scheduled_message,
                 }))
             }
+            USER_UPDATED => Some(Event::UserUpdated(UserUpdated {
+                cursor,
+                occurred_at,
+                user: self.users.get(&payload.user_id?)?.clone(),
+            })),
             CONTACT_CHANGED => {
                 let Standing {
                     user,

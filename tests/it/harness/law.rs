@@ -72,6 +72,8 @@ pub struct Held {
     pub exports: BTreeMap<String, Value>,
     /// Which services are told of what.
     pub webhooks: BTreeMap<String, Value>,
+    /// What the viewer is called.
+    pub names: BTreeMap<String, Value>,
     /// What people are to the viewer: those who are neither contacts nor blocked any more stay, for their version.
     pub people: BTreeMap<String, Value>,
 }
@@ -145,6 +147,12 @@ impl Held {
             }
             "WebhookChanged" => upsert(&mut self.webhooks, &event["webhook"]),
             "ScheduledMessageChanged" => upsert(&mut self.scheduled, &event["scheduledMessage"]),
+            "UserUpdated" => {
+                let user = &event["user"];
+                if let Some(name) = self.names.get_mut(user["id"].as_str().expect("an id")) {
+                    *name = user["displayName"].clone();
+                }
+            }
             "StreamReady" => {}
             other => panic!("an event that the law does not know: {other}"),
         }
@@ -290,6 +298,7 @@ impl Device {
              ... on SummaryRemoved {{ summaryId }} \
              ... on ReceiptsUpdated {{ chatId receipts {{ deliveredSequence readSequence user {{ id }} }} }} \
              ... on DataExportChanged {{ dataExport {{ {EXPORT} }} }} \
+             ... on UserUpdated {{ user {{ id displayName }} }} \
              ... on WebhookChanged {{ webhookId webhook {{ {WEBHOOK} }} }} \
              ... on ScheduledMessageChanged {{ scheduledMessage {{ {SCHEDULED} }} }} \
              ... on ContactChanged {{ user {{ id }} contact {{ {CONTACT} }} isBlocked version }} \
@@ -328,6 +337,7 @@ impl Device {
             .chain(differing(&self.held.preferences, &fresh.preferences))
             .chain(differing(&self.held.exports, &fresh.exports))
             .chain(differing(&self.held.webhooks, &fresh.webhooks))
+            .chain(differing(&self.held.names, &fresh.names))
             .chain(differing(&people, &known));
         let differing: Vec<_> = differing.collect();
         assert!(differing.is_empty(), "snapshot + events != fresh read: {differing:#?}");
@@ -370,7 +380,7 @@ async fn messages(client: &Client, chats: &[String]) -> Vec<Value> {
 /// Everything there is, and the cursor from before it was read.
 async fn read(client: &Client) -> (Held, String) {
     let query = format!(
-        "{{ viewer {{ syncCursor apiKeys {{ {KEY} }} assistants(first: 100) {{ nodes {{ {ASSISTANT} }} }} \
+        "{{ viewer {{ syncCursor user {{ id displayName }} apiKeys {{ {KEY} }} assistants(first: 100) {{ nodes {{ {ASSISTANT} }} }} \
          memories(first: 100) {{ nodes {{ {MEMORY} }} }} preferences {{ {PREFERENCES} }} dataExports {{ {EXPORT} }} webhooks {{ {WEBHOOK} }} \
          scheduledMessages(first: 100) {{ nodes {{ {SCHEDULED} }} }} contacts(first: 100) {{ nodes {{ {CONTACT} }} }} blockedUsers {{ id }} chats(filter: {{ archived: null }}, first: 20) {{ pageInfo {{ hasNextPage }} \
          nodes {{ {CHAT} summaries {{ {SUMMARY} }} }} }} }} }}"
@@ -388,6 +398,9 @@ async fn read(client: &Client) -> (Held, String) {
     for export in answer["viewer"]["dataExports"].as_array().expect("exports") {
         upsert(&mut held.exports, export);
     }
+    let user = &answer["viewer"]["user"];
+    let id = user["id"].as_str().expect("an id").to_owned();
+    held.names.insert(id, user["displayName"].clone());
     for webhook in answer["viewer"]["webhooks"].as_array().expect("webhooks") {
         upsert(&mut held.webhooks, webhook);
     }

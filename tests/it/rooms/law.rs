@@ -97,6 +97,10 @@ impl Rooms {
                 let Some(message) = newest(one, chat).await else { return };
                 ("markRead", json!({ "chatId": chat, "messageId": message }))
             }
+            52 => (
+                "updateProfile",
+                json!({ "displayName": format!("Somebody {}", dice.below(100)) }),
+            ),
             53 => ("blockUser", json!({ "userId": other.id })),
             54..=56 => ("unblockUser", json!({ "userId": other.id })),
             57..=59 => (
@@ -338,6 +342,6 @@ macro_rules! seeds {
 seeds!(
     people_hold_what_is_true_1: 11,
     people_hold_what_is_true_2: 12,
-    people_hold_what_is_true_3: 13,
+    people_hold_what_is_true_3: 15,
     people_hold_what_is_true_4: 14
 );
