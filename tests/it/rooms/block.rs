@@ -13,6 +13,16 @@ async fn unblock(one: &User, other: &User) {
     done(one, "unblockUser", json!({ "userId": other.id })).await;
 }
 
+/// Ada and Bob, who have talked, and Bob blocks Ada; with their chat.
+async fn fallen_out(app: &TestApp) -> ([User; 2], String) {
+    let [ada, bob] = people(app, ["ada", "bob"]).await;
+    let chat = direct(&ada, &bob).await;
+    say(&ada, &chat, "hello before").await;
+    say(&bob, &chat, "hello yourself").await;
+    block(&bob, &ada).await;
+    ([ada, bob], chat)
+}
+
 /// All that somebody can learn of a chat without being told.
 async fn look(client: &Client, chat: &str) -> Value {
     let query = "query ($id: ID!) { chat(id: $id) { version updatedAt lastActivityAt lastMessage { content } \
@@ -44,11 +54,7 @@ async fn cursor(client: &Client) -> Value {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn what_the_blocked_write_reaches_nobody_now_or_later() {
     let app = TestApp::start().await;
-    let [ada, bob] = people(&app, ["ada", "bob"]).await;
-    let chat = direct(&ada, &bob).await;
-    say(&ada, &chat, "hello before").await;
-    say(&bob, &chat, "hello yourself").await;
-    block(&bob, &ada).await;
+    let ([ada, bob], chat) = fallen_out(&app).await;
     let (before, from) = (look(&bob, &chat).await, cursor(&bob).await);
     let mine = cursor(&ada).await;
     let other = ada.chat("scripted").await;
@@ -106,10 +112,7 @@ async fn what_the_blocked_write_reaches_nobody_now_or_later() {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn nor_does_what_the_blocked_do_with_it() {
     let app = TestApp::start().await;
-    let [ada, bob] = people(&app, ["ada", "bob"]).await;
-    let chat = direct(&ada, &bob).await;
-    say(&ada, &chat, "hello before").await;
-    block(&bob, &ada).await;
+    let ([ada, bob], chat) = fallen_out(&app).await;
     let (before, from) = (look(&bob, &chat).await, cursor(&bob).await);
     let message = say(&ada, &chat, "hello?").await;
     for what in ["pinMessage", "unpinMessage", "pinMessage", "deleteMessage"] {
@@ -128,11 +131,7 @@ async fn nor_does_what_the_blocked_do_with_it() {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn how_long_messages_stay_the_blocked_decide_for_themselves_alone() {
     let app = TestApp::start().await;
-    let [ada, bob] = people(&app, ["ada", "bob"]).await;
-    let chat = direct(&ada, &bob).await;
-    say(&ada, &chat, "hello before").await;
-    say(&bob, &chat, "hello yourself").await;
-    block(&bob, &ada).await;
+    let ([ada, bob], chat) = fallen_out(&app).await;
     let age = "UPDATE messages SET created_at = created_at - interval '2 minutes'";
     let sql = app.sql().await;
     sql.execute(age, &[]).await.expect("older messages");
@@ -265,10 +264,7 @@ async fn a_chat_that_the_blocked_delete_is_the_same_when_it_comes_back() {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn what_the_blocked_do_to_a_chat_is_not_told_in_it() {
     let app = TestApp::start().await;
-    let [ada, bob] = people(&app, ["ada", "bob"]).await;
-    let chat = direct(&ada, &bob).await;
-    say(&ada, &chat, "hello").await;
-    block(&bob, &ada).await;
+    let ([ada, bob], chat) = fallen_out(&app).await;
     let (before, from) = (texts(&bob, &chat).await, cursor(&bob).await);
     done(&ada, "updateProfile", json!({ "displayName": "Read this, Bob!" })).await;
     let change = json!({ "chatId": chat, "messageLifetimeSeconds": 3600 });
